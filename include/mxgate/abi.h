@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What the gate in the kernel and the daemon agree on: map names, keys, values,
+ * counters, events, version. The only header that both sides include.
+ *
+ * Every value is explicit about its padding, has no pointers, and is laid out
+ * the same by clang -target bpf and by the host's compiler; the assertions at
+ * the end hold that. A change to any layout or map definition raises MXG_ABI
+ * and with it the "mxg1_" in the map names, so that an old gate and a new
+ * daemon never share a map.
+ *
+ * All-zero is a valid state of every map and means "pass everything": that is
+ * what `ip link` creates before any daemon has run.
+ */
+#ifndef MXGATE_ABI_H
+#define MXGATE_ABI_H
+
+#include <linux/types.h>
+
+#define MXG_ABI 1
+
+/* Pinned by name below this directory, which iproute2 and xdp-loader -p use. */
+#define MXG_PIN_DIR "/sys/fs/bpf/xdp/globals"
+
+#define MXG_MAP_CONFIG   "mxg1_config"   /* ARRAY[1] struct mxg_config */
+#define MXG_MAP_LEASE    "mxg1_lease"    /* ARRAY[1] __u64 */
+#define MXG_MAP_COUNTERS "mxg1_counters" /* PERCPU_ARRAY[1] struct mxg_counters */
+#define MXG_MAP_VERDICT4 "mxg1_verdict4" /* ARRAY_OF_MAPS[1] -> HASH */
+#define MXG_MAP_VERDICT6 "mxg1_verdict6" /* ARRAY_OF_MAPS[1] -> HASH */
+#define MXG_MAP_PREFIX4  "mxg1_prefix4"  /* LPM_TRIE */
+#define MXG_MAP_PREFIX6  "mxg1_prefix6"  /* LPM_TRIE */
+#define MXG_MAP_EVENTS   "mxg1_events"   /* RINGBUF of struct mxg_event */
+#define MXG_MAP_ASKED    "mxg1_asked"    /* ARRAY[MXG_ASKED_SLOTS] __u64 */
+#define MXG_MAP_BUCKET   "mxg1_bucket"   /* PERCPU_ARRAY[1] struct mxg_bucket */
+
+#define MXG_PROG_NAME "mxgate_gate" /* the XDP program's name, section "xdp" */
+
+#define MXG_PORTS_MAX   8
+#define MXG_PREFIX_MAX  65536        /* entries of each prefix table */
+#define MXG_EVENTS_SIZE (1u << 20)   /* bytes of the ring buffer */
+#define MXG_ASKED_SLOTS (1u << 20)   /* slots of the "asked lately" table */
+#define MXG_NEVER       (~0ULL)      /* an expiry that does not come */
+
+/* What the gate does with a SYN. An action the gate does not know is a pass. */
+enum mxg_action {
+	MXG_ACTION_PASS = 0,
+	MXG_ACTION_DROP = 1,
+	MXG_ACTION_MAX
+};
+
+/*
+ * Why a verdict is what it is. The bit (1 << reason) in mxg_config.enforce_mask
+ * makes an action other than pass real; without it the gate only counts.
+ */
+enum mxg_reason {
+	MXG_REASON_NONE = 0,
+	MXG_REASON_PASS = 1,        /* iprev pass */
+	MXG_REASON_NO_PTR = 2,      /* iprev permerror: reverse NXDOMAIN or NODATA */
+	MXG_REASON_UNCONFIRMED = 3, /* iprev fail: names exist, none confirms */
+	MXG_REASON_TEMPERROR = 4,   /* iprev temperror */
+	MXG_REASON_SPECIAL = 5,     /* special-purpose address, never looked up */
+	MXG_REASON_ALLOW = 6,       /* an operator's exception */
+	MXG_REASON_DENY = 7,        /* an operator's deny */
+	MXG_REASON_MAX
+};
+
+/* Written by the worker only. abi == 0 (no daemon yet): pass, count MXG_CTR_OFF. */
+struct mxg_config {
+	__u32 abi;             /* MXG_ABI */
+	__u32 enforce_mask;    /* bit per mxg_reason; 0 is monitor mode */
+	__u32 hash_seed;       /* random per daemon start, keys the asked table */
+	__u32 port_count;      /* protected ports, 0..MXG_PORTS_MAX */
+	__be16 ports[MXG_PORTS_MAX];
+	__u32 prefix4_count;   /* 0: the prefix table is not looked at */
+	__u32 prefix6_count;
+	__u32 event_rate;      /* events per second and CPU */
+	__u32 event_burst;     /* bucket depth in events */
+	__u64 ask_interval_ns; /* one event per source and interval */
+};
+
+/*
+ * The lease: CLOCK_MONOTONIC ns until which the worker's word holds. Past it
+ * everything passes. One __u64 of its own, so that a heartbeat cannot tear.
+ */
+
+/*
+ * One learned verdict. Key: the source address in network byte order, __be32
+ * or struct mxg_key6. Times are CLOCK_MONOTONIC; the gate compares them with
+ * bpf_ktime_get_coarse_ns(). hits is added to by the gate and carried over by
+ * the worker when it replaces the entry, so it is close, not exact.
+ */
+struct mxg_verdict {
+	__u64 expires_ns; /* at or past it the entry is a miss */
+	__u64 refresh_ns; /* a hit at or past it asks for a new lookup */
+	__u32 hits;
+	__u8 action;      /* enum mxg_action */
+	__u8 reason;      /* enum mxg_reason */
+	__u16 zero;       /* rounds the value to 8 bytes */
+};
+
+struct mxg_key6 {
+	__u8 addr[16];
+};
+
+/* LPM trie keys: prefixlen first, as the kernel wants it. */
+struct mxg_prefix4_key {
+	__u32 prefixlen;
+	__u8 addr[4];
+};
+
+struct mxg_prefix6_key {
+	__u32 prefixlen;
+	__u8 addr[16];
+};
+
+/* One exception, allow or deny. */
+struct mxg_prefix {
+	__u64 expires_ns; /* CLOCK_MONOTONIC, MXG_NEVER */
+	__u64 hits;
+	__u32 id;         /* the exception's number in the store */
+	__u8 action;      /* enum mxg_action */
+	__u8 reason;      /* MXG_REASON_ALLOW or MXG_REASON_DENY */
+	__u16 zero;       /* rounds the value to 8 bytes */
+};
+
+enum mxg_event_kind {
+	MXG_EVENT_UNKNOWN = 1, /* a SYN from a source without a live verdict */
+	MXG_EVENT_REFRESH = 2, /* a hit in the refresh window */
+};
+
+struct mxg_event {
+	__u16 abi;     /* MXG_ABI: the reader skips what it does not know */
+	__u8 kind;     /* enum mxg_event_kind */
+	__u8 family;   /* 4 or 6 */
+	__u32 ifindex;
+	__u8 saddr[16]; /* network byte order; IPv4 in the first 4 bytes, rest 0 */
+	__u64 time_ns; /* CLOCK_MONOTONIC, coarse */
+};
+
+struct mxg_bucket {
+	__u64 last_ns;
+	__u64 credit_ns; /* one event costs 1e9 / event_rate */
+};
+
+/*
+ * Counters. The first group is the outcome of a packet: each packet adds one to
+ * exactly one of them. The second group counts what happened beside it. The
+ * names are those of `mxgate status` and of the metrics; new ones go before
+ * MXG_CTR_MAX and do not move the others.
+ *
+ *   X(symbol, "name", "help")
+ */
+#define MXG_COUNTERS(X)                                                                            \
+	X(OFF, "off", "packets passed because no daemon has configured the gate")                  \
+	X(NOT_IP, "not_ip", "packets that are neither IPv4 nor IPv6")                              \
+	X(MALFORMED, "malformed", "packets whose headers are cut short or impossible")             \
+	X(FRAGMENT, "fragment", "fragments without a TCP header")                                  \
+	X(NOT_TCP, "not_tcp", "IP packets that are not TCP")                                       \
+	X(NOT_PORT, "not_port", "TCP packets to ports that are not protected")                     \
+	X(NOT_SYN, "not_syn", "packets to a protected port that are not a pure SYN")               \
+	X(NO_LEASE, "no_lease", "SYNs passed because the worker's lease has lapsed")               \
+	X(UNKNOWN, "unknown", "SYNs passed from sources without a verdict")                        \
+	X(EXPIRED, "expired", "SYNs passed because the source's verdict has expired")              \
+	X(KNOWN_PASS, "known_pass", "SYNs passed by a verdict")                                    \
+	X(ALLOW, "allow", "SYNs passed by an exception")                                           \
+	X(WOULD_DROP_NO_PTR, "would_drop_no_ptr", "SYNs that enforcing no-ptr would drop")         \
+	X(WOULD_DROP_UNCONFIRMED, "would_drop_unconfirmed",                                        \
+	  "SYNs that enforcing unconfirmed would drop")                                            \
+	X(WOULD_DROP_DENY, "would_drop_deny", "SYNs that enforcing deny exceptions would drop")    \
+	X(DROP_NO_PTR, "drop_no_ptr", "SYNs dropped: no PTR (iprev permerror)")                    \
+	X(DROP_UNCONFIRMED, "drop_unconfirmed", "SYNs dropped: PTR not confirmed (iprev fail)")    \
+	X(DROP_DENY, "drop_deny", "SYNs dropped by a deny exception")                              \
+	X(EVENT_UNKNOWN, "event_unknown", "events sent for unknown sources")                       \
+	X(EVENT_REFRESH, "event_refresh", "events sent for verdicts that near their expiry")       \
+	X(EVENT_ASKED, "event_asked", "events held back: the source was asked about lately")       \
+	X(EVENT_LIMITED, "event_limited", "events held back by the token bucket")                  \
+	X(EVENT_LOST, "event_lost", "events lost because the ring buffer was full")
+
+enum mxg_counter {
+#define X(sym, name, help) MXG_CTR_##sym,
+	MXG_COUNTERS(X)
+#undef X
+	MXG_CTR_MAX
+};
+
+#define MXG_CTR_OUTCOMES MXG_CTR_EVENT_UNKNOWN /* counters below it are outcomes */
+#define MXG_CTR_ROOM     64 /* slots in the pinned map: room to add without a new ABI */
+
+struct mxg_counters {
+	__u64 count[MXG_CTR_ROOM];
+};
+
+_Static_assert(sizeof(struct mxg_config) == 56, "mxg_config layout");
+_Static_assert(sizeof(struct mxg_verdict) == 24, "mxg_verdict layout");
+_Static_assert(sizeof(struct mxg_key6) == 16, "mxg_key6 layout");
+_Static_assert(sizeof(struct mxg_prefix4_key) == 8, "mxg_prefix4_key layout");
+_Static_assert(sizeof(struct mxg_prefix6_key) == 20, "mxg_prefix6_key layout");
+_Static_assert(sizeof(struct mxg_prefix) == 24, "mxg_prefix layout");
+_Static_assert(sizeof(struct mxg_event) == 32, "mxg_event layout");
+_Static_assert(sizeof(struct mxg_bucket) == 16, "mxg_bucket layout");
+_Static_assert(sizeof(struct mxg_counters) == 512, "mxg_counters layout");
+_Static_assert(MXG_CTR_MAX <= MXG_CTR_ROOM, "counters outgrew the pinned map");
+_Static_assert(MXG_REASON_MAX <= 32, "enforce_mask has a bit per reason");
+
+#endif

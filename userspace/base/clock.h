@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The two clocks. Everything that expires uses the monotonic one, the same that
+ * the gate reads; wall time is only for people and for what outlives a boot.
+ */
+#ifndef MXGATE_BASE_CLOCK_H
+#define MXGATE_BASE_CLOCK_H
+
+#include <stdint.h>
+
+#define CLOCK_NS_PER_SEC 1000000000ULL
+
+uint64_t clock_mono_ns(void);
+int64_t clock_wall_sec(void);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Why a verdict is what it is, as the JSON object that `mxgate check --json` and
+ * `mxgate why --json` print and the store keeps. One place writes these keys:
+ *
+ *   address    the source
+ *   iprev      RFC 8601 result: pass, fail, permerror, temperror, none
+ *   reason     policy reason: pass, no-ptr, unconfirmed, temperror, special
+ *   action     pass, drop
+ *   names      [string]  PTR names, escaped, sorted
+ *   confirmed  [string]  those whose addresses include the source
+ *   names_total  distinct names in the answer, when more than were evaluated
+ *   special    the registry block, for a special-purpose address
+ *   ttl_sec    life of the verdict
+ *   dns_ttl_sec  what DNS said, before the policy's clamp
+ *   decided    RFC 3339 UTC
+ *   expires    RFC 3339 UTC
+ *   policy     {action, ttl_min, ttl_max, enforce}: the row that applied
+ *   steps      [{query, type, status, rcode, ttl_sec, records, server, elapsed_ms, note}]
+ *   explain    one sentence for a person: what was found and how to mend it
+ */
+#ifndef MXGATE_CORE_EVIDENCE_H
+#define MXGATE_CORE_EVIDENCE_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "core/iprev.h"
+#include "core/policy.h"
+
+/* A new reference, or NULL when out of memory. decided_sec is wall time. */
+json_t *evidence_to_json(const struct iprev_report *report, const struct policy *policy,
+			 const struct policy_decision *decision, int64_t decided_sec);
+
+#endif

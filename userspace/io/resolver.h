@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Evaluates iprev for addresses over c-ares on a libuv loop: sends what the
+ * state machine asks for, feeds it what comes back, keeps the deadline.
+ *
+ * One c-ares channel per server, so that the report can say who answered and a
+ * SERVFAIL, REFUSED or timeout is asked again of the next server. Bounded: at
+ * most max_outstanding addresses at once, one evaluation per address (a second
+ * request for it joins the first). It decides nothing and writes no verdict.
+ */
+#ifndef MXGATE_IO_RESOLVER_H
+#define MXGATE_IO_RESOLVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/addr.h"
+#include "core/iprev.h"
+
+#define RESOLVER_SERVERS_MAX 8
+
+struct resolver_server {
+	struct addr addr;
+	uint16_t port;
+};
+
+struct resolver_conf {
+	struct resolver_server servers[RESOLVER_SERVERS_MAX];
+	unsigned int server_count; /* 0: those of /etc/resolv.conf */
+	uint32_t deadline_ms;      /* per address, over all its queries */
+	uint32_t max_outstanding;  /* addresses being evaluated at once */
+};
+
+struct resolver_server_stats {
+	char name[ADDR_TEXT_MAX + 8]; /* "127.0.0.1:53", "[::1]:53" */
+	uint64_t queries;
+	uint64_t answers;  /* DATA, NODATA, NXDOMAIN */
+	uint64_t failures; /* everything else, timeouts too */
+	uint64_t timeouts;
+};
+
+struct resolver_stats {
+	uint64_t started;
+	uint64_t done[IPREV_SPECIAL + 1]; /* by enum iprev_result */
+	uint64_t refused_full;            /* requests turned away: max_outstanding reached */
+	uint64_t joined;                  /* requests that joined one under way */
+	uint32_t outstanding;
+	unsigned int server_count;
+	struct resolver_server_stats servers[RESOLVER_SERVERS_MAX];
+};
+
+struct resolver;
+
+/* The report is valid during the call only. May call resolver_check() again. */
+typedef void (*resolver_done_fn)(const struct iprev_report *report, void *user);
+
+/* Reads "ADDR", "ADDR:PORT" or "[ADDR]:PORT". 0 or -EINVAL. */
+int resolver_server_parse(const char *text, struct resolver_server *ret);
+
+/*
+ * 0 and *ret to be freed with resolver_free(), or -errno: -ENOENT when no server
+ * is configured and /etc/resolv.conf names none.
+ */
+int resolver_new(uv_loop_t *loop, const struct resolver_conf *conf, struct resolver **ret);
+
+/*
+ * Starts the evaluation of addr; on_done is called exactly once, from the loop,
+ * never from inside this call, unless resolver_free() comes first (then not at
+ * all). 0, -EBUSY when max_outstanding is reached (nothing is called), -ENOMEM.
+ */
+int resolver_check(struct resolver *resolver, const struct addr *addr, resolver_done_fn on_done,
+		   void *user);
+
+void resolver_get_stats(const struct resolver *resolver, struct resolver_stats *ret);
+
+/*
+ * Drops everything under way without calling back, closes the sockets and
+ * timers. The loop must run once more to let libuv finish closing; the memory is
+ * freed then. NULL is fine. Not from inside on_done.
+ */
+void resolver_free(struct resolver *resolver);
+
+#endif

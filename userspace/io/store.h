@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What must outlive the process, in two SQLite files in the state directory:
+ *
+ *   state.db     exceptions, the audit trail (append-only by trigger), settings.
+ *                Every change is durable before the call returns.
+ *   evidence.db  the DNS evidence behind each verdict. Written in batches by
+ *                store_flush(); damaged, it is set aside and begun again.
+ *
+ * Used by the worker only, from one thread. It decides nothing.
+ */
+#ifndef MXGATE_IO_STORE_H
+#define MXGATE_IO_STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "core/exceptions.h"
+
+struct store;
+
+/*
+ * Opens or creates both files in dir (which must exist). 0, or -errno with one
+ * line in why (what, which file, what to do); *ret untouched then.
+ */
+int store_open(const char *dir, struct store **ret, char *why, size_t why_size);
+void store_close(struct store *store); /* flushes; NULL is fine */
+
+/*
+ * Inserts the exception and its audit row in one transaction. On success sets
+ * exception->id. 0 or -errno. who is "uid=1000(alice)"; now_sec wall time.
+ */
+int store_exception_add(struct store *store, struct exception *exception, const char *who,
+			int64_t now_sec);
+
+/* Marks it removed (rows are kept for the audit). 0, -ENOENT, -errno. */
+int store_exception_remove(struct store *store, uint32_t id, const char *who, const char *why,
+			   int64_t now_sec);
+
+/* Calls fn for every exception not removed, by number, expired ones too. */
+int store_exception_each(struct store *store,
+			 int (*fn)(const struct exception *exception, void *user), void *user);
+
+/* Appends to the audit trail: "mode", "flush", "reload", "recheck", ... 0 or -errno. */
+int store_audit(struct store *store, const char *who, const char *what, const char *object,
+		const char *detail, int64_t now_sec);
+
+struct store_audit_row {
+	int64_t id;
+	int64_t time_sec;
+	const char *who;
+	const char *what;
+	const char *object;
+	const char *detail;
+};
+/* The newest limit rows, newest first, about object ("" for all). */
+int store_audit_each(struct store *store, const char *object, unsigned int limit,
+		     int (*fn)(const struct store_audit_row *row, void *user), void *user);
+
+/* A small named value ("mode"). get returns 0 and a string to free(), or -ENOENT. */
+int store_setting_put(struct store *store, const char *name, const char *value);
+int store_setting_get(struct store *store, const char *name, char **ret);
+int store_setting_del(struct store *store, const char *name);
+
+/* Queues the evidence of addr (JSON text, copied); the newest replaces the older. */
+int store_evidence_put(struct store *store, const struct addr *addr, int64_t decided_sec,
+		       int64_t expires_sec, const char *json);
+/* The newest evidence as a string to free(), queued ones too. 0, -ENOENT, -errno. */
+int store_evidence_get(struct store *store, const struct addr *addr, char **ret);
+/* Writes what is queued in one transaction. 0 or -errno. */
+int store_flush(struct store *store);
+/* Deletes evidence that expired before; at most limit rows. Rows deleted or -errno. */
+int store_evidence_prune(struct store *store, int64_t expired_before_sec, unsigned int limit);
+
+#endif
