@@ -13,9 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ADDR_TEXT_MAX    46 /* INET6_ADDRSTRLEN */
-#define PREFIX_TEXT_MAX  50
-#define ADDR_REVERSE_MAX 74 /* 32 nibbles, "ip6.arpa.", NUL */
+#define ADDR_TEXT_MAX     46 /* INET6_ADDRSTRLEN */
+#define PREFIX_TEXT_MAX   50
+#define ADDR_REVERSE_MAX  74 /* 32 nibbles, "ip6.arpa.", NUL */
+#define ENDPOINT_TEXT_MAX (ADDR_TEXT_MAX + 8)
 
 struct addr {
 	uint8_t family;    /* 4 or 6; 0 is "no address" */
@@ -25,6 +26,12 @@ struct addr {
 struct prefix {
 	struct addr addr;
 	uint8_t bits; /* 0..32 or 0..128 */
+};
+
+/* A UDP or TCP port of an address, as a resolver has. */
+struct endpoint {
+	struct addr addr;
+	uint16_t port; /* host byte order */
 };
 
 /* Bits of the address: 32 or 128. */
@@ -74,5 +81,14 @@ bool prefix_contains(const struct prefix *prefix, const struct addr *addr);
 
 /* Same family, same bits, same address. */
 bool prefix_equal(const struct prefix *a, const struct prefix *b);
+
+/*
+ * Reads "ADDR", "ADDR:PORT" or "[ADDR]:PORT"; a bare IPv6 address has no port.
+ * 0 or -EINVAL.
+ */
+int endpoint_parse(const char *text, uint16_t default_port, struct endpoint *ret);
+
+/* "192.0.2.53:53", "[2001:db8::53]:53". Returns buf. */
+const char *endpoint_format(const struct endpoint *endpoint, char buf[static ENDPOINT_TEXT_MAX]);
 
 #endif

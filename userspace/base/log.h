@@ -9,7 +9,12 @@
 #ifndef MXGATE_BASE_LOG_H
 #define MXGATE_BASE_LOG_H
 
-enum log_level { LOG_LEVEL_ERROR = 3, LOG_LEVEL_WARN = 4, LOG_LEVEL_INFO = 6, LOG_LEVEL_DEBUG = 7 };
+enum log_level {
+	LOG_LEVEL_ERROR = 3,
+	LOG_LEVEL_WARN = 4,
+	LOG_LEVEL_INFO = 6,
+	LOG_LEVEL_DEBUG = 7
+};
 
 /* who is written in front of each line ("mxgated[worker]"); a static string. */
 void log_open(const char *who, enum log_level max);

@@ -48,7 +48,7 @@ struct iprev_step {
 	uint8_t rcode;
 	uint32_t ttl_sec;      /* of the data, or of its absence (RFC 2308) */
 	uint16_t records;      /* PTR names or addresses in the answer */
-	char server[ADDR_TEXT_MAX + 8]; /* who answered, "192.0.2.53:53" */
+	char server[ENDPOINT_TEXT_MAX]; /* who answered, "192.0.2.53:53" */
 	uint32_t elapsed_us;
 	char note[64]; /* what a person should know: "CNAME loop", "bogus name skipped" */
 };

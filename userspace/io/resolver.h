@@ -20,20 +20,15 @@
 
 #define RESOLVER_SERVERS_MAX 8
 
-struct resolver_server {
-	struct addr addr;
-	uint16_t port;
-};
-
 struct resolver_conf {
-	struct resolver_server servers[RESOLVER_SERVERS_MAX];
+	struct endpoint servers[RESOLVER_SERVERS_MAX]; /* base/addr.h */
 	unsigned int server_count; /* 0: those of /etc/resolv.conf */
 	uint32_t deadline_ms;      /* per address, over all its queries */
 	uint32_t max_outstanding;  /* addresses being evaluated at once */
 };
 
 struct resolver_server_stats {
-	char name[ADDR_TEXT_MAX + 8]; /* "127.0.0.1:53", "[::1]:53" */
+	char name[ENDPOINT_TEXT_MAX]; /* "127.0.0.1:53", "[::1]:53" */
 	uint64_t queries;
 	uint64_t answers;  /* DATA, NODATA, NXDOMAIN */
 	uint64_t failures; /* everything else, timeouts too */
@@ -54,9 +49,6 @@ struct resolver;
 
 /* The report is valid during the call only. May call resolver_check() again. */
 typedef void (*resolver_done_fn)(const struct iprev_report *report, void *user);
-
-/* Reads "ADDR", "ADDR:PORT" or "[ADDR]:PORT". 0 or -EINVAL. */
-int resolver_server_parse(const char *text, struct resolver_server *ret);
 
 /*
  * 0 and *ret to be freed with resolver_free(), or -errno: -ENOENT when no server
