@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * mxgate.conf: one table of keys feeds the parser, the defaults, the printer and
+ * the man page. libconfuse reads the grammar; every value is checked where it
+ * stands, so an error names file and line and what is allowed.
+ *
+ * It opens no socket, looks up no user or interface and changes nothing: what
+ * the machine must have for a valid configuration is the keeper's to check.
+ */
+#ifndef MXGATE_CORE_CONF_H
+#define MXGATE_CORE_CONF_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/addr.h"
+#include "core/policy.h"
+
+#define CONF_INTERFACES_MAX 16
+#define CONF_SERVERS_MAX    8
+#define CONF_TEXT_MAX       256
+#define CONF_ERRORS_MAX     4096
+
+enum conf_attach {
+	CONF_ATTACH_NATIVE,
+	CONF_ATTACH_GENERIC,
+	CONF_ATTACH_EXTERNAL
+};
+
+struct conf {
+	char interfaces[CONF_INTERFACES_MAX][IFNAMSIZ];
+	unsigned int interface_count;
+	uint32_t attach; /* enum conf_attach */
+	uint32_t mode;   /* 0 monitor, 1 enforce */
+	uint16_t ports[MXG_PORTS_MAX];
+	unsigned int port_count;
+	char bpf_object[CONF_TEXT_MAX];
+	char state_directory[CONF_TEXT_MAX];
+	char user[CONF_TEXT_MAX];
+	uint32_t lease_sec;
+	uint32_t detach_on_exit; /* bool */
+	uint32_t log_level;      /* 0 error, 1 warn, 2 info, 3 debug */
+	struct {
+		char path[CONF_TEXT_MAX];
+		char group[CONF_TEXT_MAX];
+		char admin_group[CONF_TEXT_MAX];
+	} control;
+	struct {
+		struct endpoint servers[CONF_SERVERS_MAX];
+		unsigned int server_count; /* 0: those of /etc/resolv.conf */
+		uint32_t deadline_sec;
+		uint32_t max_outstanding;
+	} dns;
+	struct {
+		uint32_t max4;
+		uint32_t max6;
+	} verdicts;
+	struct {
+		uint32_t rate; /* per second and CPU */
+		uint32_t burst;
+		uint32_t interval_sec;
+	} events;
+	struct policy policy;
+};
+
+void conf_defaults(struct conf *conf);
+
+/*
+ * Reads path over the defaults. 0 and *ret filled; or -EINVAL (the file is
+ * wrong) or another -errno (it cannot be read), *ret untouched, with one line
+ * per error in errors ("FILE:LINE: what is wrong; what is allowed\n").
+ */
+int conf_read(const char *path, struct conf *ret, char errors[static CONF_ERRORS_MAX]);
+
+/* The whole configuration as a file that reads back to the same struct. */
+void conf_print(const struct conf *conf, FILE *out);
+
+/* mxgate.conf(5) in man(7) macros. */
+void conf_print_man(FILE *out);
+
+const char *conf_attach_name(enum conf_attach attach);
+
+#endif

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "core/conf_keys.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/text.h"
+
+#define AT(field) offsetof(struct conf, field)
+#define IN(field) offsetof(struct policy_row, field)
+#define YEAR      31536000
+#define NO_RANGE  0, 0
+
+/* clang-format off */
+const struct conf_key CONF_KEYS[] = {
+	{"", "interfaces", KEY_IFACES, AT(interfaces), NO_RANGE, NULL, "",
+	 "Interfaces to gate, for example {\"eth0\", \"eth1\"}. One that is not there yet is gated "
+	 "as soon as it appears."},
+	{"", "attach", KEY_CHOICE, AT(attach), NO_RANGE, "native|generic|external", "native",
+	 "How the gate is put on an interface: native (in the driver), generic (slower, any driver), "
+	 "or external (ip link, xdp-loader or another program does it and the daemon only fills the "
+	 "tables). mxgated never falls back from native to generic by itself."},
+	{"", "mode", KEY_CHOICE, AT(mode), NO_RANGE, "monitor|enforce", "monitor",
+	 "monitor decides, counts and logs but lets every connection through; enforce acts."},
+	{"", "ports", KEY_PORTS, AT(ports), NO_RANGE, NULL, "25",
+	 "Protected TCP ports, at most 8."},
+	{"", "bpf_object", KEY_PATH, AT(bpf_object), NO_RANGE, "an absolute path",
+	 MXG_PREFIX "/lib/mxgate/mxgate.bpf.o", "The compiled gate."},
+	{"", "state_directory", KEY_PATH, AT(state_directory), NO_RANGE, "an absolute path",
+	 "/var/lib/mxgate", "Exceptions, audit trail and evidence; owned by user."},
+	{"", "user", KEY_TEXT, AT(user), NO_RANGE, "a user name", "mxgate",
+	 "The unprivileged user that the worker runs as."},
+	{"", "lease", KEY_SPAN, AT(lease_sec), 5, 3600, NULL, "60s",
+	 "How long the gate trusts its tables without a sign of life from the worker. Past it "
+	 "everything passes."},
+	{"", "detach_on_exit", KEY_CHOICE, AT(detach_on_exit), NO_RANGE, "false|true", "true",
+	 "Take the gate off the interfaces when mxgated ends. With false it stays, and opens when "
+	 "the lease has lapsed."},
+	{"", "log_level", KEY_CHOICE, AT(log_level), NO_RANGE, "error|warn|info|debug", "info",
+	 "The least important lines to log; info has one line per verdict change."},
+	{"control", "path", KEY_PATH, AT(control.path), NO_RANGE, "an absolute path",
+	 "/run/mxgate/control.sock", "The control socket."},
+	{"control", "group", KEY_TEXT, AT(control.group), NO_RANGE, "a group name", "mxgate",
+	 "Members may read: status, why, verdicts, exception list. A group that does not exist has "
+	 "no members."},
+	{"control", "admin_group", KEY_TEXT, AT(control.admin_group), NO_RANGE, "a group name",
+	 "mxgate-admin", "Members may change: mode, exceptions, recheck, flush, reload. So may root."},
+	{"dns", "servers", KEY_SERVERS, AT(dns.servers), NO_RANGE, NULL, "",
+	 "Recursive resolvers, ADDR or ADDR:PORT or [ADDR]:PORT, asked in this order; none: those of "
+	 "/etc/resolv.conf. A validating resolver on loopback is recommended."},
+	{"dns", "deadline", KEY_SPAN, AT(dns.deadline_sec), 1, 60, NULL, "10s",
+	 "For one source address, over all its queries. Past it the result is temperror."},
+	{"dns", "max_outstanding", KEY_NUMBER, AT(dns.max_outstanding), 1, 50000, NULL, "1000",
+	 "Source addresses being looked up at once; the next ones wait for their next SYN."},
+	{"verdicts", "max4", KEY_NUMBER, AT(verdicts.max4), 1, 100000000, NULL, "1000000",
+	 "IPv4 verdicts that the gate can hold; a full table only means that new sources pass."},
+	{"verdicts", "max6", KEY_NUMBER, AT(verdicts.max6), 1, 100000000, NULL, "250000",
+	 "IPv6 verdicts that the gate can hold."},
+	{"events", "rate", KEY_NUMBER, AT(events.rate), 1, 1000000, NULL, "10000",
+	 "Lookups that the gate may ask for, per second and CPU."},
+	{"events", "burst", KEY_NUMBER, AT(events.burst), 1, 1000000, NULL, "2000",
+	 "How many of them at once."},
+	{"events", "interval", KEY_SPAN, AT(events.interval_sec), 1, 600, NULL, "3s",
+	 "A source is asked about at most once in this time."},
+	{"policy", "action", KEY_ACTION, IN(action), NO_RANGE, "pass|drop", NULL,
+	 "What happens to a SYN of such a source. pass and temperror can only pass."},
+	{"policy", "ttl_min", KEY_SPAN, IN(ttl_min_sec), 1, YEAR, NULL, NULL,
+	 "The least life of such a verdict, whatever the DNS data's TTL."},
+	{"policy", "ttl_max", KEY_SPAN, IN(ttl_max_sec), 1, YEAR, NULL, NULL,
+	 "The greatest life of such a verdict; at most 1h for what can be dropped, so that a "
+	 "repaired PTR counts soon."},
+	{"policy", "enforce", KEY_FLAG, IN(enforce), NO_RANGE, "false|true", NULL,
+	 "false keeps this reason in monitor while mode = enforce acts on the others."},
+};
+/* clang-format on */
+
+const size_t CONF_KEY_COUNT = sizeof(CONF_KEYS) / sizeof(CONF_KEYS[0]);
+_Static_assert(sizeof(CONF_KEYS) / sizeof(CONF_KEYS[0]) <= CONF_KEY_MAX, "raise CONF_KEY_MAX");
+
+const enum mxg_reason CONF_POLICY_ROWS[CONF_POLICY_ROW_COUNT] = {
+	MXG_REASON_PASS, MXG_REASON_NO_PTR, MXG_REASON_UNCONFIRMED, MXG_REASON_TEMPERROR};
+
+const char *const CONF_SECTIONS[] = {"control", "dns", "verdicts", "events", "policy"};
+const size_t CONF_SECTION_COUNT = sizeof(CONF_SECTIONS) / sizeof(CONF_SECTIONS[0]);
+_Static_assert(sizeof(CONF_SECTIONS) / sizeof(CONF_SECTIONS[0]) <= CONF_SECTION_MAX, "raise it");
+
+const struct conf_key *conf_key_find(const char *section, const char *name)
+{
+	for (size_t i = 0; i < CONF_KEY_COUNT; i++)
+		if (strcmp(CONF_KEYS[i].section, section) == 0 &&
+		    strcmp(CONF_KEYS[i].name, name) == 0)
+			return &CONF_KEYS[i];
+	return NULL;
+}
+
+static int choice_index(const char *allowed, const char *text, uint32_t *ret)
+{
+	size_t len = strlen(text);
+	uint32_t index = 0;
+
+	for (const char *p = allowed;; p++, index++) {
+		const char *end = p + strcspn(p, "|");
+
+		if ((size_t)(end - p) == len && strncmp(p, text, len) == 0) {
+			*ret = index;
+			return 0;
+		}
+		if (!*end)
+			return -EINVAL;
+		p = end;
+	}
+}
+
+void conf_key_choice(const char *allowed, uint32_t index, char *buf, size_t size)
+{
+	while (index--)
+		allowed += strcspn(allowed, "|") + 1;
+	snprintf(buf, size, "%.*s", (int)strcspn(allowed, "|"), allowed);
+}
+
+static bool is_iface(const char *text)
+{
+	if (!*text || strlen(text) >= IFNAMSIZ)
+		return false;
+	for (; *text; text++)
+		if (*text <= ' ' || *text > '~' || *text == '/' || *text == ':')
+			return false;
+	return true;
+}
+
+static int text_store(const struct conf_key *key, const char *text, void *at)
+{
+	/* libconfuse strings come back as written; quotes would break the printer. */
+	if (!*text || strlen(text) >= CONF_TEXT_MAX || !text_is_printable(text) ||
+	    strpbrk(text, "\"\\$"))
+		return -EINVAL;
+	if (key->type == KEY_PATH && *text != '/')
+		return -EINVAL;
+	strcpy(at, text);
+	return 0;
+}
+
+static int list_store(const struct conf_key *key, const char *text, unsigned int n, void *at)
+{
+	struct endpoint endpoint;
+	uint64_t port;
+
+	switch (key->type) {
+	case KEY_IFACES:
+		if (n >= CONF_INTERFACES_MAX || !is_iface(text))
+			return -EINVAL;
+		strcpy(((char(*)[IFNAMSIZ])at)[n], text);
+		return 0;
+	case KEY_PORTS:
+		if (n >= MXG_PORTS_MAX || text_to_u64(text, 1, UINT16_MAX, &port) < 0)
+			return -EINVAL;
+		((uint16_t *)at)[n] = (uint16_t)port;
+		return 0;
+	case KEY_SERVERS:
+		if (n >= CONF_SERVERS_MAX || endpoint_parse(text, 53, &endpoint) < 0)
+			return -EINVAL;
+		((struct endpoint *)at)[n] = endpoint;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+int conf_key_store(const struct conf_key *key, const char *text, unsigned int n, void *at)
+{
+	uint32_t index;
+	uint64_t number;
+
+	switch (key->type) {
+	case KEY_CHOICE:
+		return choice_index(key->allowed, text, at);
+	case KEY_FLAG:
+		if (choice_index(key->allowed, text, &index) < 0)
+			return -EINVAL;
+		*(bool *)at = index == 1;
+		return 0;
+	case KEY_ACTION:
+		return policy_action_parse(text, at);
+	case KEY_NUMBER:
+	case KEY_SPAN:
+		if ((key->type == KEY_SPAN ? text_to_span(text, &number)
+					   : text_to_u64(text, 0, UINT32_MAX, &number)) < 0 ||
+		    number < key->min || number > key->max)
+			return -EINVAL;
+		*(uint32_t *)at = (uint32_t)number;
+		return 0;
+	case KEY_TEXT:
+	case KEY_PATH:
+		return text_store(key, text, at);
+	case KEY_IFACES:
+	case KEY_PORTS:
+	case KEY_SERVERS:
+		return list_store(key, text, n, at);
+	}
+	return -EINVAL;
+}
+
+void conf_key_allowed(const struct conf_key *key, char *buf, size_t size)
+{
+	char min[TEXT_SPAN_MAX], max[TEXT_SPAN_MAX];
+
+	switch (key->type) {
+	case KEY_NUMBER:
+		snprintf(buf, size, "a whole number from %" PRIu64 " to %" PRIu64, key->min,
+			 key->max);
+		break;
+	case KEY_SPAN:
+		snprintf(buf, size, "a time from %s to %s, such as 90s, 15m, 1h",
+			 text_from_span(key->min, min), text_from_span(key->max, max));
+		break;
+	case KEY_IFACES:
+		snprintf(buf, size, "a list of at most %d interface names", CONF_INTERFACES_MAX);
+		break;
+	case KEY_PORTS:
+		snprintf(buf, size, "a list of 1 to %d ports, each 1 to 65535", MXG_PORTS_MAX);
+		break;
+	case KEY_SERVERS:
+		snprintf(buf, size,
+			 "a list of at most %d addresses, each ADDR, ADDR:PORT or "
+			 "[ADDR]:PORT",
+			 CONF_SERVERS_MAX);
+		break;
+	default:
+		snprintf(buf, size, "%s", key->allowed);
+		for (char *p = buf; *p; p++)
+			if (*p == '|')
+				memmove(p + 4, p + 1, strlen(p)), memcpy(p, " or ", 4);
+	}
+}
+
+unsigned int *conf_key_count(const struct conf_key *key, struct conf *conf)
+{
+	switch (key->type) {
+	case KEY_IFACES:
+		return &conf->interface_count;
+	case KEY_PORTS:
+		return &conf->port_count;
+	case KEY_SERVERS:
+		return &conf->dns.server_count;
+	default:
+		return NULL;
+	}
+}
+
+bool conf_key_is_list(const struct conf_key *key)
+{
+	return key->type == KEY_IFACES || key->type == KEY_PORTS || key->type == KEY_SERVERS;
+}
