@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "io/gate.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/if_link.h>
+#include <linux/magic.h>
+#include <mxgate/abi.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+#include <xdp/libxdp.h>
+
+#include "base/log.h"
+
+#define BPFFS      "/sys/fs/bpf"
+#define COPY_BATCH 4096
+
+struct gate {
+	char object_path[256];
+	struct bpf_object *object;
+	struct gate_fds fds;
+	int outer4, outer6;
+	uint32_t config_id; /* the map that shows a program to be current */
+	uint8_t tag[BPF_TAG_SIZE];
+};
+
+/* --- libraries' own words --------------------------------------------------- */
+
+static char last_words[256];
+
+/* Their lines go to the debug log; the last warning helps to say why something failed. */
+static void library_says(bool warning, const char *fmt, va_list ap)
+{
+	char line[256];
+
+	vsnprintf(line, sizeof(line), fmt, ap);
+	line[strcspn(line, "\n")] = '\0';
+	if (warning && line[0])
+		snprintf(last_words, sizeof(last_words), "%s", line);
+	log_debug("library=\"%s\"", line);
+}
+
+static int on_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	library_says(level == LIBBPF_WARN, fmt, ap);
+	return 0;
+}
+
+static int on_libxdp(enum libxdp_print_level level, const char *fmt, va_list ap)
+{
+	library_says(level == LIBXDP_WARN, fmt, ap);
+	return 0;
+}
+
+/* --- opening ----------------------------------------------------------------- */
+
+static int check_bpffs(char why[static GATE_WHY_MAX])
+{
+	struct statfs fs;
+
+	if (statfs(BPFFS, &fs) == 0 && fs.f_type == BPF_FS_MAGIC)
+		return 0;
+	snprintf(why, GATE_WHY_MAX,
+		 "no BPF file system at " BPFFS "; mount it: mount -t bpf bpf " BPFFS);
+	return -ENODEV;
+}
+
+/* libbpf makes one level only. iproute2 keeps these directories at 0700. */
+static int make_pin_dir(char why[static GATE_WHY_MAX])
+{
+	static const char *const levels[] = {BPFFS "/xdp", MXG_PIN_DIR};
+
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
+		if (mkdir(levels[i], 0700) < 0 && errno != EEXIST) {
+			int err = -errno;
+
+			snprintf(why, GATE_WHY_MAX, "cannot create %s: %s", levels[i],
+				 strerror(-err));
+			return err;
+		}
+	return 0;
+}
+
+static struct bpf_object *object_open(const char *path)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .pin_root_path = MXG_PIN_DIR);
+
+	return bpf_object__open_file(path, &opts);
+}
+
+static int explain_open(const char *path, int err, char why[static GATE_WHY_MAX])
+{
+	snprintf(why, GATE_WHY_MAX, "bpf_object %s cannot be opened: %s", path, strerror(-err));
+	return err;
+}
+
+static int explain_load(int err, char why[static GATE_WHY_MAX])
+{
+	if (err == -EPERM)
+		snprintf(why, GATE_WHY_MAX,
+			 "the kernel refuses to load the gate: not permitted; "
+			 "run mxgated as root");
+	else if (strstr(last_words, "mismatch") || err == -EINVAL)
+		snprintf(why, GATE_WHY_MAX,
+			 "the gate does not load (%s); if pins of another version are in the way, "
+			 "take it off the interfaces and remove " MXG_PIN_DIR "/mxg%d_*",
+			 last_words[0] ? last_words : strerror(-err), MXG_ABI);
+	else
+		snprintf(why, GATE_WHY_MAX,
+			 "the kernel does not load the gate: %s (%s); Linux 5.19 or newer with BPF "
+			 "is needed",
+			 strerror(-err), last_words);
+	return err;
+}
+
+static int map_fd(const struct gate *gate, const char *name)
+{
+	return bpf_object__find_map_fd_by_name(gate->object, name);
+}
+
+static int find_maps(struct gate *gate)
+{
+	struct gate_fds *fds = &gate->fds;
+
+	fds->config = map_fd(gate, MXG_MAP_CONFIG);
+	fds->lease = map_fd(gate, MXG_MAP_LEASE);
+	fds->counters = map_fd(gate, MXG_MAP_COUNTERS);
+	fds->prefix4 = map_fd(gate, MXG_MAP_PREFIX4);
+	fds->prefix6 = map_fd(gate, MXG_MAP_PREFIX6);
+	fds->events = map_fd(gate, MXG_MAP_EVENTS);
+	gate->outer4 = map_fd(gate, MXG_MAP_VERDICT4);
+	gate->outer6 = map_fd(gate, MXG_MAP_VERDICT6);
+	fds->verdict4 = fds->verdict6 = -1;
+	if (fds->config < 0 || fds->lease < 0 || fds->counters < 0 || fds->prefix4 < 0 ||
+	    fds->prefix6 < 0 || fds->events < 0 || gate->outer4 < 0 || gate->outer6 < 0)
+		return -ENOENT;
+	return 0;
+}
+
+/* What a program on an interface is compared with. */
+static int remember_identity(struct gate *gate)
+{
+	struct bpf_program *prog = bpf_object__find_program_by_name(gate->object, MXG_PROG_NAME);
+	struct bpf_prog_info prog_info = {0};
+	struct bpf_map_info map_info = {0};
+	__u32 len = sizeof(map_info);
+
+	if (!prog)
+		return -ENOENT;
+	if (bpf_obj_get_info_by_fd(gate->fds.config, &map_info, &len) < 0)
+		return -errno;
+	gate->config_id = map_info.id;
+	len = sizeof(prog_info);
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(prog), &prog_info, &len) < 0)
+		return -errno;
+	memcpy(gate->tag, prog_info.tag, sizeof(gate->tag));
+	return 0;
+}
+
+int gate_open(const char *object, struct gate **ret, char why[static GATE_WHY_MAX])
+{
+	struct gate *gate;
+	int err;
+
+	libbpf_set_print(on_libbpf);
+	libxdp_set_print(on_libxdp);
+	last_words[0] = '\0';
+	err = check_bpffs(why);
+	if (err < 0)
+		return err;
+	err = make_pin_dir(why);
+	if (err < 0)
+		return err;
+	gate = calloc(1, sizeof(*gate));
+	if (!gate)
+		return -ENOMEM;
+	snprintf(gate->object_path, sizeof(gate->object_path), "%s", object);
+	gate->object = object_open(object);
+	if (!gate->object) {
+		err = explain_open(object, -errno, why);
+		goto out;
+	}
+	err = bpf_object__load(gate->object);
+	if (err < 0) {
+		explain_load(err, why);
+		goto out;
+	}
+	err = find_maps(gate);
+	if (err == 0)
+		err = remember_identity(gate);
+	if (err < 0)
+		snprintf(why, GATE_WHY_MAX, "%s is not a gate of this version: %s", object,
+			 strerror(-err));
+out:
+	if (err < 0)
+		gate_close(gate);
+	else
+		*ret = gate;
+	return err;
+}
+
+void gate_close(struct gate *gate)
+{
+	if (!gate)
+		return;
+	if (gate->fds.verdict4 > 0)
+		close(gate->fds.verdict4);
+	if (gate->fds.verdict6 > 0)
+		close(gate->fds.verdict6);
+	bpf_object__close(gate->object);
+	free(gate);
+}
+
+const struct gate_fds *gate_get_fds(const struct gate *gate)
+{
+	return &gate->fds;
+}
+
+void gate_open_all(struct gate *gate)
+{
+	__u32 zero = 0;
+	__u64 lapsed = 0;
+
+	bpf_map_update_elem(gate->fds.lease, &zero, &lapsed, BPF_ANY);
+}
+
+/* --- verdict tables ----------------------------------------------------------- */
+
+/* The table now in the outer map, or -1; its size in *ret_max. */
+static int table_current(int outer, uint32_t *ret_max)
+{
+	struct bpf_map_info info = {0};
+	__u32 zero = 0, id, len = sizeof(info);
+	int fd;
+
+	if (bpf_map_lookup_elem(outer, &zero, &id) < 0)
+		return -1;
+	fd = bpf_map_get_fd_by_id(id);
+	if (fd < 0)
+		return -1;
+	if (bpf_obj_get_info_by_fd(fd, &info, &len) < 0) {
+		close(fd);
+		return -1;
+	}
+	*ret_max = info.max_entries;
+	return fd;
+}
+
+static void table_copy(int from, int to, size_t key_size)
+{
+	char *keys = calloc(COPY_BATCH, key_size);
+	struct mxg_verdict *values = calloc(COPY_BATCH, sizeof(*values));
+	__u32 in = 0, out = 0, count, placed;
+	void *token = NULL;
+	int err = 0;
+
+	while (keys && values && err == 0) {
+		count = COPY_BATCH;
+		err = bpf_map_lookup_batch(from, token, &out, keys, values, &count, NULL);
+		if (err < 0 && err != -ENOENT)
+			break;
+		placed = count;
+		/* What does not fit in a smaller table is unknown again: it passes. */
+		if (count && bpf_map_update_batch(to, keys, values, &placed, NULL) < 0)
+			break;
+		in = out;
+		token = &in;
+	}
+	free(keys);
+	free(values);
+}
+
+static int table_install(int outer, const char *name, size_t key_size, uint32_t max, int *ret_fd,
+			 char why[static GATE_WHY_MAX])
+{
+	uint32_t have = 0;
+	int old = table_current(outer, &have), fd, err;
+	__u32 zero = 0;
+
+	if (old >= 0 && have == max) {
+		*ret_fd = old;
+		return 0;
+	}
+	fd = bpf_map_create(BPF_MAP_TYPE_HASH, name, (__u32)key_size, sizeof(struct mxg_verdict),
+			    max, NULL);
+	if (fd < 0) {
+		err = -errno;
+		snprintf(why, GATE_WHY_MAX, "no memory for a verdict table of %u entries: %s", max,
+			 strerror(-err));
+		goto out;
+	}
+	if (old >= 0)
+		table_copy(old, fd, key_size);
+	if (bpf_map_update_elem(outer, &zero, &fd, BPF_ANY) < 0) {
+		err = -errno;
+		snprintf(why, GATE_WHY_MAX, "cannot install a verdict table: %s", strerror(-err));
+		close(fd);
+		goto out;
+	}
+	*ret_fd = fd;
+	err = 0;
+out:
+	if (old >= 0)
+		close(old);
+	return err;
+}
+
+static int table_replace(int outer, const char *name, size_t key_size, uint32_t max, int *fd,
+			 char why[static GATE_WHY_MAX])
+{
+	int fresh, err = table_install(outer, name, key_size, max, &fresh, why);
+
+	if (err < 0)
+		return err;
+	if (*fd >= 0)
+		close(*fd);
+	*fd = fresh;
+	return 0;
+}
+
+int gate_tables(struct gate *gate, uint32_t max4, uint32_t max6, char why[static GATE_WHY_MAX])
+{
+	int err = table_replace(gate->outer4, "mxg1_table4", sizeof(__be32), max4,
+				&gate->fds.verdict4, why);
+
+	if (err == 0)
+		err = table_replace(gate->outer6, "mxg1_table6", sizeof(struct mxg_key6), max6,
+				    &gate->fds.verdict6, why);
+	return err;
+}
+
+/* --- interfaces ----------------------------------------------------------------- */
+
+const char *gate_mode_name(enum gate_mode mode)
+{
+	static const char *const names[] = {"none", "native", "generic", "offload"};
+
+	return names[mode];
+}
+
+static enum gate_mode mode_from_xdp(enum xdp_attach_mode mode)
+{
+	switch (mode) {
+	case XDP_MODE_NATIVE:
+		return GATE_MODE_NATIVE;
+	case XDP_MODE_SKB:
+		return GATE_MODE_GENERIC;
+	case XDP_MODE_HW:
+		return GATE_MODE_OFFLOAD;
+	default:
+		return GATE_MODE_NONE;
+	}
+}
+
+/* Same code, and its maps are those that this process writes to. */
+static bool is_current(const struct gate *gate, int prog_fd)
+{
+	struct bpf_prog_info info = {0};
+	__u32 ids[64], len = sizeof(info);
+
+	info.nr_map_ids = sizeof(ids) / sizeof(ids[0]);
+	info.map_ids = (__u64)(uintptr_t)ids;
+	if (bpf_obj_get_info_by_fd(prog_fd, &info, &len) < 0 ||
+	    memcmp(info.tag, gate->tag, sizeof(gate->tag)) != 0)
+		return false;
+	for (__u32 i = 0; i < info.nr_map_ids && i < sizeof(ids) / sizeof(ids[0]); i++)
+		if (ids[i] == gate->config_id)
+			return true;
+	return false;
+}
+
+static __u32 prog_id_of(struct xdp_program *prog)
+{
+	struct bpf_prog_info info = {0};
+	__u32 len = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(xdp_program__fd(prog), &info, &len) < 0 ? 0 : info.id;
+}
+
+static bool is_our_name(struct xdp_program *prog)
+{
+	return strcmp(xdp_program__name(prog), MXG_PROG_NAME) == 0;
+}
+
+/* Our program within what the interface carries, or NULL. Owned by mp. */
+static struct xdp_program *find_ours(struct xdp_multiprog *mp)
+{
+	struct xdp_program *prog = NULL;
+
+	if (xdp_multiprog__is_legacy(mp)) {
+		prog = xdp_multiprog__main_prog(mp);
+		return prog && is_our_name(prog) ? prog : NULL;
+	}
+	while ((prog = xdp_multiprog__next_prog(prog, mp)))
+		if (is_our_name(prog))
+			return prog;
+	return NULL;
+}
+
+int gate_find(const struct gate *gate, int ifindex, struct gate_found *ret)
+{
+	struct gate_found found = {0};
+	struct xdp_program *ours, *main_prog;
+	struct xdp_multiprog *mp;
+	long err;
+
+	mp = xdp_multiprog__get_from_ifindex(ifindex);
+	err = libxdp_get_error(mp);
+	if (err == -ENOENT) {
+		*ret = found;
+		return 0;
+	}
+	if (err || !mp)
+		return err ? (int)err : -EIO;
+	found.in_dispatcher = !xdp_multiprog__is_legacy(mp);
+	found.mode = mode_from_xdp(xdp_multiprog__attach_mode(mp));
+	ours = find_ours(mp);
+	main_prog = xdp_multiprog__main_prog(mp);
+	if (ours) {
+		found.is_ours = true;
+		found.is_current = is_current(gate, xdp_program__fd(ours));
+		found.prog_id = prog_id_of(ours);
+	} else if (!found.in_dispatcher && main_prog) {
+		found.is_foreign = true;
+		found.prog_id = prog_id_of(main_prog);
+	}
+	xdp_multiprog__close(mp);
+	*ret = found;
+	return 0;
+}
+
+static int explain_attach(int err, enum gate_mode mode, char why[static GATE_WHY_MAX])
+{
+	switch (err) {
+	case -EBUSY:
+	case -EEXIST:
+		snprintf(why, GATE_WHY_MAX,
+			 "another XDP program holds the interface; it is left "
+			 "alone; take it off first, or load both with a libxdp "
+			 "dispatcher");
+		return -EBUSY;
+	case -EOPNOTSUPP:
+	case -EINVAL:
+		snprintf(why, GATE_WHY_MAX, "the driver refuses %s mode (%s); set attach = generic",
+			 gate_mode_name(mode), last_words[0] ? last_words : strerror(-err));
+		return -EOPNOTSUPP;
+	default:
+		snprintf(why, GATE_WHY_MAX, "attaching in %s mode failed: %s (%s)",
+			 gate_mode_name(mode), strerror(-err), last_words);
+		return err;
+	}
+}
+
+int gate_attach(struct gate *gate, int ifindex, enum gate_mode mode, char why[static GATE_WHY_MAX])
+{
+	struct bpf_object *object;
+	struct xdp_program *prog;
+	struct gate_found found;
+	long err;
+
+	err = gate_find(gate, ifindex, &found);
+	if (err == 0 && found.is_foreign)
+		return explain_attach(-EBUSY, mode, why);
+	last_words[0] = '\0';
+	/*
+	 * An object of its own for each interface: in a dispatcher the program is
+	 * loaded again as an extension of that interface's dispatcher. The maps
+	 * are the same through their pins.
+	 */
+	object = object_open(gate->object_path);
+	if (!object)
+		return explain_open(gate->object_path, -errno, why);
+	prog = xdp_program__from_bpf_obj(object, "xdp");
+	err = libxdp_get_error(prog);
+	if (err) {
+		bpf_object__close(object);
+		return explain_attach((int)err, mode, why);
+	}
+	err = xdp_program__attach(prog, ifindex,
+				  mode == GATE_MODE_GENERIC ? XDP_MODE_SKB : XDP_MODE_NATIVE, 0);
+	xdp_program__close(prog);
+	bpf_object__close(object);
+	return err ? explain_attach((int)err, mode, why) : 0;
+}
+
+int gate_detach(int ifindex)
+{
+	struct xdp_multiprog *mp = xdp_multiprog__get_from_ifindex(ifindex);
+	long err = libxdp_get_error(mp);
+	struct xdp_program *ours;
+
+	if (err || !mp)
+		return err ? (int)err : -EIO;
+	ours = find_ours(mp);
+	if (!ours)
+		err = -ENOENT;
+	else if (xdp_multiprog__is_legacy(mp))
+		err = xdp_multiprog__detach(mp);
+	else
+		err = xdp_program__detach(ours, ifindex, xdp_multiprog__attach_mode(mp), 0);
+	xdp_multiprog__close(mp);
+	return (int)err;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The gate in the kernel: loads the object, makes and pins its maps, installs
+ * the verdict tables, attaches it to interfaces and finds out what is attached.
+ * Needs root; used by the keeper only. It writes no verdict and no counter.
+ *
+ * What is on an interface is read from the kernel each time and never
+ * remembered, so a restarted keeper adopts what its predecessor left. A program
+ * that is not ours is never replaced, and generic mode is used only when asked.
+ */
+#ifndef MXGATE_IO_GATE_H
+#define MXGATE_IO_GATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define GATE_WHY_MAX 512
+
+enum gate_mode {
+	GATE_MODE_NONE,
+	GATE_MODE_NATIVE,
+	GATE_MODE_GENERIC,
+	GATE_MODE_OFFLOAD
+};
+
+/* What an interface carries. */
+struct gate_found {
+	bool is_ours;       /* our program, alone or in a libxdp dispatcher */
+	bool is_current;    /* and the very code and maps that this process loaded */
+	bool is_foreign;    /* another program without a dispatcher: left alone */
+	bool in_dispatcher; /* a libxdp dispatcher is there */
+	enum gate_mode mode;
+	uint32_t prog_id; /* ours if is_ours, else the foreign one; 0: none */
+};
+
+/* Open for the life of the gate; -1 is "not there". */
+struct gate_fds {
+	int config, lease, counters, prefix4, prefix6, events;
+	int verdict4, verdict6; /* the inner tables, set by gate_tables() */
+};
+
+struct gate;
+
+/*
+ * Checks for bpffs, creates the pin directory, loads the object once (so its
+ * maps are made or found by their pins and the verifier has spoken). 0, or
+ * -errno with one line in why: the cause and the remedy.
+ */
+int gate_open(const char *object, struct gate **ret, char why[static GATE_WHY_MAX]);
+
+/* Closes the handles. Pins and attached programs stay. NULL is fine. */
+void gate_close(struct gate *gate);
+
+/*
+ * Makes the verdict tables the gate looks into hold max4 and max6 entries. One
+ * that has that size already stays, with its verdicts; another is replaced by
+ * one pointer swap after its verdicts were copied (those that fit).
+ */
+int gate_tables(struct gate *gate, uint32_t max4, uint32_t max6, char why[static GATE_WHY_MAX]);
+
+/* Borrowed; valid until gate_close(). */
+const struct gate_fds *gate_get_fds(const struct gate *gate);
+
+/* Empties the lease: every packet passes from here on. */
+void gate_open_all(struct gate *gate);
+
+/* 0 or -errno. */
+int gate_find(const struct gate *gate, int ifindex, struct gate_found *ret);
+
+/*
+ * Puts the gate on the interface in exactly this mode: 0; -EBUSY when a foreign
+ * program is there; -EOPNOTSUPP when the driver has no native mode; -errno.
+ */
+int gate_attach(struct gate *gate, int ifindex, enum gate_mode mode, char why[static GATE_WHY_MAX]);
+
+/* Takes our program off, and nothing else. 0, -ENOENT when it is not there, -errno. */
+int gate_detach(int ifindex);
+
+/* "native", "generic", "offload", "none". */
+const char *gate_mode_name(enum gate_mode mode);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The gate's tables as the worker sees them: verdicts, exception prefixes,
+ * configuration, lease, counters. The only writer of these maps in the system,
+ * and the only place that knows how verdicts lie in them. Works on inherited
+ * file descriptors, without any capability.
+ */
+#ifndef MXGATE_IO_VMAP_H
+#define MXGATE_IO_VMAP_H
+
+#include <mxgate/abi.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+
+struct vmap_fds {
+	int config, lease, counters, prefix4, prefix6;
+	int verdict4, verdict6;
+};
+
+struct vmap;
+
+struct vmap_entry {
+	struct addr addr;
+	struct mxg_verdict verdict;
+};
+
+/* The fds stay the caller's. Counts what is there. 0 or -errno. */
+int vmap_new(const struct vmap_fds *fds, struct vmap **ret);
+void vmap_free(struct vmap *vmap);
+
+/* 0, or -ENOENT. An expired entry is returned as it is: look at expires_ns. */
+int vmap_get(const struct vmap *vmap, const struct addr *addr, struct mxg_verdict *ret);
+
+/*
+ * Sets the verdict; the hits of an older entry are added to verdict->hits. 0;
+ * -E2BIG when the table is full (the source stays unknown and passes); -errno.
+ */
+int vmap_put(struct vmap *vmap, const struct addr *addr, const struct mxg_verdict *verdict);
+int vmap_del(struct vmap *vmap, const struct addr *addr);
+
+/* Entries now and at most, of family 4 or 6. */
+uint32_t vmap_count(const struct vmap *vmap, unsigned int family);
+uint32_t vmap_max(const struct vmap *vmap, unsigned int family);
+
+/*
+ * Walks all verdicts, IPv4 first, in pieces. Start with a zeroed cursor; each
+ * call fills entries (VMAP_STEP long) and gives their number, 0 at the end.
+ * Entries put or deleted meanwhile may be seen or missed, never torn. -errno.
+ */
+#define VMAP_STEP 4096
+struct vmap_cursor {
+	unsigned int family; /* 0: not begun */
+	bool has_token;
+	uint32_t token;
+};
+int vmap_next(const struct vmap *vmap, struct vmap_cursor *cursor, struct vmap_entry *entries);
+
+/* Deletes every verdict inside prefix (NULL: all). Their number, or -errno. */
+int vmap_flush(struct vmap *vmap, const struct prefix *prefix);
+
+/*
+ * Exceptions. get gives the longest prefix that covers the one asked for: compare
+ * its id. -ENOENT and -ENOSPC (table full) are passed on.
+ */
+int vmap_prefix_get(const struct vmap *vmap, const struct prefix *prefix, struct mxg_prefix *ret);
+int vmap_prefix_put(struct vmap *vmap, const struct prefix *prefix, const struct mxg_prefix *value);
+int vmap_prefix_del(struct vmap *vmap, const struct prefix *prefix);
+/* The prefix after *prefix in the table of its family (bits 0 and no match: the first). */
+int vmap_prefix_next(const struct vmap *vmap, const struct prefix *prefix, struct prefix *ret);
+
+int vmap_config_put(struct vmap *vmap, const struct mxg_config *config);
+/* CLOCK_MONOTONIC ns until which the gate believes its tables. */
+int vmap_lease_put(struct vmap *vmap, uint64_t until_ns);
+int vmap_lease_get(const struct vmap *vmap, uint64_t *ret_until_ns);
+
+/* The sum over all CPUs. 0 or -errno. */
+int vmap_counters_get(const struct vmap *vmap, uint64_t ret[MXG_CTR_MAX]);
+
+#endif
