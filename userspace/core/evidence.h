@@ -9,14 +9,16 @@
  *   action     pass, drop
  *   names      [string]  PTR names, escaped, sorted
  *   confirmed  [string]  those whose addresses include the source
- *   names_total  distinct names in the answer, when more than were evaluated
- *   special    the registry block, for a special-purpose address
+ *   names_total  names in the PTR answer, only when more than were evaluated
+ *   special    the registry block, only for a special-purpose address
  *   ttl_sec    life of the verdict
  *   dns_ttl_sec  what DNS said, before the policy's clamp
  *   decided    RFC 3339 UTC
  *   expires    RFC 3339 UTC
  *   policy     {action, ttl_min, ttl_max, enforce}: the row that applied
  *   steps      [{query, type, status, rcode, ttl_sec, records, server, elapsed_ms, note}]
+ *              status is a dns_status, or "unanswered" when the result was certain
+ *              without it; rcode, server and note are null when there is none
  *   explain    one sentence for a person: what was found and how to mend it
  */
 #ifndef MXGATE_CORE_EVIDENCE_H

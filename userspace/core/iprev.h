@@ -7,7 +7,8 @@
  * io/resolver) asks iprev_next() for queries until it says no, feeds each reply
  * or failure to iprev_answer() in any order, ends it early with iprev_expire()
  * when its deadline has passed, and reads the report once iprev_is_done(). The
- * result does not depend on the order of the answers.
+ * result does not depend on the order of the answers; which of several confirming
+ * names is named, and its TTL, may, since the first one ends the evaluation.
  */
 #ifndef MXGATE_CORE_IPREV_H
 #define MXGATE_CORE_IPREV_H
@@ -41,33 +42,34 @@ struct iprev_name {
 
 /* One query and what came of it, in the order they were asked. */
 struct iprev_step {
-	char qname[DNS_NAME_TEXT_MAX];
-	uint16_t qtype; /* ns_t_ptr, ns_t_a, ns_t_aaaa */
-	bool answered;
+	char qname[DNS_HOST_TEXT_MAX]; /* without the final dot */
+	uint16_t qtype;                /* ns_t_ptr, ns_t_a, ns_t_aaaa */
+	uint8_t name;                  /* index of the name whose addresses were asked for */
+	bool answered;                 /* false: the result was certain without it */
 	enum dns_status status;
-	uint8_t rcode;
-	uint32_t ttl_sec;      /* of the data, or of its absence (RFC 2308) */
-	uint16_t records;      /* PTR names or addresses in the answer */
+	uint16_t rcode;
+	uint32_t ttl_sec;               /* of the data, or of its absence (RFC 2308) */
+	uint16_t records;               /* PTR names or addresses in the answer */
 	char server[ENDPOINT_TEXT_MAX]; /* who answered, "192.0.2.53:53" */
 	uint32_t elapsed_us;
-	char note[64]; /* what a person should know: "CNAME loop", "bogus name skipped" */
+	char note[64]; /* what a person should know, or "" */
 };
 
 struct iprev_report {
 	struct addr addr;
 	enum iprev_result result;
-	uint32_t ttl_sec; /* how long the DNS data behind the result lives */
-	uint16_t names_total; /* distinct names in the PTR answer, may exceed name_count */
+	uint32_t ttl_sec;     /* how long the DNS data behind the result lives */
+	uint16_t names_total; /* names in the PTR answer, may exceed name_count */
 	uint8_t name_count;
 	uint8_t step_count;
-	struct iprev_name names[IPREV_NAMES_MAX]; /* sorted, so the choice is the same each time */
+	struct iprev_name names[IPREV_NAMES_MAX]; /* sorted; host names are preferred */
 	struct iprev_step steps[IPREV_STEPS_MAX];
 	const char *special; /* why it was never looked up; static, or NULL */
 };
 
 struct iprev_query {
 	uint8_t id; /* index of its step in the report */
-	char qname[DNS_NAME_TEXT_MAX];
+	char qname[DNS_HOST_TEXT_MAX];
 	uint16_t qtype;
 };
 
@@ -84,8 +86,8 @@ bool iprev_next(struct iprev *iprev, struct iprev_query *ret);
 
 /*
  * What came of query id. server and elapsed_us are for the report only; server
- * may be NULL. A second answer to the same query, or one after the end, is
- * ignored.
+ * may be NULL. A second answer to the same query, one to a query that was not
+ * handed out, or one after the end, is ignored.
  */
 void iprev_answer(struct iprev *iprev, uint8_t id, const struct dns_answer *answer,
 		  const char *server, uint32_t elapsed_us);

@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "core/dnsmsg.h"
+
+#include <arpa/nameser.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define ADDR4_LEN     4
+#define ADDR6_LEN     16
+#define SOA_TAIL      20 /* five 32-bit numbers, MINIMUM is the last */
+#define RCODE_BADVERS 16
+
+/* One message being read: where the chain of names stands, and what it has cost. */
+struct reading {
+	ns_msg msg;
+	uint16_t qtype;
+	char qname[NS_MAXDNAME]; /* without the final dot */
+	char owner[NS_MAXDNAME]; /* the end of the CNAME chain so far */
+	unsigned int hops;
+	uint32_t ttl_sec; /* least TTL along the chain */
+	union dns_records *records;
+	struct dns_answer *answer;
+};
+
+static const char *const status_names[] = {
+	[DNS_DATA] = "data",           [DNS_NODATA] = "nodata",   [DNS_NXDOMAIN] = "nxdomain",
+	[DNS_SERVFAIL] = "servfail",   [DNS_REFUSED] = "refused", [DNS_TIMEOUT] = "timeout",
+	[DNS_MALFORMED] = "malformed", [DNS_LAME] = "lame",       [DNS_OTHER] = "other",
+};
+
+const char *dns_status_name(enum dns_status status)
+{
+	return status_names[status];
+}
+
+const char *dns_rcode_name(uint16_t rcode, char buf[static DNS_RCODE_TEXT_MAX])
+{
+	static const char *const names[] = {"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN",
+					    "NOTIMP",  "REFUSED", "YXDOMAIN", "YXRRSET",
+					    "NXRRSET", "NOTAUTH", "NOTZONE"};
+
+	if (rcode < sizeof(names) / sizeof(names[0]))
+		snprintf(buf, DNS_RCODE_TEXT_MAX, "%s", names[rcode]);
+	else if (rcode == RCODE_BADVERS)
+		snprintf(buf, DNS_RCODE_TEXT_MAX, "BADVERS");
+	else
+		snprintf(buf, DNS_RCODE_TEXT_MAX, "RCODE%u", rcode);
+	return buf;
+}
+
+bool dns_status_is_certain(enum dns_status status)
+{
+	return status == DNS_DATA || status == DNS_NODATA || status == DNS_NXDOMAIN;
+}
+
+static void conclude(struct reading *r, enum dns_status status, const char *note)
+{
+	r->answer->status = status;
+	r->answer->note = note;
+	if (!dns_status_is_certain(status)) {
+		r->answer->ttl_sec = 0;
+		r->answer->count = 0;
+		r->answer->total = 0;
+	}
+}
+
+/* A TTL with the high bit set is 0 (RFC 2181 §8). */
+static uint32_t sane_ttl(uint32_t ttl)
+{
+	return ttl > INT32_MAX ? 0 : ttl;
+}
+
+static uint32_t min_u32(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+/* True when name[at] is a dot between labels and not one inside a label ("\\."). */
+static bool is_separator(const char *name, size_t at)
+{
+	size_t slashes = 0;
+
+	while (slashes < at && name[at - slashes - 1] == '\\')
+		slashes++;
+	return name[at] == '.' && slashes % 2 == 0;
+}
+
+/* A name without the final dot that some writers give it; the root is "". */
+static void copy_name(const char *text, char out[static NS_MAXDNAME])
+{
+	size_t len = strnlen(text, NS_MAXDNAME - 1);
+
+	memmove(out, text, len);
+	if (len > 0 && is_separator(text, len - 1))
+		len--;
+	out[len] = '\0';
+}
+
+/* Both in the form of ns_name_ntop(), so that equal names have equal text. */
+static bool name_equal(const char *a, const char *b)
+{
+	return strcasecmp(a, b) == 0;
+}
+
+/* True when name is zone or below it; "" is the root. */
+static bool name_is_under(const char *name, const char *zone)
+{
+	size_t nlen = strlen(name), zlen = strlen(zone);
+	const char *tail;
+
+	if (zlen == 0)
+		return true;
+	if (nlen < zlen)
+		return false;
+	tail = name + (nlen - zlen);
+	return name_equal(tail, zone) && (tail == name || is_separator(name, nlen - zlen - 1));
+}
+
+/* The next record of a section; false at its end, or with a conclusion when unreadable. */
+static bool next_record(struct reading *r, ns_sect section, int *index, ns_rr *rr)
+{
+	if (*index >= ns_msg_count(r->msg, section))
+		return false;
+	if (ns_parserr(&r->msg, section, (*index)++, rr) < 0) {
+		conclude(r, DNS_MALFORMED, "unreadable record");
+		return false;
+	}
+	return true;
+}
+
+/* --- names as data -------------------------------------------------------------------------- */
+
+static size_t put_byte(uint8_t c, char *out)
+{
+	if (c == '.' || c == '\\' || c == '"') {
+		out[0] = '\\';
+		out[1] = (char)c;
+		return 2;
+	}
+	if (c > 0x20 && c < 0x7f) {
+		out[0] = (char)tolower(c);
+		return 1;
+	}
+	return (size_t)snprintf(out, 5, "\\%03u", c);
+}
+
+static bool is_host_byte(uint8_t c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       c == '-' || c == '_';
+}
+
+/* From the uncompressed wire form. Text in a label is data: dots and NULs in it stay visible. */
+static void name_from_wire(const uint8_t *wire, struct dns_name *ret)
+{
+	bool numeric = false, host = *wire != 0;
+	size_t used = 0;
+	uint8_t len, i;
+
+	while ((len = *wire++) != 0) {
+		if (used > 0)
+			ret->text[used++] = '.';
+		numeric = true;
+		for (i = 0; i < len; i++, wire++) {
+			host = host && is_host_byte(*wire);
+			numeric = numeric && *wire >= '0' && *wire <= '9';
+			used += put_byte(*wire, ret->text + used);
+		}
+	}
+	if (used == 0)
+		ret->text[used++] = '.';
+	ret->text[used] = '\0';
+	ret->is_host = host && !numeric && used < DNS_HOST_TEXT_MAX;
+}
+
+/*
+ * Keeps the list sorted and distinct. When it is full the least names stay, so
+ * that what is kept does not depend on the order in which a server rotates them.
+ */
+static void keep_name(struct reading *r, const struct dns_name *name)
+{
+	struct dns_name *names = r->records->names;
+	struct dns_answer *answer = r->answer;
+	unsigned int at = 0, move;
+	int order = 1;
+
+	while (at < answer->count && (order = strcmp(names[at].text, name->text)) < 0)
+		at++;
+	if (at < answer->count && order == 0)
+		return;
+	answer->total++;
+	if (at == DNS_NAMES_MAX)
+		return;
+	move = answer->count - at;
+	if (answer->count == DNS_NAMES_MAX)
+		move--;
+	else
+		answer->count++;
+	memmove(&names[at + 1], &names[at], move * sizeof(names[0]));
+	names[at] = *name;
+}
+
+/* --- records -------------------------------------------------------------------------------- */
+
+static bool keep_ptr(struct reading *r, const ns_rr *rr)
+{
+	uint8_t wire[NS_MAXCDNAME];
+	struct dns_name name;
+	int used;
+
+	used = ns_name_unpack(ns_msg_base(r->msg), ns_msg_end(r->msg), ns_rr_rdata(*rr), wire,
+			      sizeof(wire));
+	if (used < 0 || used != ns_rr_rdlen(*rr)) {
+		conclude(r, DNS_MALFORMED, "PTR record with a broken name");
+		return false;
+	}
+	name_from_wire(wire, &name);
+	keep_name(r, &name);
+	return true;
+}
+
+static bool keep_addr(struct reading *r, const ns_rr *rr)
+{
+	unsigned int family = r->qtype == ns_t_a ? 4 : 6;
+
+	if (ns_rr_rdlen(*rr) != (family == 4 ? ADDR4_LEN : ADDR6_LEN)) {
+		conclude(r, DNS_MALFORMED, "address record of the wrong length");
+		return false;
+	}
+	if (r->answer->count >= DNS_ADDRS_MAX) {
+		conclude(r, DNS_MALFORMED, "more addresses than a message can hold");
+		return false;
+	}
+	addr_from_bytes(family, ns_rr_rdata(*rr), &r->records->addrs[r->answer->count++]);
+	r->answer->total = r->answer->count;
+	return true;
+}
+
+/*
+ * Looks at every answer record of the chain's present owner: takes the data and
+ * the target of a CNAME. False with a conclusion when the message is broken.
+ */
+static bool scan_owner(struct reading *r, char target[static NS_MAXDNAME], bool *ret_cname)
+{
+	char text[NS_MAXDNAME];
+	int i = 0;
+	ns_rr rr;
+
+	*ret_cname = false;
+	while (next_record(r, ns_s_an, &i, &rr)) {
+		if (ns_rr_class(rr) != ns_c_in || !name_equal(ns_rr_name(rr), r->owner))
+			continue;
+		if (ns_rr_type(rr) != r->qtype && ns_rr_type(rr) != ns_t_cname)
+			continue;
+		r->ttl_sec = min_u32(r->ttl_sec, sane_ttl(ns_rr_ttl(rr)));
+		if (ns_rr_type(rr) == r->qtype) {
+			if (!(r->qtype == ns_t_ptr ? keep_ptr(r, &rr) : keep_addr(r, &rr)))
+				return false;
+			continue;
+		}
+		if (ns_name_uncompress(ns_msg_base(r->msg), ns_msg_end(r->msg), ns_rr_rdata(rr),
+				       text, sizeof(text)) != ns_rr_rdlen(rr)) {
+			conclude(r, DNS_MALFORMED, "CNAME record with a broken name");
+			return false;
+		}
+		copy_name(text, text);
+		if (*ret_cname && !name_equal(text, target)) {
+			conclude(r, DNS_MALFORMED, "two CNAMEs at one name");
+			return false;
+		}
+		strcpy(target, text);
+		*ret_cname = true;
+	}
+	return r->answer->note == NULL;
+}
+
+/* Follows CNAMEs to the end. False with a conclusion when there is none. */
+static bool follow_chain(struct reading *r)
+{
+	char target[NS_MAXDNAME];
+	bool cname;
+
+	for (;;) {
+		if (!scan_owner(r, target, &cname))
+			return false;
+		if (r->answer->count > 0 || !cname)
+			return true;
+		/*
+		 * A loop is an error of the zone, not the absence of a record: nobody
+		 * has said that there is none, whatever the rcode claims.
+		 */
+		if (++r->hops > DNS_CHAIN_MAX || name_equal(target, r->owner) ||
+		    name_equal(target, r->qname)) {
+			conclude(r, DNS_LAME, "CNAME loop or too long a chain");
+			return false;
+		}
+		strcpy(r->owner, target);
+	}
+}
+
+/* MINIMUM of an SOA; false when its rdata is not one. */
+static bool soa_minimum(const ns_rr *rr, uint32_t *ret)
+{
+	const u_char *at = ns_rr_rdata(*rr), *end = at + ns_rr_rdlen(*rr);
+
+	if (ns_name_skip(&at, end) < 0 || ns_name_skip(&at, end) < 0 || end - at != SOA_TAIL)
+		return false;
+	*ret = sane_ttl((uint32_t)ns_get32(end - NS_INT32SZ));
+	return true;
+}
+
+/*
+ * The authority section of an answer without data: the SOA of a zone that the
+ * name lies in says how long the absence holds (RFC 2308 §5); NS without SOA is
+ * a referral (§2.2). False with a conclusion when the message is broken.
+ */
+static bool scan_authority(struct reading *r, bool *ret_soa, bool *ret_ns)
+{
+	uint32_t minimum;
+	int i = 0;
+	ns_rr rr;
+	char owner[NS_MAXDNAME];
+
+	*ret_soa = *ret_ns = false;
+	while (next_record(r, ns_s_ns, &i, &rr)) {
+		if (ns_rr_class(rr) != ns_c_in)
+			continue;
+		if (ns_rr_type(rr) == ns_t_ns)
+			*ret_ns = true;
+		copy_name(ns_rr_name(rr), owner);
+		if (ns_rr_type(rr) != ns_t_soa || !name_is_under(r->owner, owner))
+			continue;
+		if (!soa_minimum(&rr, &minimum)) {
+			conclude(r, DNS_MALFORMED, "unreadable SOA record");
+			return false;
+		}
+		r->ttl_sec = min_u32(r->ttl_sec, min_u32(sane_ttl(ns_rr_ttl(rr)), minimum));
+		*ret_soa = true;
+	}
+	return r->answer->note == NULL;
+}
+
+static void conclude_absence(struct reading *r, bool is_nxdomain)
+{
+	bool soa, ns;
+
+	if (!scan_authority(r, &soa, &ns))
+		return;
+	if (!soa)
+		r->ttl_sec = min_u32(r->ttl_sec, DNS_NEGATIVE_TTL_SEC);
+	if (!is_nxdomain && !soa && r->hops > 0) {
+		conclude(r, DNS_LAME, "CNAME chain ends without an answer");
+		return;
+	}
+	if (!is_nxdomain && !soa && ns) {
+		conclude(r, DNS_LAME, "referral instead of an answer");
+		return;
+	}
+	r->answer->ttl_sec = r->ttl_sec;
+	conclude(r, is_nxdomain ? DNS_NXDOMAIN : DNS_NODATA, soa ? NULL : "absence without SOA");
+}
+
+/* --- the message ---------------------------------------------------------------------------- */
+
+/* EDNS adds eight bits above those of the header; two OPT records are an error. */
+static bool read_rcode(struct reading *r)
+{
+	bool seen = false;
+	int i = 0;
+	ns_rr rr;
+
+	r->answer->rcode = (uint16_t)ns_msg_getflag(r->msg, ns_f_rcode);
+	while (next_record(r, ns_s_ar, &i, &rr)) {
+		if (ns_rr_type(rr) != ns_t_opt)
+			continue;
+		if (seen) {
+			conclude(r, DNS_MALFORMED, "two OPT records");
+			return false;
+		}
+		seen = true;
+		r->answer->rcode |= (uint16_t)((ns_rr_ttl(rr) >> 24) << 4);
+	}
+	return r->answer->note == NULL;
+}
+
+static bool is_failure(uint16_t rcode)
+{
+	return rcode != ns_r_noerror && rcode != ns_r_nxdomain;
+}
+
+/* A server that could not read our query may leave the question out. */
+static bool check_question(struct reading *r)
+{
+	ns_rr rr;
+
+	if (ns_msg_count(r->msg, ns_s_qd) == 0 && is_failure(r->answer->rcode))
+		return true;
+	if (ns_msg_count(r->msg, ns_s_qd) != 1 || ns_parserr(&r->msg, ns_s_qd, 0, &rr) < 0) {
+		conclude(r, DNS_MALFORMED, "not one question");
+		return false;
+	}
+	if (ns_rr_type(rr) != r->qtype || ns_rr_class(rr) != ns_c_in ||
+	    !name_equal(ns_rr_name(rr), r->qname)) {
+		conclude(r, DNS_MALFORMED, "answer to another question");
+		return false;
+	}
+	return true;
+}
+
+static bool check_header(struct reading *r)
+{
+	if (!ns_msg_getflag(r->msg, ns_f_qr) || ns_msg_getflag(r->msg, ns_f_opcode) != ns_o_query) {
+		conclude(r, DNS_MALFORMED, "not a reply to a query");
+		return false;
+	}
+	if (!read_rcode(r) || !check_question(r))
+		return false;
+	if (is_failure(r->answer->rcode)) {
+		conclude(r,
+			 r->answer->rcode == ns_r_servfail  ? DNS_SERVFAIL
+			 : r->answer->rcode == ns_r_refused ? DNS_REFUSED
+							    : DNS_OTHER,
+			 NULL);
+		return false;
+	}
+	if (ns_msg_getflag(r->msg, ns_f_tc)) {
+		conclude(r, DNS_MALFORMED, "truncated answer");
+		return false;
+	}
+	return true;
+}
+
+static void read_answer(struct reading *r)
+{
+	bool is_nxdomain = r->answer->rcode == ns_r_nxdomain;
+
+	if (!follow_chain(r))
+		return;
+	if (r->answer->count == 0) {
+		conclude_absence(r, is_nxdomain);
+	} else if (is_nxdomain) {
+		conclude(r, DNS_MALFORMED, "NXDOMAIN with records");
+	} else {
+		r->answer->ttl_sec = r->ttl_sec;
+		conclude(r, DNS_DATA, NULL);
+	}
+}
+
+void dnsmsg_parse(const uint8_t *msg, size_t len, const char *qname, uint16_t qtype,
+		  union dns_records *records, struct dns_answer *ret)
+{
+	struct reading r = {.qtype = qtype, .ttl_sec = INT32_MAX, .records = records};
+
+	r.answer = ret;
+	memset(ret, 0, sizeof(*ret));
+	if (qtype == ns_t_ptr)
+		ret->names = records->names;
+	else
+		ret->addrs = records->addrs;
+	copy_name(qname, r.qname);
+	strcpy(r.owner, r.qname);
+	if (len > NS_MAXMSG || ns_initparse(msg, (int)len, &r.msg) < 0) {
+		conclude(&r, DNS_MALFORMED, "unreadable message");
+		return;
+	}
+	if (check_header(&r))
+		read_answer(&r);
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "core/iprev.h"
+
+#include <arpa/nameser.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *iprev_result_name(enum iprev_result result)
+{
+	switch (result) {
+	case IPREV_PASS:
+		return "pass";
+	case IPREV_FAIL:
+		return "fail";
+	case IPREV_PERMERROR:
+		return "permerror";
+	case IPREV_TEMPERROR:
+		return "temperror";
+	case IPREV_NONE:
+	case IPREV_SPECIAL:
+		break;
+	}
+	return "none";
+}
+
+static uint32_t min_u32(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+static struct iprev_step *add_step(struct iprev_report *report, const char *qname, uint16_t qtype)
+{
+	struct iprev_step *step = &report->steps[report->step_count++];
+
+	snprintf(step->qname, sizeof(step->qname), "%s", qname);
+	step->qtype = qtype;
+	return step;
+}
+
+void iprev_init(struct iprev *iprev, const struct addr *addr)
+{
+	char qname[ADDR_REVERSE_MAX];
+
+	memset(iprev, 0, sizeof(*iprev));
+	iprev->report.addr = *addr;
+	iprev->report.special = addr_special(addr);
+	if (iprev->report.special) {
+		iprev->report.result = IPREV_SPECIAL;
+		return;
+	}
+	addr_reverse_name(addr, qname);
+	qname[strlen(qname) - 1] = '\0';
+	add_step(&iprev->report, qname, ns_t_ptr);
+}
+
+bool iprev_is_done(const struct iprev *iprev)
+{
+	return iprev->report.result != IPREV_NONE;
+}
+
+bool iprev_next(struct iprev *iprev, struct iprev_query *ret)
+{
+	const struct iprev_step *step;
+
+	if (iprev_is_done(iprev) || iprev->next >= iprev->report.step_count)
+		return false;
+	step = &iprev->report.steps[iprev->next];
+	ret->id = iprev->next++;
+	ret->qtype = step->qtype;
+	strcpy(ret->qname, step->qname);
+	iprev->open++;
+	return true;
+}
+
+static void end(struct iprev *iprev, enum iprev_result result, uint32_t ttl_sec)
+{
+	iprev->report.result = result;
+	iprev->report.ttl_sec = ttl_sec;
+	iprev->open = 0;
+}
+
+/* --- the PTR answer ------------------------------------------------------------------------- */
+
+/*
+ * Which names are evaluated: at most ten, host names before what can be none, so
+ * that junk beside a good name does not crowd it out. Keeps the sorted order.
+ */
+static void choose_names(struct iprev_report *report, const struct dns_answer *answer)
+{
+	unsigned int hosts = 0, others, i;
+	struct iprev_name *name;
+
+	for (i = 0; i < answer->count; i++)
+		hosts += answer->names[i].is_host;
+	if (hosts > IPREV_NAMES_MAX)
+		hosts = IPREV_NAMES_MAX;
+	others = IPREV_NAMES_MAX - hosts;
+	for (i = 0; i < answer->count; i++) {
+		if (answer->names[i].is_host ? hosts == 0 : others == 0)
+			continue;
+		if (answer->names[i].is_host)
+			hosts--;
+		else
+			others--;
+		name = &report->names[report->name_count++];
+		strcpy(name->text, answer->names[i].text);
+		name->queried = answer->names[i].is_host;
+	}
+	report->names_total = answer->total;
+}
+
+static void on_names(struct iprev *iprev, const struct dns_answer *answer)
+{
+	struct iprev_report *report = &iprev->report;
+	uint16_t qtype = report->addr.family == 4 ? ns_t_a : ns_t_aaaa;
+	unsigned int i, skipped;
+
+	choose_names(report, answer);
+	for (i = 0; i < report->name_count; i++)
+		if (report->names[i].queried)
+			add_step(report, report->names[i].text, qtype)->name = (uint8_t)i;
+	skipped = (unsigned int)(report->name_count - (report->step_count - 1));
+	if (report->names_total > report->name_count)
+		snprintf(report->steps[0].note, sizeof(report->steps[0].note),
+			 "only %u of %u names evaluated", report->name_count, report->names_total);
+	else if (skipped > 0)
+		snprintf(report->steps[0].note, sizeof(report->steps[0].note), "%u not a host name",
+			 skipped);
+	/* Names that can have no address are answered: none of them confirms. */
+	if (report->step_count == 1)
+		end(iprev, IPREV_FAIL, answer->ttl_sec);
+}
+
+static void on_ptr(struct iprev *iprev, const struct dns_answer *answer)
+{
+	if (!dns_status_is_certain(answer->status))
+		end(iprev, IPREV_TEMPERROR, 0);
+	else if (answer->status == DNS_DATA)
+		on_names(iprev, answer);
+	else
+		end(iprev, IPREV_PERMERROR, answer->ttl_sec);
+}
+
+/* --- the forward answers -------------------------------------------------------------------- */
+
+static bool has_client(const struct iprev_report *report, const struct dns_answer *answer)
+{
+	unsigned int i;
+
+	/* The client is not special-purpose, so no such address can confirm it. */
+	for (i = 0; i < answer->count; i++)
+		if (addr_equal(&answer->addrs[i], &report->addr))
+			return true;
+	return false;
+}
+
+static void note_special(struct iprev_step *step, const struct dns_answer *answer)
+{
+	unsigned int i, special = 0;
+
+	for (i = 0; i < answer->count; i++)
+		special += addr_special(&answer->addrs[i]) != NULL;
+	if (special > 0)
+		snprintf(step->note, sizeof(step->note), "%u special-purpose, no evidence",
+			 special);
+}
+
+/* All forward steps are answered and none confirms: certain only if all are. */
+static void conclude(struct iprev *iprev)
+{
+	const struct iprev_report *report = &iprev->report;
+	uint32_t ttl_sec = report->steps[0].ttl_sec;
+	unsigned int i;
+
+	for (i = 1; i < report->step_count; i++) {
+		if (!dns_status_is_certain(report->steps[i].status)) {
+			end(iprev, IPREV_TEMPERROR, 0);
+			return;
+		}
+		ttl_sec = min_u32(ttl_sec, report->steps[i].ttl_sec);
+	}
+	end(iprev, IPREV_FAIL, ttl_sec);
+}
+
+static void on_addresses(struct iprev *iprev, struct iprev_step *step,
+			 const struct dns_answer *answer)
+{
+	struct iprev_report *report = &iprev->report;
+
+	if (answer->status == DNS_DATA) {
+		note_special(step, answer);
+		if (has_client(report, answer)) {
+			report->names[step->name].confirmed = true;
+			end(iprev, IPREV_PASS, min_u32(report->steps[0].ttl_sec, step->ttl_sec));
+			return;
+		}
+	}
+	if (iprev->open == 0 && iprev->next == report->step_count)
+		conclude(iprev);
+}
+
+/* --- answers in ----------------------------------------------------------------------------- */
+
+static void record(struct iprev_step *step, const struct dns_answer *answer, const char *server,
+		   uint32_t elapsed_us)
+{
+	step->answered = true;
+	step->status = answer->status;
+	step->rcode = answer->rcode;
+	step->ttl_sec = answer->ttl_sec;
+	step->records = answer->total;
+	step->elapsed_us = elapsed_us;
+	snprintf(step->server, sizeof(step->server), "%s", server ? server : "");
+	snprintf(step->note, sizeof(step->note), "%s", answer->note ? answer->note : "");
+}
+
+void iprev_answer(struct iprev *iprev, uint8_t id, const struct dns_answer *answer,
+		  const char *server, uint32_t elapsed_us)
+{
+	struct iprev_step *step;
+
+	if (iprev_is_done(iprev) || id >= iprev->next || iprev->report.steps[id].answered)
+		return;
+	step = &iprev->report.steps[id];
+	record(step, answer, server, elapsed_us);
+	iprev->open--;
+	if (id == 0)
+		on_ptr(iprev, answer);
+	else
+		on_addresses(iprev, step, answer);
+}
+
+void iprev_expire(struct iprev *iprev)
+{
+	static const struct dns_answer late = {.status = DNS_TIMEOUT, .note = "deadline passed"};
+	unsigned int i;
+
+	if (iprev_is_done(iprev))
+		return;
+	for (i = 0; i < iprev->report.step_count; i++)
+		if (!iprev->report.steps[i].answered)
+			record(&iprev->report.steps[i], &late, NULL, 0);
+	end(iprev, IPREV_TEMPERROR, 0);
+}
