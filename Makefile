@@ -2,86 +2,267 @@
 # mxgate: `make help` lists the targets.
 
 VERSION := 0.1.0
-PREFIX ?= /usr/local
 DESTDIR ?=
+PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 UNITDIR ?= $(PREFIX)/lib/systemd/system
+MANDIR ?= $(PREFIX)/share/man
 
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 CLANG ?= clang
 LLVM_STRIP ?= llvm-strip
-BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 PKG_CONFIG ?= pkg-config
+CLANG_TIDY ?= clang-tidy
+CLANG_FORMAT ?= clang-format
+CPPCHECK ?= cppcheck
 
-# BUILD is where everything made goes; `make asan` uses a second one.
+# BUILD is where everything made goes. SAN=address,undefined builds with
+# sanitizers; `make asan` does so in a directory of its own.
 BUILD ?= build
 SAN ?=
 
-PKGS := libxdp libbpf libcares libnl-route-3.0 libnl-3.0 libuv libconfuse jansson sqlite3 libcap-ng libsystemd
-PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
-PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null) -lresolv
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+# --- what is needed -----------------------------------------------------------
+
+PKGS := libxdp libbpf libcares libnl-route-3.0 libnl-3.0 libuv libconfuse jansson sqlite3 \
+	libcap-ng libsystemd
+
+BARE_GOALS := help clean fmt check-layers uninstall
+ifneq ($(filter-out $(BARE_GOALS),$(or $(MAKECMDGOALS),all)),)
+NEEDED := $(strip $(foreach tool,$(firstword $(CC)) $(CLANG) $(LLVM_STRIP) $(PKG_CONFIG), \
+	$(if $(shell command -v $(tool)),,$(tool))))
+ifeq ($(NEEDED),)
+NEEDED := $(strip $(shell for p in $(PKGS); do $(PKG_CONFIG) --exists $$p || echo $$p; done))
+endif
+ifneq ($(NEEDED),)
+$(error not found: $(NEEDED); `sudo tools/deps build` installs what the build needs)
+endif
+PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS))
+PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS)) -lresolv
+endif
+
+# --- flags --------------------------------------------------------------------
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
 	-Wmissing-prototypes -Wvla -Wformat=2 -Werror
 CFLAGS ?= -O2 -g
-HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
-ifneq ($(SAN),)
+ifeq ($(SAN),)
+HARDEN := -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE \
+	$(if $(filter -O0,$(CFLAGS)),,-D_FORTIFY_SOURCE=2)
+else
 HARDEN := -fPIE -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
 endif
-ALL_CFLAGS := -std=gnu11 $(WARN) $(HARDEN) $(CFLAGS) -D_GNU_SOURCE -DMXG_VERSION='"$(VERSION)"' \
-	-DMXG_PREFIX='"$(PREFIX)"' -DMXG_SYSCONFDIR='"$(SYSCONFDIR)"' \
-	-Iinclude -Iuserspace $(PKG_CFLAGS)
+DEFS := -D_GNU_SOURCE -DMXG_VERSION='"$(VERSION)"' -DMXG_PREFIX='"$(PREFIX)"' \
+	-DMXG_SYSCONFDIR='"$(SYSCONFDIR)"'
+ALL_CFLAGS := -std=gnu11 $(WARN) $(HARDEN) $(CPPFLAGS) $(CFLAGS) $(DEFS) -Iinclude -Iuserspace $(PKG_CFLAGS)
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
 
 BPF_CFLAGS := -O2 -g -target bpf -Wall -Wextra -Wshadow -Werror -Iinclude \
 	-I/usr/include/$(shell $(CC) -dumpmachine)
+
+# --- sources ------------------------------------------------------------------
 
 LIB_SRC := $(sort $(wildcard userspace/base/*.c userspace/core/*.c userspace/io/*.c))
 DAEMON_SRC := $(sort $(wildcard userspace/daemon/*.c))
 CTL_SRC := $(sort $(wildcard userspace/ctl/*.c))
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 BPFTEST_SRC := $(sort $(wildcard tests/bpf/*.c))
+ALL_SRC := $(LIB_SRC) $(DAEMON_SRC) $(CTL_SRC) $(UNIT_SRC) $(BPFTEST_SRC)
+FMT_SRC := $(sort $(wildcard include/mxgate/*.h bpf/*.[ch] userspace/*/*.[ch] tests/*/*.[ch]))
+# Every file of ours that a shell reads.
+SCRIPTS = $(shell grep -rlIE '^#!.*\b(sh|bash)$$|^\# shellcheck shell=' \
+	.ci tools tests deploy --exclude-dir=data | sort)
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 LIB := $(BUILD)/libmxgate.a
+PROGRAMS := $(BUILD)/mxgated $(BUILD)/mxgate
+TESTS := $(BUILD)/test-unit $(BUILD)/test-bpf
+
+# What was made with other flags, or from another set of files, is made again.
+# $(call stamp,FILE,TEXT) writes FILE only when TEXT differs from its content.
+stamp = $(if $(filter-out $(BARE_GOALS),$(or $(MAKECMDGOALS),all)),$(shell mkdir -p $(BUILD); \
+	echo '$(subst ','\'',$(2))' | cmp -s - $(1) || echo '$(subst ','\'',$(2))' >$(1)))
+FLAGS := $(BUILD)/.flags
+FILES := $(BUILD)/.files
+BPFFLAGS := $(BUILD)/.bpfflags
+$(call stamp,$(FLAGS),$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(PKG_LIBS))
+$(call stamp,$(FILES),$(ALL_SRC))
+$(call stamp,$(BPFFLAGS),$(CLANG) $(BPF_CFLAGS))
+
+##@ Build
 
 .PHONY: all
-all: $(BUILD)/mxgate.bpf.o $(BUILD)/mxgated $(BUILD)/mxgate
+all: $(BUILD)/mxgate.bpf.o $(PROGRAMS) ## mxgated, mxgate and mxgate.bpf.o in build/ (default)
 
-# --- the gate -----------------------------------------------------------------
-
-$(BUILD)/mxgate.bpf.o: bpf/gate.bpf.c
-	@mkdir -p $(@D) $(BUILD)/obj
+$(BUILD)/mxgate.bpf.o: bpf/gate.bpf.c $(BPFFLAGS)
+	@mkdir -p $(BUILD)/obj
 	$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(BUILD)/obj/gate.bpf.d -MT $@ -c $< -o $@.tmp
 	$(LLVM_STRIP) -g $@.tmp
 	mv $@.tmp $@
 
--include $(BUILD)/obj/gate.bpf.d
-
-# --- userspace ----------------------------------------------------------------
-
-$(BUILD)/obj/%.o: %.c
+$(BUILD)/obj/%.o: %.c $(FLAGS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c $< -o $@
 
-$(LIB): $(call obj,$(LIB_SRC))
+$(LIB): $(call obj,$(LIB_SRC)) $(FILES)
 	rm -f $@
-	$(AR) rcs $@ $^
+	$(AR) rcs $@ $(filter %.o,$^)
 
-$(BUILD)/mxgated: $(call obj,$(DAEMON_SRC)) $(LIB)
-	$(CC) $(ALL_LDFLAGS) $^ $(PKG_LIBS) -o $@
+$(BUILD)/mxgated: $(call obj,$(DAEMON_SRC)) $(LIB) $(FILES)
+	$(CC) $(ALL_LDFLAGS) $(filter %.o %.a,$^) $(PKG_LIBS) -o $@
 
-$(BUILD)/mxgate: $(call obj,$(CTL_SRC)) $(LIB)
-	$(CC) $(ALL_LDFLAGS) $^ $(PKG_LIBS) -o $@
+$(BUILD)/mxgate: $(call obj,$(CTL_SRC)) $(LIB) $(FILES)
+	$(CC) $(ALL_LDFLAGS) $(filter %.o %.a,$^) $(PKG_LIBS) -o $@
 
-# --- tests --------------------------------------------------------------------
+# Criterion's macros are neither pedantic nor prototyped.
+$(call obj,$(UNIT_SRC) $(BPFTEST_SRC)): EXTRA_CFLAGS := -Wno-pedantic -Wno-missing-prototypes
 
-$(call obj,$(UNIT_SRC) $(BPFTEST_SRC)): EXTRA_CFLAGS += -Wno-pedantic -Wno-missing-prototypes
+$(BUILD)/test-unit: $(call obj,$(UNIT_SRC)) $(LIB) $(FILES)
+	$(CC) $(ALL_LDFLAGS) $(filter %.o %.a,$^) $(PKG_LIBS) -lcriterion -o $@
 
-$(BUILD)/test-unit: $(call obj,$(UNIT_SRC)) $(LIB)
-	$(CC) $(ALL_LDFLAGS) $^ $(PKG_LIBS) -lcriterion -o $@
+$(BUILD)/test-bpf: $(call obj,$(BPFTEST_SRC)) $(LIB) $(FILES)
+	$(CC) $(ALL_LDFLAGS) $(filter %.o %.a,$^) $(PKG_LIBS) -lcriterion -o $@
 
-$(BUILD)/test-bpf: $(call obj,$(BPFTEST_SRC)) $(LIB)
-	$(CC) $(ALL_LDFLAGS) $^ $(PKG_LIBS) -lcriterion -o $@
+-include $(BUILD)/obj/gate.bpf.d
+-include $(patsubst %.c,$(BUILD)/obj/%.d,$(ALL_SRC))
 
--include $(patsubst %.c,$(BUILD)/obj/%.d,$(LIB_SRC) $(DAEMON_SRC) $(CTL_SRC) $(UNIT_SRC) $(BPFTEST_SRC))
+.PHONY: programs-and-tests
+programs-and-tests: all $(TESTS)
+
+##@ Test
+
+.PHONY: check
+check: check-layers all $(BUILD)/test-unit ## unit tests; need no root
+	tools/run-criterion unit $(BUILD)/test-unit
+
+.PHONY: check-bpf
+check-bpf: all $(BUILD)/test-bpf ## packets through the gate by BPF_PROG_TEST_RUN; needs root
+	MXGATE_BPF_OBJ=$(abspath $(BUILD))/mxgate.bpf.o tools/run-criterion bpf $(BUILD)/test-bpf
+
+.PHONY: check-corpus
+check-corpus: all ## `mxgate check` against the table of zone cases; needs root
+	MXG_BUILD=$(abspath $(BUILD)) tests/e2e/check-corpus
+
+.PHONY: check-e2e
+check-e2e: all ## mail through the gate, in namespaces; needs root
+	MXG_BUILD=$(abspath $(BUILD)) tests/e2e/run
+
+.PHONY: test
+test: ## every test, and the sum of them; needs root
+	BUILD=$(BUILD) tools/test --no-deps
+
+.PHONY: asan
+asan: ## unit and e2e with the address and undefined-behaviour sanitizers; needs root
+	BUILD=$(BUILD) tools/run-asan
+
+##@ Care for the source
+
+.PHONY: lint
+lint: ## clang-tidy, cppcheck, both compilers, layers, format, shellcheck
+	BUILD=$(BUILD) tools/lint
+
+.PHONY: check-layers
+check-layers: ## who may include whom
+	@tools/check-layers
+
+.PHONY: lint-format
+lint-format:
+	@$(CLANG_FORMAT) --dry-run -Werror $(FMT_SRC)
+
+.PHONY: lint-cppcheck
+lint-cppcheck:
+	@mkdir -p $(BUILD)/lint/cppcheck
+	@$(CPPCHECK) --quiet --std=c11 --enable=warning,performance,portability \
+		--inline-suppr --error-exitcode=1 --cppcheck-build-dir=$(BUILD)/lint/cppcheck \
+		--suppress=missingIncludeSystem $(filter -I% -D%,$(DEFS) -Iinclude -Iuserspace) \
+		$(LIB_SRC) $(DAEMON_SRC) $(CTL_SRC)
+
+.PHONY: lint-shell
+lint-shell:
+	@shellcheck --severity=warning --shell=bash $(SCRIPTS)
+
+# A file is looked at again when it or a header of its has changed.
+.PHONY: lint-tidy
+lint-tidy: $(patsubst %.c,$(BUILD)/lint/%.tidy,$(ALL_SRC))
+
+$(BUILD)/lint/%.tidy: %.c $(BUILD)/obj/%.o .clang-tidy
+	@mkdir -p $(@D)
+	@$(CLANG_TIDY) --quiet $< -- $(ALL_CFLAGS) $(EXTRA_CFLAGS) >$@.out 2>$@.err || \
+		{ cat $@.out $@.err; exit 1; }
+	@mv $@.out $@
+
+.PHONY: fmt
+fmt: ## formats the source in place
+	$(CLANG_FORMAT) -i $(FMT_SRC)
+
+##@ Install
+
+MAN := $(BUILD)/man/mxgate.1 $(BUILD)/man/mxgate.conf.5 $(BUILD)/man/mxgated.8
+
+.PHONY: man
+man: $(MAN) ## man pages in build/man/
+
+$(BUILD)/man/mxgate.1: $(BUILD)/mxgate
+	@mkdir -p $(@D)
+	$(BUILD)/mxgate --dump-man >$@
+
+$(BUILD)/man/mxgate.conf.5: $(BUILD)/mxgated
+	@mkdir -p $(@D)
+	$(BUILD)/mxgated --dump-man >$@
+
+$(BUILD)/man/mxgated.8: deploy/man/mxgated.8
+	@mkdir -p $(@D)
+	sed 's|@VERSION@|$(VERSION)|' $< >$@
+
+# $(call put,MODE,FROM,TO)
+put = install -D -m $(1) $(2) $(DESTDIR)$(3)
+fill = sed 's|@PREFIX@|$(PREFIX)|g; s|@SYSCONFDIR@|$(SYSCONFDIR)|g' deploy/$(1) >$(BUILD)/$(notdir $(1))
+
+.PHONY: install
+install: all man ## into DESTDIR, PREFIX=/usr/local; keeps a configuration that is there
+	$(call put,755,$(BUILD)/mxgated,$(PREFIX)/sbin/mxgated)
+	$(call put,755,$(BUILD)/mxgate,$(PREFIX)/bin/mxgate)
+	$(call put,644,$(BUILD)/mxgate.bpf.o,$(PREFIX)/lib/mxgate/mxgate.bpf.o)
+	$(call put,755,deploy/ip-link/mxgate-ip-link,$(PREFIX)/lib/mxgate/mxgate-ip-link)
+	test -e $(DESTDIR)$(SYSCONFDIR)/mxgate/mxgate.conf || \
+		$(call put,644,deploy/mxgate.conf,$(SYSCONFDIR)/mxgate/mxgate.conf)
+	$(call fill,systemd/mxgated.service)
+	$(call put,644,$(BUILD)/mxgated.service,$(UNITDIR)/mxgated.service)
+	$(call fill,systemd/mxgate-ip-link@.service)
+	$(call put,644,$(BUILD)/mxgate-ip-link@.service,$(UNITDIR)/mxgate-ip-link@.service)
+	$(call put,644,deploy/systemd/sysusers.conf,$(PREFIX)/lib/sysusers.d/mxgate.conf)
+	$(call put,644,deploy/systemd/tmpfiles.conf,$(PREFIX)/lib/tmpfiles.d/mxgate.conf)
+	$(call put,644,$(BUILD)/man/mxgate.1,$(MANDIR)/man1/mxgate.1)
+	$(call put,644,$(BUILD)/man/mxgate.conf.5,$(MANDIR)/man5/mxgate.conf.5)
+	$(call put,644,$(BUILD)/man/mxgated.8,$(MANDIR)/man8/mxgated.8)
+	$(call put,644,deploy/completion/mxgate.bash,$(PREFIX)/share/bash-completion/completions/mxgate)
+	@$(if $(DESTDIR),:,echo 'next: systemd-sysusers; systemd-tmpfiles --create; systemctl daemon-reload; \
+	edit $(SYSCONFDIR)/mxgate/mxgate.conf; systemctl start mxgated')
+
+.PHONY: uninstall
+uninstall: ## removes what install put there, except the configuration
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,sbin/mxgated bin/mxgate \
+		lib/sysusers.d/mxgate.conf lib/tmpfiles.d/mxgate.conf \
+		share/bash-completion/completions/mxgate)
+	rm -f $(DESTDIR)$(UNITDIR)/mxgated.service $(DESTDIR)$(UNITDIR)/mxgate-ip-link@.service
+	rm -f $(addprefix $(DESTDIR)$(MANDIR)/,man1/mxgate.1 man5/mxgate.conf.5 man8/mxgated.8)
+	rm -rf $(DESTDIR)$(PREFIX)/lib/mxgate
+
+##@ Other
+
+.PHONY: clean
+clean: ## removes what was built
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-clang
+
+.PHONY: help
+help: ## this list
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@printf '\nVariables: BUILD=%s PREFIX=%s DESTDIR=%s CC=%s CLANG=%s SAN=%s\n' \
+		'$(BUILD)' '$(PREFIX)' '$(DESTDIR)' '$(CC)' '$(CLANG)' '$(SAN)'
