@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * The gate: an XDP program that judges TCP connections to mail ports at their
+ * first packet. Only a pure SYN to a protected port can be dropped, and only if
+ * a live verdict or exception says so and its reason is enforced; everything
+ * else passes, among it all that the gate does not know or understand.
+ *
+ * It loads without a daemon (plain `ip link`, xdp-loader) and then passes
+ * everything: all it needs is in pinned maps, whose first state is all zero.
+ */
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include <xdp/xdp_helpers.h>
+
+#include <mxgate/abi.h>
+#include "act.h"
+#include "parse.h"
+#include "report.h"
+#include "verdict.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct mxg_config);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} mxg1_config SEC(".maps");
+
+/* For libxdp: early in the chain, and the next program gets what passes. */
+struct {
+	__uint(priority, 20);
+	__uint(XDP_PASS, 1);
+} XDP_RUN_CONFIG(mxgate_gate);
+
+static __always_inline bool gate_is_protected(const struct mxg_config *config, __be16 port)
+{
+#pragma unroll
+	for (__u32 i = 0; i < MXG_PORTS_MAX; i++) {
+		if (i >= config->port_count)
+			return false;
+		if (config->ports[i] == port)
+			return true;
+	}
+	return false;
+}
+
+/* A SYN to a protected port: the learned verdict, then the exceptions, then the question. */
+static __always_inline int gate_syn(struct xdp_md *ctx, const struct mxg_config *config,
+				    const struct source *source)
+{
+	const __u64 now = bpf_ktime_get_coarse_ns();
+	const struct mxg_prefix *exception;
+	struct mxg_verdict verdict;
+	enum verdict_state state;
+
+	if (!verdict_lease_holds(now))
+		return act_pass(MXG_CTR_NO_LEASE);
+	state = verdict_lookup(source, now, &verdict);
+	if (state == VERDICT_LIVE) {
+		if (now >= verdict.refresh_ns)
+			report_event(ctx, config, source, MXG_EVENT_REFRESH, now);
+		return act_on(config, verdict.action, verdict.reason);
+	}
+	exception = verdict_exception(config, source, now);
+	if (exception)
+		return act_on(config, exception->action, exception->reason);
+	report_event(ctx, config, source, MXG_EVENT_UNKNOWN, now);
+	return act_pass(state == VERDICT_EXPIRED ? MXG_CTR_EXPIRED : MXG_CTR_UNKNOWN);
+}
+
+SEC("xdp")
+int mxgate_gate(struct xdp_md *ctx)
+{
+	const __u32 zero = 0;
+	const struct mxg_config *config = bpf_map_lookup_elem(&mxg1_config, &zero);
+	struct packet pkt = {};
+
+	if (!config || config->abi != MXG_ABI)
+		return act_pass(MXG_CTR_OFF);
+	switch (parse_packet(ctx, &pkt)) {
+	case PARSE_TCP:
+		break;
+	case PARSE_NOT_IP:
+		return act_pass(MXG_CTR_NOT_IP);
+	case PARSE_NOT_TCP:
+		return act_pass(MXG_CTR_NOT_TCP);
+	case PARSE_FRAGMENT:
+		return act_pass(MXG_CTR_FRAGMENT);
+	case PARSE_MALFORMED:
+		return act_pass(MXG_CTR_MALFORMED);
+	}
+	if (!gate_is_protected(config, pkt.dport))
+		return act_pass(MXG_CTR_NOT_PORT);
+	if (!pkt.is_syn)
+		return act_pass(MXG_CTR_NOT_SYN);
+	return gate_syn(ctx, config, &pkt.source);
+}
+
+char _license[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Tells the worker about a source: events through the ring buffer, at most one
+ * per source and ask interval, at most so many per second and CPU. Whatever
+ * goes wrong on the way costs an event or sends one twice, never a verdict; a
+ * source whose event was held back or lost is not marked as asked, so its next
+ * SYN tries again.
+ *
+ * Both kinds of event share the marks: either makes the worker look the source
+ * up, so one that was sent lately stands for the other.
+ */
+#ifndef MXGATE_BPF_REPORT_H
+#define MXGATE_BPF_REPORT_H
+
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include <mxgate/abi.h>
+#include "act.h"
+#include "parse.h"
+
+#define REPORT_NS_PER_SEC 1000000000ULL
+#define REPORT_TICK_SHIFT 20 /* the marks count in 2^20 ns and wrap after 52 days */
+#define REPORT_SLOT_BITS  20
+
+_Static_assert(MXG_ASKED_SLOTS == 1u << REPORT_SLOT_BITS, "asked table and its index agree");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, MXG_EVENTS_SIZE);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} mxg1_events SEC(".maps");
+
+/* Direct mapped. A word is tag << 32 | tick: one store, which cannot tear. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MXG_ASKED_SLOTS);
+	__type(key, __u32);
+	__type(value, __u64);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} mxg1_asked SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct mxg_bucket);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} mxg1_bucket SEC(".maps");
+
+/* The finalizer of splitmix64: a bijection in which every bit reaches every other. */
+static __always_inline __u64 report_mix(__u64 x)
+{
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+	return x ^ (x >> 31);
+}
+
+/*
+ * The source's slot, and in *ret_tag what tells it from others in that slot: of
+ * IPv4 the address itself, of IPv6 a keyed hash.
+ */
+static __always_inline __u64 *report_slot(const struct mxg_config *config,
+					  const struct source *source, __u32 *ret_tag)
+{
+	const __u64 seed = (__u64)config->hash_seed << 32;
+	__u64 hash;
+	__u32 slot;
+
+	if (source->family == 4) {
+		hash = report_mix(seed | source->v4);
+		*ret_tag = source->v4;
+	} else {
+		hash = report_mix(seed ^ source->word[0]);
+		hash = report_mix(hash ^ source->word[1]);
+		*ret_tag = (__u32)hash;
+	}
+	slot = (__u32)(hash >> (64 - REPORT_SLOT_BITS));
+	return bpf_map_lookup_elem(&mxg1_asked, &slot);
+}
+
+static __always_inline bool report_was_asked(const struct mxg_config *config, __u64 mark, __u32 tag,
+					     __u32 tick)
+{
+	if ((__u32)(mark >> 32) != tag)
+		return false;
+	return (__u32)(tick - (__u32)mark) < config->ask_interval_ns >> REPORT_TICK_SHIFT;
+}
+
+/* Takes one event's worth of credit from this CPU's bucket, if there is that much. */
+static __always_inline bool report_take_token(const struct mxg_config *config, __u64 now)
+{
+	const __u32 zero = 0;
+	struct mxg_bucket *bucket = bpf_map_lookup_elem(&mxg1_bucket, &zero);
+	__u64 cost, depth, credit;
+
+	if (!bucket || !config->event_rate)
+		return false;
+	cost = REPORT_NS_PER_SEC / config->event_rate;
+	depth = cost * config->event_burst;
+	credit = bucket->credit_ns + (now - bucket->last_ns);
+	if (credit > depth)
+		credit = depth;
+	bucket->last_ns = now;
+	bucket->credit_ns = credit;
+	if (credit < cost)
+		return false;
+	bucket->credit_ns = credit - cost;
+	return true;
+}
+
+static __always_inline bool report_send(struct xdp_md *ctx, const struct source *source,
+					enum mxg_event_kind kind, __u64 now)
+{
+	struct mxg_event *event = bpf_ringbuf_reserve(&mxg1_events, sizeof(*event), 0);
+
+	if (!event)
+		return false;
+	event->abi = MXG_ABI;
+	event->kind = (__u8)kind;
+	event->family = source->family;
+	event->ifindex = ctx->ingress_ifindex;
+	__builtin_memcpy(event->saddr, source->word, sizeof(event->saddr));
+	event->time_ns = now;
+	bpf_ringbuf_submit(event, 0);
+	return true;
+}
+
+static __always_inline void report_event(struct xdp_md *ctx, const struct mxg_config *config,
+					 const struct source *source, enum mxg_event_kind kind,
+					 __u64 now)
+{
+	const __u32 tick = (__u32)(now >> REPORT_TICK_SHIFT);
+	__u32 tag;
+	__u64 *slot = report_slot(config, source, &tag);
+
+	if (slot && report_was_asked(config, *slot, tag, tick)) {
+		act_count(MXG_CTR_EVENT_ASKED);
+		return;
+	}
+	if (!report_take_token(config, now)) {
+		act_count(MXG_CTR_EVENT_LIMITED);
+		return;
+	}
+	if (!report_send(ctx, source, kind, now)) {
+		act_count(MXG_CTR_EVENT_LOST);
+		return;
+	}
+	if (slot)
+		*slot = (__u64)tag << 32 | tick;
+	act_count(kind == MXG_EVENT_REFRESH ? MXG_CTR_EVENT_REFRESH : MXG_CTR_EVENT_UNKNOWN);
+}
+
+#endif

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "gate.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+
+#define CPUS_MAX   256
+#define TABLE_ROOM 1024
+#define DENY4_BITS 24
+#define DENY6_BITS 48
+
+union key {
+	__be32 v4;
+	struct mxg_key6 v6;
+	struct mxg_prefix4_key prefix4;
+	struct mxg_prefix6_key prefix6;
+};
+
+const char *gate_path(void)
+{
+	const char *path = getenv("MXGATE_BPF_OBJ");
+
+	return path ? path : "build/mxgate.bpf.o";
+}
+
+uint64_t gate_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	return (uint64_t)ts.tv_sec * GATE_NS_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+void gate_sleep_ms(long ms)
+{
+	struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+
+	while (nanosleep(&ts, &ts) && errno == EINTR)
+		;
+}
+
+/* Warnings only: libbpf remarks on the section that is there for libxdp. */
+static int print_warnings(enum libbpf_print_level level, const char *format, va_list args)
+{
+	return level == LIBBPF_WARN ? vfprintf(stderr, format, args) : 0;
+}
+
+void gate_load(struct gate *gate)
+{
+	struct bpf_program *prog;
+	struct bpf_map *map;
+
+	memset(gate, 0, sizeof(*gate));
+	gate->table4 = gate->table6 = -1;
+	libbpf_set_print(print_warnings);
+	gate->obj = bpf_object__open_file(gate_path(), NULL);
+	cr_assert(gate->obj, "%s: %s", gate_path(), strerror(errno));
+	bpf_object__for_each_map(map, gate->obj) cr_assert_eq(bpf_map__set_pin_path(map, NULL), 0);
+	cr_assert_eq(bpf_object__load(gate->obj), 0);
+	prog = bpf_object__find_program_by_name(gate->obj, MXG_PROG_NAME);
+	cr_assert(prog);
+	gate->prog = bpf_program__fd(prog);
+}
+
+void gate_free(struct gate *gate)
+{
+	if (gate->table4 >= 0)
+		close(gate->table4);
+	if (gate->table6 >= 0)
+		close(gate->table6);
+	bpf_object__close(gate->obj);
+	memset(gate, 0, sizeof(*gate));
+}
+
+int gate_map(const struct gate *gate, const char *name)
+{
+	int fd = bpf_object__find_map_fd_by_name(gate->obj, name);
+
+	cr_assert(fd >= 0, "no map %s", name);
+	return fd;
+}
+
+void gate_configure(struct gate *gate)
+{
+	const uint32_t zero = 0;
+
+	cr_assert_eq(bpf_map_update_elem(gate_map(gate, MXG_MAP_CONFIG), &zero, &gate->config, 0),
+		     0);
+}
+
+void gate_set_lease(struct gate *gate, uint64_t lease_ns)
+{
+	const uint32_t zero = 0;
+
+	cr_assert_eq(bpf_map_update_elem(gate_map(gate, MXG_MAP_LEASE), &zero, &lease_ns, 0), 0);
+}
+
+int gate_new_table(unsigned int family, uint32_t entries)
+{
+	const uint32_t key_size = family == 4 ? sizeof(__be32) : sizeof(struct mxg_key6);
+	int fd = bpf_map_create(BPF_MAP_TYPE_HASH, "mxg_test_table", key_size,
+				sizeof(struct mxg_verdict), entries, NULL);
+
+	cr_assert(fd >= 0, "%s", strerror(errno));
+	return fd;
+}
+
+void gate_set_table(struct gate *gate, unsigned int family, int fd)
+{
+	const char *name = family == 4 ? MXG_MAP_VERDICT4 : MXG_MAP_VERDICT6;
+	int *table = family == 4 ? &gate->table4 : &gate->table6;
+	const uint32_t zero = 0;
+
+	cr_assert_eq(bpf_map_update_elem(gate_map(gate, name), &zero, &fd, 0), 0, "%s",
+		     strerror(errno));
+	if (*table >= 0)
+		close(*table);
+	*table = fd;
+}
+
+void gate_setup(struct gate *gate, uint32_t enforce_mask)
+{
+	gate->config = (struct mxg_config){
+		.abi = MXG_ABI,
+		.enforce_mask = enforce_mask,
+		.hash_seed = 0x5eed,
+		.port_count = 1,
+		.ports = {htons(PORT_SMTP)},
+		.event_rate = 1000000,
+		.event_burst = 1000000,
+		.ask_interval_ns = GATE_NS_PER_SEC,
+	};
+	gate_set_table(gate, 4, gate_new_table(4, TABLE_ROOM));
+	gate_set_table(gate, 6, gate_new_table(6, TABLE_ROOM));
+	gate_set_lease(gate, gate_now_ns() + GATE_HOUR_NS);
+	gate_configure(gate);
+}
+
+static void host_key(unsigned int family, unsigned int host, union key *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (family == 4)
+		packet_addr4(host, (uint8_t *)&ret->v4);
+	else
+		packet_addr6(host, ret->v6.addr);
+}
+
+void gate_put_verdict(struct gate *gate, unsigned int family, unsigned int host,
+		      const struct mxg_verdict *verdict)
+{
+	union key key;
+
+	host_key(family, host, &key);
+	cr_assert_eq(
+		bpf_map_update_elem(family == 4 ? gate->table4 : gate->table6, &key, verdict, 0), 0,
+		"%s", strerror(errno));
+}
+
+struct mxg_verdict gate_get_verdict(struct gate *gate, unsigned int family, unsigned int host)
+{
+	struct mxg_verdict verdict;
+	union key key;
+
+	host_key(family, host, &key);
+	cr_assert_eq(bpf_map_lookup_elem(family == 4 ? gate->table4 : gate->table6, &key, &verdict),
+		     0);
+	return verdict;
+}
+
+static int prefix_key(struct gate *gate, unsigned int family, unsigned int host, unsigned int bits,
+		      union key *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (family == 4) {
+		ret->prefix4.prefixlen = bits;
+		packet_addr4(host, ret->prefix4.addr);
+		return gate_map(gate, MXG_MAP_PREFIX4);
+	}
+	ret->prefix6.prefixlen = bits;
+	packet_addr6(host, ret->prefix6.addr);
+	return gate_map(gate, MXG_MAP_PREFIX6);
+}
+
+void gate_put_prefix(struct gate *gate, unsigned int family, unsigned int host, unsigned int bits,
+		     const struct mxg_prefix *prefix)
+{
+	union key key;
+	int fd = prefix_key(gate, family, host, bits, &key);
+
+	cr_assert_eq(bpf_map_update_elem(fd, &key, prefix, 0), 0, "%s", strerror(errno));
+}
+
+struct mxg_prefix gate_get_prefix(struct gate *gate, unsigned int family, unsigned int host,
+				  unsigned int bits)
+{
+	struct mxg_prefix prefix;
+	union key key;
+	int fd = prefix_key(gate, family, host, bits, &key);
+
+	cr_assert_eq(bpf_map_lookup_elem(fd, &key, &prefix), 0);
+	return prefix;
+}
+
+static void fill_verdicts(struct gate *gate, unsigned int family)
+{
+	const struct {
+		unsigned int host;
+		uint8_t action, reason;
+	} rows[] = {
+		{HOST_GOOD, MXG_ACTION_PASS, MXG_REASON_PASS},
+		{HOST_BOTH, MXG_ACTION_PASS, MXG_REASON_PASS},
+		{HOST_NO_PTR, MXG_ACTION_DROP, MXG_REASON_NO_PTR},
+		{HOST_UNCONFIRMED, MXG_ACTION_DROP, MXG_REASON_UNCONFIRMED},
+		{HOST_TEMPERROR, MXG_ACTION_DROP, MXG_REASON_TEMPERROR},
+		{HOST_EXPIRED, MXG_ACTION_DROP, MXG_REASON_NO_PTR},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct mxg_verdict verdict = {
+			.expires_ns = rows[i].host == HOST_EXPIRED ? gate_now_ns()
+								   : gate_now_ns() + GATE_HOUR_NS,
+			.refresh_ns = MXG_NEVER,
+			.action = rows[i].action,
+			.reason = rows[i].reason,
+		};
+
+		gate_put_verdict(gate, family, rows[i].host, &verdict);
+	}
+}
+
+static void fill_exceptions(struct gate *gate, unsigned int family)
+{
+	const struct mxg_prefix allow = {
+		.expires_ns = MXG_NEVER, .action = MXG_ACTION_PASS, .reason = MXG_REASON_ALLOW};
+	const struct mxg_prefix deny = {
+		.expires_ns = MXG_NEVER, .action = MXG_ACTION_DROP, .reason = MXG_REASON_DENY};
+	struct mxg_prefix lapsed = deny;
+	const unsigned int all = family == 4 ? 32 : 128;
+
+	lapsed.expires_ns = gate_now_ns();
+	gate_put_prefix(gate, family, HOST_DENIED, family == 4 ? DENY4_BITS : DENY6_BITS, &deny);
+	gate_put_prefix(gate, family, HOST_ALLOWED, all, &allow);
+	gate_put_prefix(gate, family, HOST_LAPSED, all, &lapsed);
+	gate_put_prefix(gate, family, HOST_BOTH, all, &deny);
+}
+
+void gate_fill_hosts(struct gate *gate)
+{
+	for (unsigned int family = 4; family <= 6; family += 2) {
+		fill_verdicts(gate, family);
+		fill_exceptions(gate, family);
+	}
+	gate->config.prefix4_count = 4;
+	gate->config.prefix6_count = 4;
+	gate_configure(gate);
+}
+
+uint32_t gate_run(struct gate *gate, const struct packet *pkt, uint32_t repeat)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = pkt->data, .data_size_in = (__u32)pkt->len,
+		    .repeat = (int)repeat);
+
+	cr_assert_eq(bpf_prog_test_run_opts(gate->prog, &opts), 0, "%zu bytes: %s", pkt->len,
+		     strerror(errno));
+	return opts.retval;
+}
+
+uint32_t gate_run_spec(struct gate *gate, const struct packet_spec *spec)
+{
+	struct packet pkt;
+
+	packet_build(&pkt, spec);
+	return gate_run(gate, &pkt, 1);
+}
+
+void gate_read_counters(const struct gate *gate, struct mxg_counters *ret)
+{
+	static struct mxg_counters cpus[CPUS_MAX];
+	const uint32_t zero = 0;
+	int count = libbpf_num_possible_cpus();
+
+	cr_assert(count > 0 && count <= CPUS_MAX);
+	cr_assert_eq(bpf_map_lookup_elem(gate_map(gate, MXG_MAP_COUNTERS), &zero, cpus), 0);
+	memset(ret, 0, sizeof(*ret));
+	for (int cpu = 0; cpu < count; cpu++) {
+		for (unsigned int i = 0; i < MXG_CTR_ROOM; i++)
+			ret->count[i] += cpus[cpu].count[i];
+	}
+}
+
+const char *gate_counter_name(unsigned int counter)
+{
+	static const char *const names[] = {
+#define X(sym, name, help) name,
+		MXG_COUNTERS(X)
+#undef X
+	};
+
+	return counter < MXG_CTR_MAX ? names[counter] : "unassigned";
+}
+
+static bool is_drop(enum mxg_counter outcome)
+{
+	return outcome == MXG_CTR_DROP_NO_PTR || outcome == MXG_CTR_DROP_UNCONFIRMED ||
+	       outcome == MXG_CTR_DROP_DENY;
+}
+
+void gate_expect(struct gate *gate, const struct packet *pkt, enum mxg_counter outcome,
+		 const char *label)
+{
+	const uint32_t want = is_drop(outcome) ? XDP_DROP : XDP_PASS;
+	struct mxg_counters before, after;
+	uint32_t got;
+
+	gate_read_counters(gate, &before);
+	got = gate_run(gate, pkt, 1);
+	gate_read_counters(gate, &after);
+	cr_expect_eq(got, want, "%s: XDP action %u, expected %u", label, got, want);
+	for (unsigned int i = 0; i < MXG_CTR_OUTCOMES; i++) {
+		uint64_t moved = after.count[i] - before.count[i];
+
+		cr_expect_eq(moved, i == outcome, "%s: %s moved by %llu, expected %s", label,
+			     gate_counter_name(i), (unsigned long long)moved,
+			     gate_counter_name(outcome));
+	}
+}
+
+void gate_expect_spec(struct gate *gate, const struct packet_spec *spec, enum mxg_counter outcome,
+		      const char *label)
+{
+	struct packet pkt;
+
+	packet_build(&pkt, spec);
+	gate_expect(gate, &pkt, outcome, label);
+}

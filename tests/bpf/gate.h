@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The gate under test: the built object, loaded without pins, so that it shares
+ * nothing with a gate that runs on the same machine. Runs frames through it with
+ * BPF_PROG_TEST_RUN and plays the worker's part in its maps. Any call that fails
+ * fails the test.
+ */
+#ifndef MXGATE_TESTS_GATE_H
+#define MXGATE_TESTS_GATE_H
+
+#include <stdint.h>
+#include <bpf/libbpf.h>
+
+#include <mxgate/abi.h>
+#include "packet.h"
+
+#define GATE_NS_PER_SEC 1000000000ULL
+#define GATE_HOUR_NS    (3600 * GATE_NS_PER_SEC)
+#define GATE_ENFORCE    (~0U) /* enforce_mask: every bit, also those of no reason */
+
+struct gate {
+	struct bpf_object *obj;
+	struct mxg_config config; /* as last written by gate_configure() */
+	int prog;
+	int table4; /* the inner verdict tables */
+	int table6;
+};
+
+/* MXGATE_BPF_OBJ, or build/mxgate.bpf.o. */
+const char *gate_path(void);
+
+/* Loads with all maps as they are created: no config, no tables. */
+void gate_load(struct gate *gate);
+void gate_free(struct gate *gate);
+
+/* Config for port 25 with generous event limits, tables, and a lease of an hour. */
+void gate_setup(struct gate *gate, uint32_t enforce_mask);
+
+/* Gives the named hosts of packet.h what they are named for. */
+void gate_fill_hosts(struct gate *gate);
+
+int gate_map(const struct gate *gate, const char *name);
+void gate_configure(struct gate *gate);
+void gate_set_lease(struct gate *gate, uint64_t lease_ns);
+int gate_new_table(unsigned int family, uint32_t entries);
+void gate_set_table(struct gate *gate, unsigned int family, int fd);
+
+void gate_put_verdict(struct gate *gate, unsigned int family, unsigned int host,
+		      const struct mxg_verdict *verdict);
+struct mxg_verdict gate_get_verdict(struct gate *gate, unsigned int family, unsigned int host);
+void gate_put_prefix(struct gate *gate, unsigned int family, unsigned int host, unsigned int bits,
+		     const struct mxg_prefix *prefix);
+struct mxg_prefix gate_get_prefix(struct gate *gate, unsigned int family, unsigned int host,
+				  unsigned int bits);
+
+/* Returns the XDP action. */
+uint32_t gate_run(struct gate *gate, const struct packet *pkt, uint32_t repeat);
+uint32_t gate_run_spec(struct gate *gate, const struct packet_spec *spec);
+
+/* Sums over the CPUs. */
+void gate_read_counters(const struct gate *gate, struct mxg_counters *ret);
+const char *gate_counter_name(unsigned int counter);
+
+/*
+ * Runs one frame and expects its XDP action to be that of the outcome, and that
+ * outcome counter, and no other, to move by one.
+ */
+void gate_expect(struct gate *gate, const struct packet *pkt, enum mxg_counter outcome,
+		 const char *label);
+void gate_expect_spec(struct gate *gate, const struct packet_spec *spec, enum mxg_counter outcome,
+		      const char *label);
+
+/* The clock the gate reads. */
+uint64_t gate_now_ns(void);
+void gate_sleep_ms(long ms);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Frames for the gate's tests. A packet_spec says what is special about a
+ * frame, all else being an ordinary one from a named host to the MX; what is
+ * pushed by hand with packet_push_*() may be as wrong as the test likes.
+ *
+ * Hosts are named for what the gate knows of them (gate_fill_hosts()); the name
+ * is the last byte of an address in 192.0.2.0/24 and 2001:db8::/32, or of the
+ * denied networks 198.51.100.0/24 and 2001:db8:bad::/48.
+ */
+#ifndef MXGATE_TESTS_PACKET_H
+#define MXGATE_TESTS_PACKET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum packet_host {
+	HOST_GOOD = 1,     /* verdict: pass */
+	HOST_NO_PTR,       /* verdict: drop, no-ptr */
+	HOST_UNCONFIRMED,  /* verdict: drop, unconfirmed */
+	HOST_TEMPERROR,    /* verdict: drop, temperror: never acted on */
+	HOST_EXPIRED,      /* verdict: drop, no-ptr, past its expiry */
+	HOST_UNKNOWN,      /* nothing */
+	HOST_BOTH,         /* verdict: pass; and an exception that denies it */
+	HOST_DENIED = 100, /* covered by the deny prefix */
+	HOST_ALLOWED,      /* an allow exception inside the deny prefix */
+	HOST_LAPSED,       /* an expired deny of its own inside the deny prefix */
+};
+
+enum packet_flag {
+	FIN = 0x01,
+	SYN = 0x02,
+	RST = 0x04,
+	PSH = 0x08,
+	ACK = 0x10,
+	URG = 0x20,
+	ECE = 0x40,
+	CWR = 0x80,
+};
+
+enum packet_port {
+	PORT_SMTP = 25,
+	PORT_SUBMISSION = 587,
+	PORT_HTTPS = 443,
+};
+
+/* IPv6 extension headers; 0 ends the list. */
+enum packet_ext {
+	EXT_HOP = 1,
+	EXT_ROUTE,
+	EXT_DST,
+	EXT_DST_LONG,    /* 264 bytes */
+	EXT_FRAG_FIRST,  /* offset 0, more fragments */
+	EXT_FRAG_ATOMIC, /* offset 0, no more: RFC 6946 */
+	EXT_FRAG_LATER,
+	EXT_AUTH,
+	EXT_ESP,
+	EXT_NONE, /* no next header, RFC 8200 §4.7 */
+};
+
+#define PACKET_VLANS 4
+#define PACKET_EXTS  10
+#define PACKET_ROOM  3072
+
+struct packet_spec {
+	uint8_t family; /* 4 or 6 */
+	uint8_t host;
+	uint8_t flags;
+	uint16_t port;               /* default PORT_SMTP */
+	uint16_t vlan[PACKET_VLANS]; /* ethertypes of tags, outermost first */
+	uint16_t ethertype;          /* default: the family's */
+	uint8_t version;             /* default: the family's */
+	uint8_t ihl;                 /* in words; default: what fits ip_options */
+	uint8_t ip_options;          /* bytes */
+	uint16_t frag_off;           /* IPv4, host order */
+	uint8_t ext[PACKET_EXTS];
+	uint8_t proto;       /* default TCP */
+	uint8_t doff;        /* in words; default: what fits tcp_options */
+	uint8_t tcp_options; /* bytes */
+	uint16_t payload;    /* bytes */
+	uint16_t cut;        /* the frame ends after so many bytes; 0: nothing is cut */
+};
+
+struct packet {
+	uint8_t data[PACKET_ROOM];
+	size_t len;
+};
+
+void packet_addr4(unsigned int host, uint8_t ret[static 4]);
+void packet_addr6(unsigned int host, uint8_t ret[static 16]);
+
+void packet_push(struct packet *pkt, const void *bytes, size_t len);
+void packet_push_zero(struct packet *pkt, size_t len);
+void packet_push_ethernet(struct packet *pkt, uint16_t ethertype);
+void packet_push_vlan(struct packet *pkt, uint16_t ethertype);
+void packet_push_ipv4(struct packet *pkt, const struct packet_spec *spec);
+void packet_push_ipv6(struct packet *pkt, const struct packet_spec *spec);
+void packet_push_tcp(struct packet *pkt, const struct packet_spec *spec);
+
+void packet_build(struct packet *pkt, const struct packet_spec *spec);
+
+#endif
