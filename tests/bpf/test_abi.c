@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * The object as others see it: the maps are those of abi.h, pinned by name, and
+ * the program is what iproute2, libxdp and the kernel expect.
+ */
+#include <bpf/bpf.h>
+#include <string.h>
+#include <linux/bpf.h>
+#include <xdp/libxdp.h>
+
+#include <criterion/criterion.h>
+
+#include "gate.h"
+
+struct map_row {
+	const char *name;
+	enum bpf_map_type type;
+	uint32_t key_size, value_size, entries, flags;
+	uint32_t inner_key_size; /* 0: no table of tables */
+};
+
+static const struct map_row maps[] = {
+	{MXG_MAP_CONFIG, BPF_MAP_TYPE_ARRAY, 4, sizeof(struct mxg_config), 1, 0, 0},
+	{MXG_MAP_LEASE, BPF_MAP_TYPE_ARRAY, 4, sizeof(__u64), 1, 0, 0},
+	{MXG_MAP_COUNTERS, BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct mxg_counters), 1, 0, 0},
+	{MXG_MAP_VERDICT4, BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 1, 0, sizeof(__be32)},
+	{MXG_MAP_VERDICT6, BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 1, 0, sizeof(struct mxg_key6)},
+	{MXG_MAP_PREFIX4, BPF_MAP_TYPE_LPM_TRIE, sizeof(struct mxg_prefix4_key),
+	 sizeof(struct mxg_prefix), MXG_PREFIX_MAX, BPF_F_NO_PREALLOC, 0},
+	{MXG_MAP_PREFIX6, BPF_MAP_TYPE_LPM_TRIE, sizeof(struct mxg_prefix6_key),
+	 sizeof(struct mxg_prefix), MXG_PREFIX_MAX, BPF_F_NO_PREALLOC, 0},
+	{MXG_MAP_EVENTS, BPF_MAP_TYPE_RINGBUF, 0, 0, MXG_EVENTS_SIZE, 0, 0},
+	{MXG_MAP_ASKED, BPF_MAP_TYPE_ARRAY, 4, sizeof(__u64), MXG_ASKED_SLOTS, 0, 0},
+	{MXG_MAP_BUCKET, BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct mxg_bucket), 1, 0, 0},
+};
+
+#define MAPS (sizeof(maps) / sizeof(maps[0]))
+
+static void expect_inner(const struct bpf_map *map, const struct map_row *row)
+{
+	struct bpf_map *inner = bpf_map__inner_map((struct bpf_map *)map);
+
+	if (!row->inner_key_size) {
+		cr_expect_null(inner, "%s", row->name);
+		return;
+	}
+	cr_assert(inner, "%s", row->name);
+	cr_expect_eq(bpf_map__type(inner), BPF_MAP_TYPE_HASH, "%s", row->name);
+	cr_expect_eq(bpf_map__key_size(inner), row->inner_key_size, "%s", row->name);
+	cr_expect_eq(bpf_map__value_size(inner), sizeof(struct mxg_verdict), "%s", row->name);
+	cr_expect_eq(bpf_map__map_flags(inner), 0, "%s: preallocated", row->name);
+}
+
+static void expect_map(struct bpf_object *obj, const struct map_row *row)
+{
+	const struct bpf_map *map = bpf_object__find_map_by_name(obj, row->name);
+	const char *pin;
+
+	cr_assert(map, "no map %s", row->name);
+	cr_expect_eq(bpf_map__type(map), row->type, "%s", row->name);
+	cr_expect_eq(bpf_map__key_size(map), row->key_size, "%s", row->name);
+	cr_expect_eq(bpf_map__value_size(map), row->value_size, "%s: %u", row->name,
+		     bpf_map__value_size(map));
+	cr_expect_eq(bpf_map__max_entries(map), row->entries, "%s", row->name);
+	cr_expect_eq(bpf_map__map_flags(map), row->flags, "%s", row->name);
+	pin = bpf_map__pin_path(map);
+	cr_assert(pin, "%s is not pinned by name", row->name);
+	cr_expect_eq(strncmp(pin, MXG_PIN_DIR "/", sizeof(MXG_PIN_DIR)), 0, "%s", pin);
+	cr_expect_str_eq(pin + sizeof(MXG_PIN_DIR), row->name);
+	expect_inner(map, row);
+}
+
+Test(gate_abi, maps)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .pin_root_path = MXG_PIN_DIR);
+	struct bpf_object *obj = bpf_object__open_file(gate_path(), &opts);
+	struct bpf_map *map;
+	size_t count = 0;
+
+	cr_assert(obj);
+	for (size_t i = 0; i < MAPS; i++)
+		expect_map(obj, &maps[i]);
+	/* Nothing beside them: .rodata or .bss would not be shared between loads. */
+	bpf_object__for_each_map(map, obj) count++;
+	cr_expect_eq(count, MAPS);
+	bpf_object__close(obj);
+}
+
+Test(gate_abi, program)
+{
+	struct bpf_object *obj = bpf_object__open_file(gate_path(), NULL);
+	struct bpf_program *prog;
+
+	cr_assert(obj);
+	prog = bpf_object__find_program_by_name(obj, MXG_PROG_NAME);
+	cr_assert(prog);
+	cr_expect_str_eq(bpf_program__section_name(prog), "xdp");
+	cr_expect_eq(bpf_program__type(prog), BPF_PROG_TYPE_XDP);
+	cr_expect_null(bpf_object__next_program(obj, prog),
+		       "one program: `sec xdp` has one meaning");
+	bpf_object__close(obj);
+}
+
+Test(gate_abi, loaded_as_gpl_compatible)
+{
+	struct bpf_prog_info info = {0};
+	__u32 len = sizeof(info);
+	struct gate gate;
+
+	gate_load(&gate);
+	cr_assert_eq(bpf_obj_get_info_by_fd(gate.prog, &info, &len), 0);
+	cr_expect(info.gpl_compatible);
+	cr_expect_str_eq(info.name, MXG_PROG_NAME);
+	gate_free(&gate);
+}
+
+Test(gate_abi, libxdp_metadata)
+{
+	struct xdp_program *prog = xdp_program__open_file(gate_path(), "xdp", NULL);
+
+	cr_assert_eq(libxdp_get_error(prog), 0);
+	cr_expect_eq(xdp_program__run_prio(prog), 20);
+	cr_expect(xdp_program__chain_call_enabled(prog, XDP_PASS));
+	cr_expect_not(xdp_program__chain_call_enabled(prog, XDP_DROP));
+	cr_expect_not(xdp_program__chain_call_enabled(prog, XDP_TX));
+	xdp_program__close(prog);
+}
