@@ -1,0 +1,569 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* The two databases: what must survive does, what must not change cannot, and damage is told. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "io/store.h"
+
+#define NOW 1800000000
+
+static char dir[40];
+static char why[512];
+
+static const char *path_of(const char *name)
+{
+	static char path[80];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return path;
+}
+
+static void make_dir(void)
+{
+	strcpy(dir, "/tmp/mxg-test-XXXXXX");
+	cr_assert_not_null(mkdtemp(dir));
+}
+
+static void remove_dir(void)
+{
+	static const char *const names[] = {
+		"state.db",        "state.db-wal",    "state.db-shm",       "evidence.db",
+		"evidence.db-wal", "evidence.db-shm", "evidence.db.damaged"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		unlink(path_of(names[i]));
+	cr_expect_eq(rmdir(dir), 0, "something else was left in %s", dir);
+}
+
+static struct store *open_store(void)
+{
+	struct store *store = NULL;
+
+	cr_assert_eq(store_open(dir, &store, why, sizeof(why)), 0, "%s", why);
+	return store;
+}
+
+static struct exception make(enum exception_kind kind, const char *prefix)
+{
+	struct exception e = {.kind = kind, .expires_sec = NOW + 60};
+
+	cr_assert_eq(prefix_parse(prefix, &e.prefix, &(const char *){NULL}), 0);
+	strcpy(e.owner, "postmaster");
+	strcpy(e.ticket, "OPS-17");
+	strcpy(e.reason, "partner \"A\"\n");
+	return e;
+}
+
+static uint32_t add(struct store *store, enum exception_kind kind, const char *prefix)
+{
+	struct exception e = make(kind, prefix);
+
+	cr_assert_eq(store_exception_add(store, &e, "uid=0(root)", NOW), 0);
+	return e.id;
+}
+
+static int raw(const char *file, const char *sql)
+{
+	sqlite3 *db = NULL;
+	int code = sqlite3_open(path_of(file), &db);
+
+	if (code == SQLITE_OK)
+		code = sqlite3_exec(db, sql, NULL, NULL, NULL);
+	sqlite3_close(db);
+	return code;
+}
+
+struct seen {
+	struct exception last;
+	unsigned int count;
+	uint32_t last_id;
+};
+
+static int note_exception(const struct exception *e, void *user)
+{
+	struct seen *seen = user;
+
+	cr_expect_gt(e->id, seen->last_id, "by number");
+	seen->last = *e;
+	seen->last_id = e->id;
+	seen->count++;
+	return 0;
+}
+
+static struct seen list(struct store *store)
+{
+	struct seen seen = {.count = 0};
+
+	cr_assert_eq(store_exception_each(store, note_exception, &seen), 0);
+	return seen;
+}
+
+struct trail {
+	unsigned int count;
+	char what[8][40];
+	char detail[8][400];
+};
+
+static int note_audit(const struct store_audit_row *row, void *user)
+{
+	struct trail *trail = user;
+
+	if (trail->count < 8) {
+		snprintf(trail->what[trail->count], 40, "%s", row->what);
+		snprintf(trail->detail[trail->count], 400, "%s", row->detail);
+	}
+	trail->count++;
+	return 0;
+}
+
+static struct trail audit(struct store *store, const char *object, unsigned int limit)
+{
+	struct trail trail = {.count = 0};
+
+	cr_assert_eq(store_audit_each(store, object, limit, note_audit, &trail), 0);
+	return trail;
+}
+
+Test(store, exceptions_come_back_whole, .init = make_dir, .fini = remove_dir)
+{
+	struct store *store = open_store();
+	struct exception want = make(EXCEPTION_DENY, "2001:db8::/32");
+	struct seen seen;
+
+	add(store, EXCEPTION_ALLOW, "192.0.2.25");
+	cr_assert_eq(store_exception_add(store, &want, "uid=1000(alice)", NOW), 0);
+	store_close(store);
+	store = open_store();
+	seen = list(store);
+	cr_expect_eq(seen.count, 2);
+	cr_expect_eq(seen.last.id, want.id);
+	cr_expect_eq(seen.last.kind, EXCEPTION_DENY);
+	cr_expect(prefix_equal(&seen.last.prefix, &want.prefix));
+	cr_expect_eq(seen.last.created_sec, NOW);
+	cr_expect_eq(seen.last.expires_sec, NOW + 60);
+	cr_expect_str_eq(seen.last.owner, want.owner);
+	cr_expect_str_eq(seen.last.ticket, want.ticket);
+	cr_expect_str_eq(seen.last.reason, want.reason);
+	cr_expect_str_eq(seen.last.created_by, "uid=1000(alice)");
+	store_close(store);
+}
+
+Test(store, numbers_are_never_used_again, .init = make_dir, .fini = remove_dir)
+{
+	struct store *store = open_store();
+	uint32_t first = add(store, EXCEPTION_ALLOW, "192.0.2.1");
+	uint32_t second = add(store, EXCEPTION_ALLOW, "192.0.2.2");
+
+	cr_expect_eq(store_exception_remove(store, second, "uid=0(root)", "done", NOW), 0);
+	cr_expect_eq(store_exception_remove(store, second, "uid=0(root)", "done", NOW), -ENOENT);
+	cr_expect_eq(store_exception_remove(store, 77, "uid=0(root)", NULL, NOW), -ENOENT);
+	store_close(store);
+	store = open_store();
+	cr_expect_gt(add(store, EXCEPTION_ALLOW, "192.0.2.2"), second, "same prefix, new number");
+	cr_expect_eq(list(store).count, 2);
+	cr_expect_eq(first, 1);
+	store_close(store);
+}
+
+Test(store, a_second_of_the_same_is_refused, .init = make_dir, .fini = remove_dir)
+{
+	struct store *store = open_store();
+	struct exception same = make(EXCEPTION_ALLOW, "192.0.2.0/24");
+
+	add(store, EXCEPTION_ALLOW, "192.0.2.0/24");
+	cr_expect_eq(store_exception_add(store, &same, "uid=0(root)", NOW), -EEXIST);
+	cr_expect_eq(same.id, 0, "untouched");
+	cr_expect_eq(audit(store, "", 10).count, 1, "what did not happen is not in the trail");
+	add(store, EXCEPTION_DENY, "192.0.2.0/24");
+	cr_expect_eq(list(store).count, 2);
+	store_close(store);
+}
+
+Test(store, the_trail_tells_all_newest_first, .init = make_dir, .fini = remove_dir)
+{
+	struct store *store = open_store();
+	uint32_t id = add(store, EXCEPTION_ALLOW, "192.0.2.25");
+	struct trail trail;
+
+	cr_assert_eq(store_audit(store, "uid=0(root)", "mode", "", "enforce", NOW), 0);
+	cr_assert_eq(store_exception_remove(store, id, "uid=0(root)", "PTR \"ok\"", NOW), 0);
+	trail = audit(store, "", 2);
+	cr_expect_eq(trail.count, 2, "limit");
+	cr_expect_str_eq(trail.what[0], "exception-remove");
+	cr_expect_str_eq(trail.detail[0], "id=1 kind=allow why=\"PTR \\\"ok\\\"\"");
+	cr_expect_str_eq(trail.what[1], "mode");
+	trail = audit(store, "192.0.2.25", 10);
+	cr_expect_eq(trail.count, 2, "about one object");
+	cr_expect_str_eq(trail.detail[1],
+			 "id=1 kind=allow owner=\"postmaster\" ticket=\"OPS-17\" "
+			 "reason=\"partner \\\"A\\\"\\010\" expires=2027-01-15T08:01:00Z");
+	store_close(store);
+}
+
+Test(store, nobody_can_rewrite_the_trail, .init = make_dir, .fini = remove_dir)
+{
+	static const char *const attempts[] = {
+		"UPDATE audit SET who = 'nobody'",
+		"DELETE FROM audit",
+		"DELETE FROM audit WHERE id = 1",
+		"INSERT OR REPLACE INTO audit VALUES (1, 0, 'x', 'x', 'x', 'x')",
+		"REPLACE INTO audit VALUES (1, 0, 'x', 'x', 'x', 'x')",
+		"INSERT INTO audit VALUES (1, 0, 'x', 'x', 'x', 'x')"
+		" ON CONFLICT (id) DO UPDATE SET who = 'x'",
+		"DELETE FROM exception",
+	};
+	struct store *store = open_store();
+
+	add(store, EXCEPTION_ALLOW, "192.0.2.25");
+	for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++)
+		cr_expect_eq(raw("state.db", attempts[i]), SQLITE_CONSTRAINT, "%s", attempts[i]);
+	cr_expect_eq(raw("state.db", "INSERT INTO audit (time, who, what, object, detail)"
+				     " VALUES (0, 'x', 'x', 'x', 'x')"),
+		     SQLITE_OK, "appending is what it is for");
+	cr_expect_str_eq(audit(store, "", 9).what[1], "exception-add");
+	store_close(store);
+}
+
+Test(store, settings, .init = make_dir, .fini = remove_dir)
+{
+	struct store *store = open_store();
+	char *value = NULL;
+
+	cr_expect_eq(store_setting_get(store, "mode", &value), -ENOENT);
+	cr_expect_null(value);
+	cr_expect_eq(store_setting_put(store, "mode", "monitor"), 0);
+	cr_expect_eq(store_setting_put(store, "mode", "enforce"), 0);
+	store_close(store);
+	store = open_store();
+	cr_assert_eq(store_setting_get(store, "mode", &value), 0);
+	cr_expect_str_eq(value, "enforce");
+	free(value);
+	cr_expect_eq(store_setting_del(store, "mode"), 0);
+	cr_expect_eq(store_setting_del(store, "mode"), 0, "deleting nothing is fine");
+	cr_expect_eq(store_setting_get(store, "mode", &value), -ENOENT);
+	store_close(store);
+}
+
+/* --- opening what is not right ------------------------------------------------ */
+
+static void expect_refused(int error, const char *words)
+{
+	struct store *store = NULL;
+
+	why[0] = '\0';
+	cr_expect_eq(store_open(dir, &store, why, sizeof(why)), error, "%s", why);
+	cr_expect_null(store);
+	cr_expect_not_null(strstr(why, words), "%s", why);
+	cr_expect_null(strchr(why, '\n'), "one line: %s", why);
+}
+
+static void overwrite(const char *file, off_t at, size_t len)
+{
+	char junk[8192];
+	int fd = open(path_of(file), O_WRONLY | O_CREAT, 0600);
+
+	memset(junk, 0xa5, sizeof(junk));
+	cr_assert_eq(pwrite(fd, junk, len, at), (ssize_t)len);
+	close(fd);
+}
+
+Test(store, state_of_a_newer_release_is_refused, .init = make_dir, .fini = remove_dir)
+{
+	store_close(open_store());
+	cr_assert_eq(raw("state.db", "PRAGMA user_version=2"), SQLITE_OK);
+	expect_refused(-EPROTONOSUPPORT, "schema version 2, this mxgated knows up to 1");
+}
+
+Test(store, state_that_is_no_database_is_refused, .init = make_dir, .fini = remove_dir)
+{
+	struct stat st;
+
+	overwrite("state.db", 0, 8192);
+	expect_refused(-EBADMSG, "restore it from a backup");
+	cr_expect_eq(stat(path_of("state.db"), &st), 0, "and left alone");
+	cr_expect_eq(st.st_size, 8192);
+}
+
+Test(store, state_with_a_bad_page_is_refused, .init = make_dir, .fini = remove_dir)
+{
+	struct store *store = open_store();
+
+	for (int i = 1; i < 200; i++) {
+		char prefix[PREFIX_TEXT_MAX];
+
+		snprintf(prefix, sizeof(prefix), "192.0.2.%d", i);
+		add(store, EXCEPTION_ALLOW, prefix);
+	}
+	store_close(store);
+	overwrite("state.db", 3 * 4096, 4096);
+	expect_refused(-EBADMSG, "is damaged");
+}
+
+Test(store, a_directory_that_is_not_there, .init = make_dir, .fini = remove_dir)
+{
+	struct store *store = NULL;
+
+	cr_expect_eq(store_open("/nonexistent/mxg-test", &store, why, sizeof(why)), -EACCES);
+	cr_expect_not_null(strstr(why, "must exist and be writable"), "%s", why);
+	cr_expect_null(store);
+}
+
+/* --- evidence ----------------------------------------------------------------- */
+
+static struct addr addr_of(unsigned int i)
+{
+	struct addr addr = {.family = 4,
+			    .bytes = {10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i}};
+
+	return addr;
+}
+
+static void put_evidence(struct store *store, unsigned int i, int64_t expires, const char *json)
+{
+	struct addr addr = addr_of(i);
+
+	cr_assert_eq(store_evidence_put(store, &addr, NOW, expires, json), 0);
+}
+
+static void expect_evidence(struct store *store, unsigned int i, const char *want)
+{
+	struct addr addr = addr_of(i);
+	char *json = NULL;
+	int r = store_evidence_get(store, &addr, &json);
+
+	cr_expect_eq(r, want ? 0 : -ENOENT, "%u: %d", i, r);
+	if (want && json)
+		cr_expect_str_eq(json, want);
+	free(json);
+}
+
+Test(store, evidence_queued_and_written, .init = make_dir, .fini = remove_dir)
+{
+	struct store *store = open_store();
+
+	put_evidence(store, 1, NOW, "{\"n\":1}");
+	expect_evidence(store, 1, "{\"n\":1}");
+	put_evidence(store, 1, NOW, "{\"n\":2}");
+	expect_evidence(store, 1, "{\"n\":2}");
+	cr_expect_eq(store_flush(store), 0);
+	expect_evidence(store, 1, "{\"n\":2}");
+	put_evidence(store, 1, NOW, "{\"n\":3}");
+	expect_evidence(store, 1, "{\"n\":3}");
+	expect_evidence(store, 2, NULL);
+	store_close(store);
+	store = open_store();
+	expect_evidence(store, 1, "{\"n\":3}");
+	store_close(store);
+}
+
+/* Each address has its own row, and its canonical spelling is the key. */
+Test(store, evidence_of_many, .init = make_dir, .fini = remove_dir)
+{
+	struct store *store = open_store();
+	struct addr v6;
+	char *json = NULL;
+	char text[32];
+
+	for (unsigned int i = 0; i < 3500; i++) {
+		snprintf(text, sizeof(text), "{\"n\":%u}", i);
+		put_evidence(store, i, NOW, text);
+	}
+	for (unsigned int i = 0; i < 3500; i++) {
+		snprintf(text, sizeof(text), "{\"n\":%u}", i);
+		expect_evidence(store, i, text);
+	}
+	cr_assert_eq(addr_parse("2001:DB8:0:0::25", &v6), 0);
+	cr_assert_eq(store_evidence_put(store, &v6, NOW, NOW, "{}"), 0);
+	cr_assert_eq(store_flush(store), 0);
+	cr_assert_eq(store_evidence_get(store, &v6, &json), 0);
+	free(json);
+	store_close(store);
+	cr_expect_eq(raw("evidence.db",
+			 "CREATE TABLE one (n CHECK (n = 1)); INSERT INTO one"
+			 " SELECT count(*) FROM evidence WHERE addr = '2001:db8::25'"),
+		     SQLITE_OK);
+}
+
+/* kill -9 may take what is queued, never more than a queue. */
+Test(store, the_queue_writes_itself_when_full, .init = make_dir, .fini = remove_dir)
+{
+	struct store *store;
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		store = open_store();
+		for (unsigned int i = 0; i < 2500; i++)
+			put_evidence(store, i, NOW, "{}");
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	cr_assert_eq(status, 0);
+	store = open_store();
+	expect_evidence(store, 1999, "{}");
+	expect_evidence(store, 2000, NULL);
+	store_close(store);
+}
+
+Test(store, expired_evidence_is_pruned_in_portions, .init = make_dir, .fini = remove_dir)
+{
+	struct store *store = open_store();
+
+	for (unsigned int i = 0; i < 30; i++)
+		put_evidence(store, i, i < 20 ? NOW - 1 : NOW, "{}");
+	cr_assert_eq(store_flush(store), 0);
+	cr_expect_eq(store_evidence_prune(store, NOW, 15), 15);
+	cr_expect_eq(store_evidence_prune(store, NOW, 15), 5);
+	cr_expect_eq(store_evidence_prune(store, NOW, 15), 0);
+	expect_evidence(store, 19, NULL);
+	expect_evidence(store, 20, "{}");
+	store_close(store);
+}
+
+static void quiet(void)
+{
+	make_dir();
+	cr_assert_not_null(freopen("/dev/null", "w", stderr)); /* the log line is expected */
+}
+
+Test(store, damaged_evidence_is_set_aside_at_start, .init = quiet, .fini = remove_dir)
+{
+	struct store *store;
+
+	overwrite("evidence.db", 0, 8192);
+	store = open_store();
+	cr_expect_eq(access(path_of("evidence.db.damaged"), F_OK), 0);
+	put_evidence(store, 1, NOW, "{}");
+	cr_expect_eq(store_flush(store), 0);
+	store_close(store);
+}
+
+Test(store, evidence_of_another_release_is_set_aside, .init = quiet, .fini = remove_dir)
+{
+	store_close(open_store());
+	cr_assert_eq(raw("evidence.db", "PRAGMA user_version=9"), SQLITE_OK);
+	store_close(open_store());
+	cr_expect_eq(access(path_of("evidence.db.damaged"), F_OK), 0);
+}
+
+static struct store *store_with_bad_evidence(void)
+{
+	struct store *store = open_store();
+
+	for (unsigned int i = 0; i < 900; i++)
+		put_evidence(store, i, NOW, "{\"fill\":\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"}");
+	store_close(store);
+	for (off_t page = 1; page < 10; page++)
+		overwrite("evidence.db", page * 4096, 4096);
+	return open_store();
+}
+
+Test(store, damage_found_while_reading, .init = quiet, .fini = remove_dir)
+{
+	struct store *store = store_with_bad_evidence();
+
+	expect_evidence(store, 500, NULL);
+	cr_expect_eq(access(path_of("evidence.db.damaged"), F_OK), 0);
+	put_evidence(store, 500, NOW, "{}");
+	cr_expect_eq(store_flush(store), 0);
+	expect_evidence(store, 500, "{}");
+	store_close(store);
+}
+
+Test(store, damage_found_while_writing, .init = quiet, .fini = remove_dir)
+{
+	struct store *store = store_with_bad_evidence();
+
+	put_evidence(store, 500, NOW, "{\"new\":1}");
+	cr_expect_eq(store_flush(store), 0, "set aside, begun again, written");
+	cr_expect_eq(access(path_of("evidence.db.damaged"), F_OK), 0);
+	expect_evidence(store, 500, "{\"new\":1}");
+	store_close(store);
+	store = open_store();
+	expect_evidence(store, 500, "{\"new\":1}");
+	store_close(store);
+}
+
+/* --- durability --------------------------------------------------------------- */
+
+static pid_t start_adding(int ack, unsigned int net)
+{
+	pid_t pid = fork();
+	struct store *store;
+
+	if (pid)
+		return pid;
+	store = open_store();
+	for (unsigned int i = 0;; i++) {
+		char prefix[PREFIX_TEXT_MAX];
+		uint32_t id;
+
+		snprintf(prefix, sizeof(prefix), "10.%u.%u.%u", net, i >> 8, i & 255);
+		id = add(store, EXCEPTION_ALLOW, prefix);
+		if (write(ack, &id, sizeof(id)) != sizeof(id))
+			_exit(1);
+	}
+}
+
+Test(store, kill_9_loses_nothing_that_was_acknowledged, .init = make_dir, .fini = remove_dir)
+{
+	uint32_t acked = 0;
+	struct store *store;
+
+	for (unsigned int round = 0; round < 6; round++) {
+		int ack[2];
+		uint32_t id;
+		unsigned int got = 0;
+		pid_t pid;
+
+		cr_assert_eq(pipe(ack), 0);
+		pid = start_adding(ack[1], round);
+		close(ack[1]);
+		while (got++ < 20 + round * 7 && read(ack[0], &id, sizeof(id)) == sizeof(id))
+			acked = id;
+		kill(pid, SIGKILL);
+		while (read(ack[0], &id, sizeof(id)) == sizeof(id))
+			acked = id;
+		close(ack[0]);
+		waitpid(pid, NULL, 0);
+	}
+	store = open_store();
+	cr_expect_gt(acked, 200);
+	cr_expect_geq(list(store).count, acked, "numbers have no gaps, so all up to it are there");
+	cr_expect_eq(audit(store, "", 1u << 30).count, list(store).count);
+	store_close(store);
+}
+
+Test(store, a_full_disk_fails_the_call_and_nothing_else, .init = make_dir, .fini = remove_dir)
+{
+	struct store *store = open_store();
+	struct exception e = make(EXCEPTION_ALLOW, "192.0.2.25");
+	struct rlimit before;
+	struct rlimit none = {.rlim_cur = 0};
+
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &before);
+	none.rlim_max = before.rlim_max;
+	put_evidence(store, 1, NOW, "{}");
+	setrlimit(RLIMIT_FSIZE, &none);
+	cr_expect_lt(store_exception_add(store, &e, "uid=0(root)", NOW), 0);
+	cr_expect_eq(e.id, 0);
+	cr_expect_lt(store_flush(store), 0);
+	setrlimit(RLIMIT_FSIZE, &before);
+	cr_expect_eq(list(store).count, 0);
+	cr_expect_eq(audit(store, "", 9).count, 0);
+	cr_expect_eq(store_exception_add(store, &e, "uid=0(root)", NOW), 0);
+	cr_expect_eq(store_flush(store), 0, "what was queued is still there");
+	expect_evidence(store, 1, "{}");
+	store_close(store);
+}

@@ -1,0 +1,775 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * Owns state.db and evidence.db and every statement that runs on them.
+ *
+ * The two differ in what a loss would mean. state.db is what operators decided:
+ * written through (WAL, synchronous=FULL), checked when opened, and never
+ * replaced; if it is damaged we refuse to start over it. evidence.db only
+ * explains: it is written in batches, and when damaged it is set aside under
+ * another name and begun again, since no verdict depends on it.
+ *
+ * Refuses to decide anything, and to change or delete a row of the audit trail:
+ * triggers forbid that to everybody who opens the file.
+ */
+#include "io/store.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/text.h"
+
+#define STATE_VERSION    1
+#define EVIDENCE_VERSION 1
+#define BUSY_MS          1000 /* somebody's sqlite3 shell may hold a lock; not for long */
+#define QUEUE_MAX        1000
+#define QUEUE_BYTES_MAX  (4u << 20)
+#define SLOTS            2048 /* of the queue's index: a power of two above QUEUE_MAX */
+#define DETAIL_MAX       4096
+
+struct queued {
+	struct addr addr;
+	int64_t decided_sec;
+	int64_t expires_sec;
+	char *json;
+};
+
+struct queue {
+	struct queued entry[QUEUE_MAX];
+	unsigned int count;
+	size_t bytes;
+	uint16_t slot[SLOTS]; /* index + 1 of an entry, by hash and linear probing */
+};
+
+struct store {
+	char *state_path;
+	char *evidence_path;
+	sqlite3 *state;
+	sqlite3 *evidence;
+	struct queue queue;
+};
+
+static const char state_schema[] =
+	"CREATE TABLE exception ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT," /* never reused */
+	" kind TEXT NOT NULL CHECK (kind IN ('allow', 'deny')),"
+	" prefix TEXT NOT NULL,"
+	" owner TEXT NOT NULL, ticket TEXT NOT NULL, reason TEXT NOT NULL,"
+	" created INTEGER NOT NULL, created_by TEXT NOT NULL,"
+	" expires INTEGER NOT NULL DEFAULT 0,"
+	" removed INTEGER, removed_by TEXT, removed_why TEXT);"
+	"CREATE UNIQUE INDEX exception_live ON exception (prefix, kind) WHERE removed IS NULL;"
+	"CREATE TRIGGER exception_no_delete BEFORE DELETE ON exception BEGIN"
+	" SELECT RAISE(ABORT, 'exceptions are marked removed, not deleted'); END;"
+	"CREATE TABLE audit ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" time INTEGER NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL,"
+	" object TEXT NOT NULL, detail TEXT NOT NULL);"
+	"CREATE INDEX audit_object ON audit (object, id);"
+	"CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN"
+	" SELECT RAISE(ABORT, 'the audit trail is append-only'); END;"
+	"CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN"
+	" SELECT RAISE(ABORT, 'the audit trail is append-only'); END;"
+	/* REPLACE deletes without firing the delete trigger */
+	"CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit"
+	" WHEN EXISTS (SELECT 1 FROM audit WHERE id = NEW.id) BEGIN"
+	" SELECT RAISE(ABORT, 'the audit trail is append-only'); END;"
+	"CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;";
+
+static const char evidence_schema[] =
+	"CREATE TABLE evidence ("
+	" addr TEXT PRIMARY KEY, decided INTEGER NOT NULL, expires INTEGER NOT NULL,"
+	" json TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE INDEX evidence_expires ON evidence (expires);";
+
+/* --- SQLite in our terms ------------------------------------------------------ */
+
+static bool is_damage(int code)
+{
+	return (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB;
+}
+
+static int to_errno(int code)
+{
+	switch (code & 0xff) {
+	case SQLITE_OK:
+	case SQLITE_ROW:
+	case SQLITE_DONE:
+		return 0;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return -EBUSY;
+	case SQLITE_NOMEM:
+		return -ENOMEM;
+	case SQLITE_FULL:
+		return -ENOSPC;
+	case SQLITE_READONLY:
+	case SQLITE_PERM:
+	case SQLITE_AUTH:
+	case SQLITE_CANTOPEN:
+		return -EACCES;
+	case SQLITE_CONSTRAINT:
+		return -EEXIST;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return -EBADMSG;
+	default:
+		return -EIO;
+	}
+}
+
+/*
+ * Prepares sql and binds the rest by fmt: 't' const char *, 'i' int64_t. SQLite's
+ * code; NULL in *ret on failure.
+ */
+static int prepare(sqlite3 *db, sqlite3_stmt **ret, const char *sql, const char *fmt, ...)
+{
+	sqlite3_stmt *stmt = NULL;
+	va_list ap;
+	int code = db ? sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) : SQLITE_CANTOPEN;
+
+	va_start(ap, fmt);
+	for (int i = 0; code == SQLITE_OK && fmt[i]; i++) {
+		if (fmt[i] == 't')
+			code = sqlite3_bind_text(stmt, i + 1, va_arg(ap, const char *), -1,
+						 SQLITE_TRANSIENT);
+		else
+			code = sqlite3_bind_int64(stmt, i + 1, va_arg(ap, int64_t));
+	}
+	va_end(ap);
+	if (code != SQLITE_OK) {
+		sqlite3_finalize(stmt);
+		stmt = NULL;
+	}
+	*ret = stmt;
+	return code;
+}
+
+/* Runs a prepared statement that returns no rows, and finalizes it. SQLite's code. */
+static int finish(int code, sqlite3_stmt *stmt)
+{
+	if (code == SQLITE_OK) {
+		code = sqlite3_step(stmt);
+		sqlite3_finalize(stmt);
+	}
+	return code == SQLITE_DONE || code == SQLITE_ROW ? SQLITE_OK : code;
+}
+
+static int run(sqlite3 *db, const char *sql)
+{
+	return db ? sqlite3_exec(db, sql, NULL, NULL, NULL) : SQLITE_CANTOPEN;
+}
+
+/* Ends a transaction by what came before: COMMIT on SQLITE_OK, else ROLLBACK. */
+static int end(sqlite3 *db, int code)
+{
+	if (code == SQLITE_OK)
+		code = run(db, "COMMIT");
+	if (code != SQLITE_OK && !sqlite3_get_autocommit(db))
+		run(db, "ROLLBACK");
+	return code;
+}
+
+static const char *column(sqlite3_stmt *stmt, int i)
+{
+	const char *text = (const char *)sqlite3_column_text(stmt, i);
+
+	return text ? text : "";
+}
+
+static int user_version(sqlite3 *db, int *ret)
+{
+	sqlite3_stmt *stmt = NULL;
+	int code = prepare(db, &stmt, "PRAGMA user_version", "");
+
+	if (code == SQLITE_OK)
+		code = sqlite3_step(stmt);
+	if (code == SQLITE_ROW)
+		*ret = sqlite3_column_int(stmt, 0);
+	sqlite3_finalize(stmt);
+	return code == SQLITE_ROW ? SQLITE_OK : code;
+}
+
+/* SQLITE_CORRUPT when the check finds anything. */
+static int quick_check(sqlite3 *db)
+{
+	sqlite3_stmt *stmt = NULL;
+	int code = prepare(db, &stmt, "PRAGMA quick_check(1)", "");
+
+	if (code == SQLITE_OK)
+		code = sqlite3_step(stmt);
+	if (code == SQLITE_ROW)
+		code = strcmp(column(stmt, 0), "ok") == 0 ? SQLITE_OK : SQLITE_CORRUPT;
+	sqlite3_finalize(stmt);
+	return code;
+}
+
+/* Opens path and sets it up; version 0 gets the schema. *ret_version is what it has then. */
+static int open_db(const char *path, const char *pragmas, const char *schema, int version,
+		   sqlite3 **ret, int *ret_version)
+{
+	sqlite3 *db = NULL;
+	char set_version[40];
+	int code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+
+	snprintf(set_version, sizeof(set_version), "PRAGMA user_version=%d", version);
+	if (code == SQLITE_OK)
+		code = sqlite3_busy_timeout(db, BUSY_MS);
+	if (code == SQLITE_OK)
+		code = run(db, pragmas);
+	if (code == SQLITE_OK)
+		code = user_version(db, ret_version);
+	if (code == SQLITE_OK && *ret_version == 0) {
+		code = run(db, "BEGIN IMMEDIATE");
+		if (code == SQLITE_OK)
+			code = run(db, schema);
+		if (code == SQLITE_OK)
+			code = run(db, set_version);
+		code = end(db, code);
+		*ret_version = version;
+	}
+	*ret = db;
+	return code;
+}
+
+/* --- opening ------------------------------------------------------------------ */
+
+static int state_open(struct store *store, char *why, size_t why_size)
+{
+	int version = 0;
+	int code = open_db(store->state_path,
+			   "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+			   "PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF",
+			   state_schema, STATE_VERSION, &store->state, &version);
+
+	if (code == SQLITE_OK && version <= STATE_VERSION)
+		code = quick_check(store->state);
+	if (code == SQLITE_OK && version > STATE_VERSION) {
+		snprintf(why, why_size,
+			 "%s is of schema version %d, this mxgated knows up to %d: "
+			 "install the newer mxgated again, or give another state directory",
+			 store->state_path, version, STATE_VERSION);
+		return -EPROTONOSUPPORT;
+	}
+	if (is_damage(code))
+		snprintf(why, why_size,
+			 "%s is damaged (%s): restore it from a backup, or move it away to "
+			 "begin without exceptions and audit trail",
+			 store->state_path, sqlite3_errstr(code));
+	else if (code != SQLITE_OK)
+		snprintf(why, why_size,
+			 "cannot open %s (%s): the directory must exist and be writable by "
+			 "mxgated's user",
+			 store->state_path, sqlite3_errmsg(store->state));
+	return to_errno(code);
+}
+
+static int evidence_try(struct store *store)
+{
+	int version = 0;
+	int code = open_db(store->evidence_path,
+			   "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+			   "PRAGMA trusted_schema=OFF",
+			   evidence_schema, EVIDENCE_VERSION, &store->evidence, &version);
+
+	/* of another release: as good as damaged, it is only evidence */
+	return code == SQLITE_OK && version != EVIDENCE_VERSION ? SQLITE_NOTADB : code;
+}
+
+/* Renames evidence.db to evidence.db.damaged (one is kept) and begins a new one. */
+static int evidence_renew(struct store *store)
+{
+	char name[PATH_MAX];
+
+	sqlite3_close(store->evidence);
+	store->evidence = NULL;
+	snprintf(name, sizeof(name), "%s.damaged", store->evidence_path);
+	log_warn("event=evidence-damaged file=%s set-aside=%s hint=\"verdicts are not affected; "
+		 "why knows less until addresses are looked up again\"",
+		 store->evidence_path, name);
+	if (rename(store->evidence_path, name) && unlink(store->evidence_path) && errno != ENOENT)
+		return -errno;
+	snprintf(name, sizeof(name), "%s-wal", store->evidence_path);
+	unlink(name);
+	snprintf(name, sizeof(name), "%s-shm", store->evidence_path);
+	unlink(name);
+	return to_errno(evidence_try(store));
+}
+
+/* A statement failed: a damaged file is begun again. True when it is worth a second try. */
+static bool evidence_mended(struct store *store, int code)
+{
+	return is_damage(code) && evidence_renew(store) == 0;
+}
+
+static int evidence_open(struct store *store, char *why, size_t why_size)
+{
+	int code = evidence_try(store);
+	int r = is_damage(code) ? evidence_renew(store) : to_errno(code);
+
+	if (r)
+		snprintf(why, why_size,
+			 "cannot open %s (%s): the directory must exist and be writable by "
+			 "mxgated's user",
+			 store->evidence_path, sqlite3_errmsg(store->evidence));
+	return r;
+}
+
+int store_open(const char *dir, struct store **ret, char *why, size_t why_size)
+{
+	struct store *store = calloc(1, sizeof(*store));
+	int r = -ENOMEM;
+
+	if (!store)
+		goto out;
+	if (asprintf(&store->state_path, "%s/state.db", dir) < 0)
+		store->state_path = NULL;
+	if (asprintf(&store->evidence_path, "%s/evidence.db", dir) < 0)
+		store->evidence_path = NULL;
+	if (!store->state_path || !store->evidence_path)
+		goto out;
+	r = state_open(store, why, why_size);
+	if (!r)
+		r = evidence_open(store, why, why_size);
+out:
+	if (r == -ENOMEM)
+		snprintf(why, why_size, "out of memory");
+	if (r)
+		store_close(store);
+	else
+		*ret = store;
+	return r;
+}
+
+/* --- exceptions --------------------------------------------------------------- */
+
+static const char *kind_name(enum exception_kind kind)
+{
+	return kind == EXCEPTION_DENY ? "deny" : "allow";
+}
+
+static int audit_insert(sqlite3 *db, const char *who, const char *what, const char *object,
+			const char *detail, int64_t now_sec)
+{
+	sqlite3_stmt *stmt;
+	int code = prepare(db, &stmt,
+			   "INSERT INTO audit (time, who, what, object, detail) VALUES (?,?,?,?,?)",
+			   "itttt", now_sec, who, what, object, detail);
+
+	return finish(code, stmt);
+}
+
+/* The whole exception on one line, so that the trail says what it was without the table. */
+static void exception_detail(const struct exception *e, char buf[static DETAIL_MAX])
+{
+	char text[3][EXCEPTION_TEXT_MAX * 4];
+	char expires[TEXT_MOMENT_MAX] = "never";
+
+	text_escape(e->owner, strlen(e->owner), text[0], sizeof(text[0]));
+	text_escape(e->ticket, strlen(e->ticket), text[1], sizeof(text[1]));
+	text_escape(e->reason, strlen(e->reason), text[2], sizeof(text[2]));
+	if (e->expires_sec)
+		text_from_moment(e->expires_sec, expires);
+	snprintf(buf, DETAIL_MAX,
+		 "id=%u kind=%s owner=\"%s\" ticket=\"%s\" reason=\"%s\" expires=%s", e->id,
+		 kind_name(e->kind), text[0], text[1], text[2], expires);
+}
+
+static int exception_insert(sqlite3 *db, const struct exception *e, const char *prefix,
+			    const char *who, int64_t now_sec)
+{
+	sqlite3_stmt *stmt;
+	int code = prepare(db, &stmt,
+			   "INSERT INTO exception (kind, prefix, owner, ticket, reason, created,"
+			   " created_by, expires) VALUES (?,?,?,?,?,?,?,?)",
+			   "tttttiti", kind_name(e->kind), prefix, e->owner, e->ticket, e->reason,
+			   now_sec, who, e->expires_sec);
+
+	return finish(code, stmt);
+}
+
+int store_exception_add(struct store *store, struct exception *exception, const char *who,
+			int64_t now_sec)
+{
+	sqlite3 *db = store->state;
+	struct exception added = *exception;
+	char prefix[PREFIX_TEXT_MAX];
+	char detail[DETAIL_MAX];
+	int64_t id;
+	int code;
+
+	prefix_format(&added.prefix, prefix);
+	code = run(db, "BEGIN IMMEDIATE");
+	if (code != SQLITE_OK)
+		return to_errno(code);
+	code = exception_insert(db, &added, prefix, who, now_sec);
+	id = sqlite3_last_insert_rowid(db);
+	if (code == SQLITE_OK && id > UINT32_MAX)
+		code = SQLITE_FULL; /* the gate's numbers have 32 bits */
+	if (code == SQLITE_OK) {
+		added.id = (uint32_t)id;
+		exception_detail(&added, detail);
+		code = audit_insert(db, who, "exception-add", prefix, detail, now_sec);
+	}
+	code = end(db, code);
+	if (code == SQLITE_OK) {
+		exception->id = added.id;
+		exception->created_sec = now_sec;
+		snprintf(exception->created_by, sizeof(exception->created_by), "%s", who);
+	}
+	return to_errno(code);
+}
+
+#define EXCEPTION_COLUMNS "id, kind, prefix, owner, ticket, reason, created, created_by, expires"
+
+/* 0, or -EBADMSG for a row that we cannot have written. */
+static int exception_from_row(sqlite3_stmt *stmt, struct exception *ret)
+{
+	const char *why;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->id = (uint32_t)sqlite3_column_int64(stmt, 0);
+	ret->kind = strcmp(column(stmt, 1), "deny") == 0 ? EXCEPTION_DENY : EXCEPTION_ALLOW;
+	if (prefix_parse(column(stmt, 2), &ret->prefix, &why))
+		return -EBADMSG;
+	snprintf(ret->owner, sizeof(ret->owner), "%s", column(stmt, 3));
+	snprintf(ret->ticket, sizeof(ret->ticket), "%s", column(stmt, 4));
+	snprintf(ret->reason, sizeof(ret->reason), "%s", column(stmt, 5));
+	ret->created_sec = sqlite3_column_int64(stmt, 6);
+	snprintf(ret->created_by, sizeof(ret->created_by), "%s", column(stmt, 7));
+	ret->expires_sec = sqlite3_column_int64(stmt, 8);
+	return 0;
+}
+
+/* The live exception of this number. 0, -ENOENT or -errno. */
+static int exception_read(sqlite3 *db, uint32_t id, struct exception *ret)
+{
+	sqlite3_stmt *stmt;
+	int code = prepare(db, &stmt,
+			   "SELECT " EXCEPTION_COLUMNS
+			   " FROM exception WHERE id = ? AND removed IS NULL",
+			   "i", (int64_t)id);
+	int r = -ENOENT;
+
+	if (code == SQLITE_OK)
+		code = sqlite3_step(stmt);
+	if (code == SQLITE_ROW)
+		r = exception_from_row(stmt, ret);
+	else if (code != SQLITE_DONE)
+		r = to_errno(code);
+	sqlite3_finalize(stmt);
+	return r;
+}
+
+static int exception_mark(sqlite3 *db, uint32_t id, const char *who, const char *why,
+			  int64_t now_sec)
+{
+	sqlite3_stmt *stmt;
+	int code = prepare(
+		db, &stmt,
+		"UPDATE exception SET removed = ?, removed_by = ?, removed_why = ? WHERE id = ?",
+		"itti", now_sec, who, why, (int64_t)id);
+
+	return finish(code, stmt);
+}
+
+int store_exception_remove(struct store *store, uint32_t id, const char *who, const char *why,
+			   int64_t now_sec)
+{
+	sqlite3 *db = store->state;
+	struct exception e;
+	char prefix[PREFIX_TEXT_MAX];
+	char text[1024];
+	char detail[DETAIL_MAX];
+	int code;
+	int r = exception_read(db, id, &e);
+
+	if (r)
+		return r;
+	prefix_format(&e.prefix, prefix);
+	text_escape(why ? why : "", why ? strlen(why) : 0, text, sizeof(text));
+	snprintf(detail, sizeof(detail), "id=%u kind=%s why=\"%s\"", id, kind_name(e.kind), text);
+	code = run(db, "BEGIN IMMEDIATE");
+	if (code != SQLITE_OK)
+		return to_errno(code);
+	code = exception_mark(db, id, who, why ? why : "", now_sec);
+	if (code == SQLITE_OK)
+		code = audit_insert(db, who, "exception-remove", prefix, detail, now_sec);
+	return to_errno(end(db, code));
+}
+
+int store_exception_each(struct store *store,
+			 int (*fn)(const struct exception *exception, void *user), void *user)
+{
+	sqlite3_stmt *stmt;
+	struct exception e;
+	int r = 0;
+	int code = prepare(store->state, &stmt,
+			   "SELECT " EXCEPTION_COLUMNS
+			   " FROM exception WHERE removed IS NULL ORDER BY id",
+			   "");
+
+	if (code != SQLITE_OK)
+		return to_errno(code);
+	while (!r && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
+		r = exception_from_row(stmt, &e);
+		if (!r)
+			r = fn(&e, user);
+	}
+	sqlite3_finalize(stmt);
+	return r ? r : to_errno(code);
+}
+
+/* --- audit and settings ------------------------------------------------------- */
+
+int store_audit(struct store *store, const char *who, const char *what, const char *object,
+		const char *detail, int64_t now_sec)
+{
+	return to_errno(audit_insert(store->state, who, what, object, detail, now_sec));
+}
+
+int store_audit_each(struct store *store, const char *object, unsigned int limit,
+		     int (*fn)(const struct store_audit_row *row, void *user), void *user)
+{
+	const char *sql = object[0] ? "SELECT id, time, who, what, object, detail FROM audit"
+				      " WHERE object = ?2 ORDER BY id DESC LIMIT ?1"
+				    : "SELECT id, time, who, what, object, detail FROM audit"
+				      " ORDER BY id DESC LIMIT ?1";
+	sqlite3_stmt *stmt;
+	int r = 0;
+	int code =
+		prepare(store->state, &stmt, sql, object[0] ? "it" : "i", (int64_t)limit, object);
+
+	if (code != SQLITE_OK)
+		return to_errno(code);
+	while (!r && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
+		struct store_audit_row row = {
+			.id = sqlite3_column_int64(stmt, 0),
+			.time_sec = sqlite3_column_int64(stmt, 1),
+			.who = column(stmt, 2),
+			.what = column(stmt, 3),
+			.object = column(stmt, 4),
+			.detail = column(stmt, 5),
+		};
+
+		r = fn(&row, user);
+	}
+	sqlite3_finalize(stmt);
+	return r ? r : to_errno(code);
+}
+
+int store_setting_put(struct store *store, const char *name, const char *value)
+{
+	sqlite3_stmt *stmt;
+	int code = prepare(store->state, &stmt,
+			   "INSERT INTO setting (name, value) VALUES (?1, ?2)"
+			   " ON CONFLICT (name) DO UPDATE SET value = ?2",
+			   "tt", name, value);
+
+	return to_errno(finish(code, stmt));
+}
+
+/* The one text that a query finds, to be freed. SQLITE_ROW, or SQLITE_DONE without one. */
+static int fetch(int code, sqlite3_stmt *stmt, char **ret)
+{
+	char *copy;
+
+	if (code == SQLITE_OK)
+		code = sqlite3_step(stmt);
+	if (code == SQLITE_ROW) {
+		copy = strdup(column(stmt, 0));
+		if (copy)
+			*ret = copy;
+		else
+			code = SQLITE_NOMEM;
+	}
+	sqlite3_finalize(stmt);
+	return code;
+}
+
+int store_setting_get(struct store *store, const char *name, char **ret)
+{
+	sqlite3_stmt *stmt;
+	int code =
+		prepare(store->state, &stmt, "SELECT value FROM setting WHERE name = ?", "t", name);
+
+	code = fetch(code, stmt, ret);
+	return code == SQLITE_DONE ? -ENOENT : to_errno(code);
+}
+
+int store_setting_del(struct store *store, const char *name)
+{
+	sqlite3_stmt *stmt;
+	int code = prepare(store->state, &stmt, "DELETE FROM setting WHERE name = ?", "t", name);
+
+	return to_errno(finish(code, stmt));
+}
+
+/* --- evidence ----------------------------------------------------------------- */
+
+static unsigned int queue_hash(const struct addr *addr)
+{
+	uint32_t hash = 2166136261u ^ addr->family;
+
+	for (size_t i = 0; i < sizeof(addr->bytes); i++)
+		hash = (hash ^ addr->bytes[i]) * 16777619u;
+	return (hash ^ hash >> 16) % SLOTS;
+}
+
+/* The slot of addr: its own, or the empty one where it would go. */
+static uint16_t *queue_slot(struct queue *queue, const struct addr *addr)
+{
+	unsigned int at = queue_hash(addr);
+
+	while (queue->slot[at] && !addr_equal(&queue->entry[queue->slot[at] - 1].addr, addr))
+		at = (at + 1) % SLOTS;
+	return &queue->slot[at];
+}
+
+static void queue_clear(struct queue *queue)
+{
+	for (unsigned int i = 0; i < queue->count; i++)
+		free(queue->entry[i].json);
+	queue->count = 0;
+	queue->bytes = 0;
+	memset(queue->slot, 0, sizeof(queue->slot));
+}
+
+/* There must be room. Takes json. */
+static void queue_put(struct queue *queue, const struct addr *addr, int64_t decided_sec,
+		      int64_t expires_sec, char *json)
+{
+	uint16_t *slot = queue_slot(queue, addr);
+	struct queued *entry;
+
+	if (!*slot) {
+		*slot = (uint16_t)++queue->count;
+		queue->entry[*slot - 1].json = NULL;
+	}
+	entry = &queue->entry[*slot - 1];
+	if (entry->json)
+		queue->bytes -= strlen(entry->json);
+	free(entry->json);
+	*entry = (struct queued){*addr, decided_sec, expires_sec, json};
+	queue->bytes += strlen(json);
+}
+
+static int queue_insert(struct store *store)
+{
+	sqlite3_stmt *stmt = NULL;
+	int code = prepare(store->evidence, &stmt,
+			   "INSERT OR REPLACE INTO evidence (addr, decided, expires, json)"
+			   " VALUES (?,?,?,?)",
+			   "");
+
+	for (unsigned int i = 0; code == SQLITE_OK && i < store->queue.count; i++) {
+		const struct queued *entry = &store->queue.entry[i];
+		char addr[ADDR_TEXT_MAX];
+
+		sqlite3_bind_text(stmt, 1, addr_format(&entry->addr, addr), -1, SQLITE_TRANSIENT);
+		sqlite3_bind_int64(stmt, 2, entry->decided_sec);
+		sqlite3_bind_int64(stmt, 3, entry->expires_sec);
+		code = sqlite3_bind_text(stmt, 4, entry->json, -1, SQLITE_STATIC);
+		if (code == SQLITE_OK)
+			code = sqlite3_step(stmt);
+		if (code == SQLITE_DONE)
+			code = sqlite3_reset(stmt);
+	}
+	sqlite3_finalize(stmt);
+	return code;
+}
+
+static int queue_write(struct store *store)
+{
+	int code = run(store->evidence, "BEGIN IMMEDIATE");
+
+	return code == SQLITE_OK ? end(store->evidence, queue_insert(store)) : code;
+}
+
+int store_flush(struct store *store)
+{
+	int code;
+
+	if (!store->queue.count)
+		return 0;
+	code = queue_write(store);
+	if (evidence_mended(store, code))
+		code = queue_write(store);
+	if (code == SQLITE_OK)
+		queue_clear(&store->queue);
+	return to_errno(code);
+}
+
+int store_evidence_put(struct store *store, const struct addr *addr, int64_t decided_sec,
+		       int64_t expires_sec, const char *json)
+{
+	char *copy = strdup(json);
+	int r = 0;
+
+	if (!copy)
+		return -ENOMEM;
+	if (store->queue.count == QUEUE_MAX || store->queue.bytes > QUEUE_BYTES_MAX) {
+		r = store_flush(store);
+		if (r) /* a full disk: forget, and try again a queue later, not each time */
+			queue_clear(&store->queue);
+	}
+	queue_put(&store->queue, addr, decided_sec, expires_sec, copy);
+	return r;
+}
+
+int store_evidence_get(struct store *store, const struct addr *addr, char **ret)
+{
+	const uint16_t *slot = queue_slot(&store->queue, addr);
+	char text[ADDR_TEXT_MAX];
+	sqlite3_stmt *stmt;
+	int code;
+
+	if (*slot) {
+		char *copy = strdup(store->queue.entry[*slot - 1].json);
+
+		if (!copy)
+			return -ENOMEM;
+		*ret = copy;
+		return 0;
+	}
+	code = prepare(store->evidence, &stmt, "SELECT json FROM evidence WHERE addr = ?", "t",
+		       addr_format(addr, text));
+	code = fetch(code, stmt, ret);
+	if (code == SQLITE_DONE || evidence_mended(store, code))
+		return -ENOENT;
+	return to_errno(code);
+}
+
+int store_evidence_prune(struct store *store, int64_t expired_before_sec, unsigned int limit)
+{
+	sqlite3_stmt *stmt;
+	int code = prepare(store->evidence, &stmt,
+			   "DELETE FROM evidence WHERE addr IN"
+			   " (SELECT addr FROM evidence WHERE expires < ? LIMIT ?)",
+			   "ii", expired_before_sec, (int64_t)limit);
+
+	code = finish(code, stmt);
+	if (code != SQLITE_OK)
+		return evidence_mended(store, code) ? 0 : to_errno(code);
+	return sqlite3_changes(store->evidence);
+}
+
+void store_close(struct store *store)
+{
+	if (!store)
+		return;
+	if (store->evidence)
+		store_flush(store);
+	queue_clear(&store->queue);
+	sqlite3_close(store->evidence);
+	sqlite3_close(store->state);
+	free(store->state_path);
+	free(store->evidence_path);
+	free(store);
+}
