@@ -178,8 +178,8 @@ lint-format:
 lint-cppcheck:
 	@mkdir -p $(BUILD)/lint/cppcheck
 	@$(CPPCHECK) --quiet --std=c11 --enable=warning,performance,portability \
-		--inline-suppr --error-exitcode=1 --cppcheck-build-dir=$(BUILD)/lint/cppcheck \
-		--suppress=missingIncludeSystem $(filter -I% -D%,$(DEFS) -Iinclude -Iuserspace) \
+		--library=tools/cppcheck.cfg --inline-suppr --error-exitcode=1 --cppcheck-build-dir=$(BUILD)/lint/cppcheck \
+		--suppress=missingIncludeSystem --suppress=uninitvar $(filter -I% -D%,$(DEFS) -Iinclude -Iuserspace) \
 		$(LIB_SRC) $(DAEMON_SRC) $(CTL_SRC)
 
 .PHONY: lint-shell
