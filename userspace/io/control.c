@@ -75,7 +75,7 @@ struct client {
 	bool is_reading;
 	bool in_line;   /* the timer runs from a line's first byte */
 	bool cut_after; /* close when what is written has left */
-	struct peer peer;
+	struct peer peer = {0};
 	char who[WHO_MAX]; /* "" until somebody asks */
 	uint32_t idle_ms;
 	size_t in_len;
@@ -347,7 +347,7 @@ static json_t *plain_string(const char *text)
 	char buf[MESSAGE_MAX];
 	size_t i;
 
-	for (i = 0; text[i] && i < sizeof(buf) - 1; i++)
+	for (i = 0; i < sizeof(buf) - 1 && text[i]; i++)
 		buf[i] = text[i] >= 0x20 && text[i] <= 0x7e ? text[i] : '?';
 	buf[i] = '\0';
 	return json_string(buf);
@@ -627,7 +627,7 @@ static void client_new(struct control *control, int fd, const struct peer *peer)
 /* Takes fd. */
 static void admit(struct control *control, int fd)
 {
-	struct peer peer;
+	struct peer peer = {0};
 	char hint[MESSAGE_MAX];
 
 	if (peer_identify(control, fd, &peer)) {
