@@ -37,7 +37,8 @@ ifneq ($(filter-out $(BARE_GOALS),$(or $(MAKECMDGOALS),all)),)
 NEEDED := $(strip $(foreach tool,$(firstword $(CC)) $(CLANG) $(LLVM_STRIP) $(PKG_CONFIG), \
 	$(if $(shell command -v $(tool)),,$(tool))))
 ifeq ($(NEEDED),)
-NEEDED := $(strip $(shell for p in $(PKGS); do $(PKG_CONFIG) --exists $$p || echo $$p; done))
+NEEDED := $(strip $(shell for p in $(PKGS); do $(PKG_CONFIG) --exists $$p || echo $$p; done; \
+	echo '\#include <uthash.h>' | $(CC) -E - >/dev/null 2>&1 || echo uthash.h))
 endif
 ifneq ($(NEEDED),)
 $(error not found: $(NEEDED); `sudo tools/deps build` installs what the build needs)
