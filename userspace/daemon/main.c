@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "core/conf.h"
+#include "daemon/keeper.h"
+
+#define DEFAULT_CONF MXG_SYSCONFDIR "/mxgate/mxgate.conf"
+
+static const char USAGE[] =
+	"usage: mxgated [-c FILE] [-t] [--bpf-object FILE] [--version] [--help]\n"
+	"\n"
+	"Keeps the gate on the configured interfaces and fills its tables.\n"
+	"Runs in the foreground; systemd or a supervisor keeps it running.\n"
+	"\n"
+	"  -c, --config FILE    configuration (default " DEFAULT_CONF ")\n"
+	"  -t, --test           check the configuration, print what it comes to, and exit\n"
+	"  --bpf-object FILE    the compiled gate, instead of the configuration's bpf_object\n"
+	"  --dump-man           print mxgate.conf(5) as a manual page source\n"
+	"\n"
+	"SIGHUP reads the configuration again and keeps the old one if it is wrong;\n"
+	"SIGTERM takes the gate off and ends. Exit codes are in mxgated(8).\n"
+	"\n"
+	"example: mxgated -t -c ./mxgate.conf && sudo mxgated -c ./mxgate.conf\n";
+
+static int test_conf(const char *path)
+{
+	static char errors[CONF_ERRORS_MAX];
+	static struct conf conf;
+
+	if (conf_read(path, &conf, errors) < 0) {
+		fputs(errors, stderr);
+		return KEEPER_EXIT_CONFIG;
+	}
+	conf_print(&conf, stdout);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"test", no_argument, NULL, 't'},
+		{"bpf-object", required_argument, NULL, 'b'},
+		{"dump-man", no_argument, NULL, 'm'},
+		{"version", no_argument, NULL, 'V'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	const char *path = DEFAULT_CONF, *object = NULL;
+	bool test = false;
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "c:th", options, NULL)) != -1)
+		switch (opt) {
+		case 'c':
+			path = optarg;
+			break;
+		case 't':
+			test = true;
+			break;
+		case 'b':
+			object = optarg;
+			break;
+		case 'm':
+			conf_print_man(stdout);
+			return 0;
+		case 'V':
+			puts("mxgated " MXG_VERSION);
+			return 0;
+		case 'h':
+			fputs(USAGE, stdout);
+			return 0;
+		default:
+			fputs("mxgated --help tells the options\n", stderr);
+			return KEEPER_EXIT_USAGE;
+		}
+	if (optind < argc) {
+		fprintf(stderr, "mxgated: unexpected argument; mxgated --help tells the options\n");
+		return KEEPER_EXIT_USAGE;
+	}
+	if (test)
+		return test_conf(path);
+	log_open("mxgated", LOG_LEVEL_INFO);
+	return keeper_run(path, object);
+}

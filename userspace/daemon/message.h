@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What keeper and worker say to each other: fixed-size records over a
+ * SOCK_SEQPACKET socketpair. The keeper trusts the worker with nothing but these
+ * kinds; a record of another size is ignored.
+ */
+#ifndef MXGATE_DAEMON_MESSAGE_H
+#define MXGATE_DAEMON_MESSAGE_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/conf.h"
+
+enum link_state {
+	LINK_ABSENT,   /* no interface of this name */
+	LINK_ATTACHED, /* by us, in the mode asked for */
+	LINK_EXTERNAL, /* loaded by ip link or xdp-loader, same maps */
+	LINK_MISSING,  /* attach = external, and nobody has loaded the gate yet */
+	LINK_FOREIGN,  /* another XDP program is there */
+	LINK_FAILED,   /* see detail */
+};
+
+/* One configured interface as the keeper last saw it. */
+struct link_info {
+	char name[IFNAMSIZ];
+	int32_t ifindex; /* 0: absent */
+	uint32_t state;  /* enum link_state */
+	uint32_t mode;   /* enum gate_mode */
+	uint32_t prog_id;
+	char detail[512]; /* one line; "" when all is well */
+};
+
+enum message_kind {
+	MESSAGE_ALIVE = 1, /* worker: ready, and again every second */
+	MESSAGE_RELOAD,    /* worker: somebody asked for a reload */
+	MESSAGE_RELOADED,  /* keeper: err and text say how that went */
+	MESSAGE_LINK,      /* keeper: link number index of count is now so */
+	MESSAGE_STOP,      /* keeper: finish and exit */
+};
+
+struct message {
+	uint32_t kind;
+	int32_t err;
+	uint32_t index, count;
+	struct link_info link;
+	char text[CONF_ERRORS_MAX];
+};
+
+/* "attached", "external", ... */
+const char *link_state_name(enum link_state state);
+
+/* 0, -EAGAIN when the peer reads too slowly, -EPIPE when it has gone, -errno. */
+int message_send(int fd, const struct message *message);
+/* 1 for a message, 0 when there is none now, -EPIPE when the peer has gone, -errno. */
+int message_receive(int fd, struct message *ret);
+
+#endif

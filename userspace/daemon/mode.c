@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "core/policy.h"
+#include "daemon/worker.h"
+
+/*
+ * The store's setting "mode", when a command has set one:
+ *   "monitor" | "enforce" | "only:REASON,REASON"
+ * "enforce" follows the policy's enforce flags, also after they change.
+ */
+#define SETTING "mode"
+
+static const enum mxg_reason ENFORCEABLE[] = {MXG_REASON_NO_PTR, MXG_REASON_UNCONFIRMED,
+					      MXG_REASON_DENY};
+#define ENFORCEABLE_COUNT (sizeof(ENFORCEABLE) / sizeof(ENFORCEABLE[0]))
+
+static bool is_enforceable(enum mxg_reason reason)
+{
+	for (size_t i = 0; i < ENFORCEABLE_COUNT; i++)
+		if (ENFORCEABLE[i] == reason)
+			return true;
+	return false;
+}
+
+/* "no-ptr,deny" to bits; an unknown name is left out: in doubt the gate opens. */
+static uint32_t mask_parse(const char *text)
+{
+	enum mxg_reason reason;
+	uint32_t mask = 0;
+	char name[32];
+	size_t len;
+
+	for (; *text; text += len + (text[len] == ',')) {
+		len = strcspn(text, ",");
+		snprintf(name, sizeof(name), "%.*s", (int)len, text);
+		if (policy_reason_parse(name, &reason) == 0 && is_enforceable(reason))
+			mask |= 1u << reason;
+	}
+	return mask;
+}
+
+static void mask_format(uint32_t mask, char *buf, size_t size)
+{
+	size_t used = (size_t)snprintf(buf, size, "only:");
+
+	for (size_t i = 0; i < ENFORCEABLE_COUNT; i++)
+		if (mask >> ENFORCEABLE[i] & 1)
+			used += (size_t)snprintf(buf + used, size - used, "%s%s",
+						 buf[used - 1] == ':' ? "" : ",",
+						 policy_reason_name(ENFORCEABLE[i]));
+}
+
+void mode_load(struct worker *worker)
+{
+	const struct policy *policy = &worker->conf->policy;
+	char *text = NULL;
+
+	worker->mode_is_command = store_setting_get(worker->store, SETTING, &text) == 0;
+	if (!worker->mode_is_command)
+		worker->enforce_mask = policy_enforce_mask(policy, worker->conf->mode == 1);
+	else if (strncmp(text, "only:", 5) == 0)
+		worker->enforce_mask = mask_parse(text + 5);
+	else
+		worker->enforce_mask = policy_enforce_mask(policy, strcmp(text, "enforce") == 0);
+	free(text);
+}
+
+int mode_set(struct worker *worker, const char *what, const char *reason)
+{
+	bool enforce = strcmp(what, "enforce") == 0;
+	enum mxg_reason one = MXG_REASON_NONE;
+	uint32_t mask = worker->enforce_mask;
+	char text[128];
+	int err;
+
+	if (reason && (policy_reason_parse(reason, &one) < 0 || !is_enforceable(one)))
+		return -EINVAL;
+	if (strcmp(what, "config") == 0) {
+		err = store_setting_del(worker->store, SETTING);
+		if (err == -ENOENT)
+			err = 0;
+	} else if (reason) {
+		mask = enforce ? mask | 1u << one : mask & ~(1u << one);
+		mask_format(mask, text, sizeof(text));
+		err = store_setting_put(worker->store, SETTING, text);
+	} else {
+		err = store_setting_put(worker->store, SETTING, what);
+	}
+	if (err < 0)
+		return err;
+	mode_load(worker);
+	return tables_write_config(worker);
+}
+
+bool mode_is_enforced(const struct worker *worker, enum mxg_reason reason)
+{
+	if (!(worker->enforce_mask >> reason & 1))
+		return false;
+	return reason == MXG_REASON_DENY ||
+	       worker->conf->policy.row[reason].action != MXG_ACTION_PASS;
+}
+
+json_t *mode_enforced_json(const struct worker *worker)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < ENFORCEABLE_COUNT; i++)
+		if (mode_is_enforced(worker, ENFORCEABLE[i]))
+			json_array_append_new(list,
+					      json_string(policy_reason_name(ENFORCEABLE[i])));
+	return list;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "daemon/slots.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+
+static struct link_info *slot_find(struct slots *slots, const char *name)
+{
+	for (unsigned int i = 0; i < slots->count; i++)
+		if (strcmp(slots->link[i].name, name) == 0)
+			return &slots->link[i];
+	return NULL;
+}
+
+static void slot_detach(const struct link_info *link)
+{
+	int err;
+
+	if (link->state != LINK_ATTACHED)
+		return;
+	err = gate_detach(link->ifindex);
+	if (err < 0 && err != -ENOENT && err != -ENODEV)
+		log_warn("interface=%s event=detach-failed error=\"%s\"", link->name,
+			 strerror(-err));
+	else
+		log_info("interface=%s event=detached", link->name);
+}
+
+void slots_configure(struct slots *slots, const struct conf *conf)
+{
+	struct slots fresh = {.attach = conf->attach};
+	struct link_info *old;
+
+	for (unsigned int i = 0; i < conf->interface_count; i++) {
+		struct link_info *link = &fresh.link[fresh.count];
+
+		if (slot_find(&fresh, conf->interfaces[i]))
+			continue;
+		old = slot_find(slots, conf->interfaces[i]);
+		if (old)
+			*link = *old;
+		else
+			snprintf(link->name, sizeof(link->name), "%s", conf->interfaces[i]);
+		fresh.count++;
+	}
+	for (unsigned int i = 0; i < slots->count; i++)
+		if (!slot_find(&fresh, slots->link[i].name))
+			slot_detach(&slots->link[i]);
+	*slots = fresh;
+}
+
+static void set_state(struct link_info *link, enum link_state state, const struct gate_found *found)
+{
+	link->state = state;
+	link->mode = found->mode;
+	link->prog_id = found->prog_id;
+}
+
+static enum gate_mode wanted_mode(const struct slots *slots)
+{
+	return slots->attach == CONF_ATTACH_GENERIC ? GATE_MODE_GENERIC : GATE_MODE_NATIVE;
+}
+
+static void look_external(struct link_info *link, const struct gate_found *found)
+{
+	if (found->is_ours && found->is_current) {
+		set_state(link, LINK_EXTERNAL, found);
+		return;
+	}
+	set_state(link, found->is_foreign ? LINK_FOREIGN : LINK_MISSING, found);
+	if (found->is_ours)
+		snprintf(link->detail, sizeof(link->detail),
+			 "a gate of another build or with other maps is loaded; load this one: "
+			 "ip -force link set dev %s xdp obj mxgate.bpf.o sec xdp",
+			 link->name);
+	else if (found->is_foreign)
+		snprintf(link->detail, sizeof(link->detail),
+			 "XDP program %u is not the gate; take it off first", found->prog_id);
+	else
+		snprintf(link->detail, sizeof(link->detail),
+			 "not loaded yet; load it: ip link set dev %s xdp obj mxgate.bpf.o sec xdp",
+			 link->name);
+}
+
+static void put_gate(struct link_info *link, struct gate *gate, enum gate_mode mode,
+		     struct gate_found *found)
+{
+	int err;
+
+	if (found->is_ours) {
+		/* Of an older build, with lost maps, or in the other mode. */
+		log_info("interface=%s event=replacing prog=%u mode=%s", link->name, found->prog_id,
+			 gate_mode_name(found->mode));
+		gate_detach(link->ifindex);
+	}
+	err = gate_attach(gate, link->ifindex, mode, link->detail);
+	if (err == 0)
+		err = gate_find(gate, link->ifindex, found);
+	if (err == 0 && found->is_ours && found->mode == mode) {
+		set_state(link, LINK_ATTACHED, found);
+		return;
+	}
+	set_state(link, err == -EBUSY ? LINK_FOREIGN : LINK_FAILED, found);
+	if (!link->detail[0])
+		snprintf(link->detail, sizeof(link->detail),
+			 "attached, but the kernel shows it in %s mode",
+			 gate_mode_name(found->mode));
+}
+
+static void look(struct slots *slots, struct link_info *link, struct gate *gate, bool may_attach)
+{
+	struct gate_found found = {0};
+	int err;
+
+	link->ifindex = (int32_t)if_nametoindex(link->name);
+	link->detail[0] = '\0';
+	if (link->ifindex == 0) {
+		set_state(link, LINK_ABSENT, &found);
+		snprintf(link->detail, sizeof(link->detail), "no such interface; waiting for it");
+		return;
+	}
+	err = gate_find(gate, link->ifindex, &found);
+	if (err < 0) {
+		set_state(link, LINK_FAILED, &found);
+		snprintf(link->detail, sizeof(link->detail), "cannot see its XDP program: %s",
+			 strerror(-err));
+	} else if (slots->attach == CONF_ATTACH_EXTERNAL) {
+		look_external(link, &found);
+	} else if (found.is_ours && found.is_current && found.mode == wanted_mode(slots)) {
+		set_state(link, LINK_ATTACHED, &found);
+	} else if (found.is_foreign) {
+		set_state(link, LINK_FOREIGN, &found);
+		snprintf(link->detail, sizeof(link->detail),
+			 "XDP program %u of somebody else holds it; it is left alone; take it off "
+			 "(ip link set dev %s xdp off) or load both with a libxdp dispatcher",
+			 found.prog_id, link->name);
+	} else if (may_attach) {
+		put_gate(link, gate, wanted_mode(slots), &found);
+	} else {
+		set_state(link, LINK_MISSING, &found);
+	}
+}
+
+static void log_change(const struct link_info *link)
+{
+	enum log_level level = link->state == LINK_ATTACHED || link->state == LINK_EXTERNAL
+				       ? LOG_LEVEL_INFO
+				       : LOG_LEVEL_WARN;
+
+	log_line(level, "interface=%s ifindex=%d event=%s mode=%s prog=%u%s%s%s", link->name,
+		 link->ifindex, link_state_name(link->state), gate_mode_name(link->mode),
+		 link->prog_id, link->detail[0] ? " detail=\"" : "", link->detail,
+		 link->detail[0] ? "\"" : "");
+}
+
+void slots_reconcile(struct slots *slots, struct gate *gate, bool may_attach,
+		     void (*on_change)(unsigned int index, void *user), void *user)
+{
+	for (unsigned int i = 0; i < slots->count; i++) {
+		struct link_info *link = &slots->link[i], was = *link;
+
+		look(slots, link, gate, may_attach);
+		/* Renamed: the interface that had this name is not ours to gate any more. */
+		if (was.ifindex && was.ifindex != link->ifindex)
+			slot_detach(&was);
+		if (was.state == link->state && was.ifindex == link->ifindex &&
+		    was.mode == link->mode && was.prog_id == link->prog_id)
+			continue;
+		if (may_attach)
+			log_change(link);
+		if (on_change)
+			on_change(i, user);
+	}
+}
+
+void slots_detach_all(struct slots *slots)
+{
+	for (unsigned int i = 0; slots->attach != CONF_ATTACH_EXTERNAL && i < slots->count; i++)
+		slot_detach(&slots->link[i]);
+}
+
+bool slots_any_usable(const struct slots *slots)
+{
+	if (slots->attach == CONF_ATTACH_EXTERNAL)
+		return true;
+	for (unsigned int i = 0; i < slots->count; i++)
+		if (slots->link[i].state == LINK_ATTACHED || slots->link[i].state == LINK_MISSING)
+			return true;
+	return false;
+}

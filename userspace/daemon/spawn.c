@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "daemon/spawn.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static gid_t group_id(const char *name)
+{
+	const struct group *group = getgrnam(name);
+
+	return group ? group->gr_gid : (gid_t)-1;
+}
+
+int spawn_resolve(const struct conf *conf, struct spawn_ids *ret, char *why, size_t why_size)
+{
+	const struct passwd *user = getpwnam(conf->user);
+
+	if (!user || user->pw_uid == 0) {
+		snprintf(why, why_size,
+			 user ? "user = %s: the worker must not be root; name an unprivileged user"
+			      : "user = %s: no such user; create it (useradd --system mxgate) or "
+				"name another",
+			 conf->user);
+		return -ENOENT;
+	}
+	ret->uid = user->pw_uid;
+	ret->gid = user->pw_gid;
+	ret->read_gid = group_id(conf->control.group);
+	ret->change_gid = group_id(conf->control.admin_group);
+	return 0;
+}
+
+static int own_directory(const char *path, const struct spawn_ids *ids)
+{
+	struct stat st;
+
+	if (mkdir(path, 0750) < 0 && errno != EEXIST)
+		return -errno;
+	if (stat(path, &st) < 0)
+		return -errno;
+	if (!S_ISDIR(st.st_mode))
+		return -ENOTDIR;
+	if (st.st_uid == ids->uid)
+		return 0;
+	/* Taking over a directory that is somebody else's could be a mistake in the file. */
+	if (st.st_uid != 0)
+		return -EPERM;
+	return chown(path, ids->uid, ids->gid) < 0 ? -errno : 0;
+}
+
+int spawn_state_directory(const struct conf *conf, const struct spawn_ids *ids, char *why,
+			  size_t why_size)
+{
+	int err = own_directory(conf->state_directory, ids);
+
+	if (err < 0)
+		snprintf(why, why_size,
+			 "state_directory %s cannot be made user %s's: %s; create its parent, or "
+			 "name a directory of its own",
+			 conf->state_directory, conf->user, strerror(-err));
+	return err;
+}
+
+int spawn_drop_privileges(const struct spawn_ids *ids, pid_t parent)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
+		return -errno;
+	if (setgroups(0, NULL) < 0 || setresgid(ids->gid, ids->gid, ids->gid) < 0 ||
+	    setresuid(ids->uid, ids->uid, ids->uid) < 0)
+		return -errno;
+	capng_clear(CAPNG_SELECT_CAPS);
+	if (capng_apply(CAPNG_SELECT_CAPS) < 0)
+		return -EPERM;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
+		return -errno;
+	/* setresuid() clears the signal; and the parent may have died before it was set. */
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
+		return -errno;
+	return getppid() == parent ? 0 : -ESRCH;
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "core/policy.h"
+#include "daemon/worker.h"
+
+#define SWEEP_STEP_MS     50
+#define SWEEP_PAUSE_MS    10000
+#define EVIDENCE_KEEP_SEC (7 * 86400) /* so that "why" can speak of last week */
+#define EVIDENCE_PRUNE    1000
+
+/* --- exceptions ----------------------------------------------------------------- */
+
+static uint64_t mono_of_wall(int64_t wall_sec)
+{
+	int64_t left = wall_sec - clock_wall_sec();
+
+	return left <= 0 ? 0 : clock_mono_ns() + (uint64_t)left * CLOCK_NS_PER_SEC;
+}
+
+int tables_sync_prefix(struct worker *worker, const struct prefix *prefix)
+{
+	const struct exception *rules =
+		exceptions_effective(worker->exceptions, prefix, clock_wall_sec());
+	struct mxg_prefix value = {0}, old;
+	int err;
+
+	if (!rules) {
+		err = vmap_prefix_del(worker->vmap, prefix);
+		return err == -ENOENT ? 0 : err;
+	}
+	value.id = rules->id;
+	value.expires_ns = rules->expires_sec ? mono_of_wall(rules->expires_sec) : MXG_NEVER;
+	if (rules->kind == EXCEPTION_ALLOW) {
+		value.action = MXG_ACTION_PASS;
+		value.reason = MXG_REASON_ALLOW;
+	} else {
+		value.action = MXG_ACTION_DROP;
+		value.reason = MXG_REASON_DENY;
+	}
+	if (vmap_prefix_get(worker->vmap, prefix, &old) == 0 && old.id == value.id)
+		value.hits = old.hits;
+	return vmap_prefix_put(worker->vmap, prefix, &value);
+}
+
+static int on_stored_exception(const struct exception *exception, void *user)
+{
+	struct worker *worker = user;
+	int err = exceptions_put(worker->exceptions, exception);
+
+	if (err == 0)
+		err = tables_sync_prefix(worker, &exception->prefix);
+	return err;
+}
+
+/* Takes out of the gate what no exception stands behind. */
+static int prune_prefixes(struct worker *worker, unsigned int family)
+{
+	struct prefix at = {.addr.family = (uint8_t)family}, next;
+	int64_t now = clock_wall_sec();
+	int err;
+
+	while ((err = vmap_prefix_next(worker->vmap, &at, &next)) == 0) {
+		if (exceptions_effective(worker->exceptions, &next, now))
+			at = next;
+		else if ((err = vmap_prefix_del(worker->vmap, &next)) < 0)
+			break;
+	}
+	return err == -ENOENT ? 0 : err;
+}
+
+int tables_load_exceptions(struct worker *worker)
+{
+	int err = store_exception_each(worker->store, on_stored_exception, worker);
+
+	if (err == 0)
+		err = prune_prefixes(worker, 4);
+	if (err == 0)
+		err = prune_prefixes(worker, 6);
+	return err;
+}
+
+/* An expired one with the same prefix and kind makes way. */
+static int make_way(struct worker *worker, const struct exception *exception, const char *who)
+{
+	const struct exception *there =
+		exceptions_find(worker->exceptions, &exception->prefix, exception->kind);
+
+	if (!there)
+		return 0;
+	if (!there->expires_sec || there->expires_sec > clock_wall_sec())
+		return -EEXIST;
+	return tables_exception_remove(worker, there->id, who, "expired and replaced");
+}
+
+static void undo_add(struct worker *worker, const struct exception *exception)
+{
+	store_exception_remove(worker->store, exception->id, "mxgated", "could not be put in force",
+			       clock_wall_sec());
+	exceptions_del(worker->exceptions, exception->id);
+	tables_sync_prefix(worker, &exception->prefix);
+	tables_write_config(worker);
+}
+
+int tables_exception_add(struct worker *worker, struct exception *exception, const char *who,
+			 int *ret_removed)
+{
+	int err = make_way(worker, exception, who), removed;
+
+	if (err < 0)
+		return err;
+	if (exceptions_count(worker->exceptions) >= MXG_PREFIX_MAX)
+		return -ENOSPC;
+	err = store_exception_add(worker->store, exception, who, clock_wall_sec());
+	if (err < 0)
+		return err;
+	err = exceptions_put(worker->exceptions, exception);
+	if (err == 0)
+		err = tables_sync_prefix(worker, &exception->prefix);
+	/* The gate looks into the prefix table only when told that it is not empty. */
+	if (err == 0)
+		err = tables_write_config(worker);
+	removed = err == 0 ? vmap_flush(worker->vmap, &exception->prefix) : err;
+	if (removed < 0) {
+		undo_add(worker, exception);
+		return removed;
+	}
+	*ret_removed = removed;
+	return 0;
+}
+
+int tables_exception_remove(struct worker *worker, uint32_t id, const char *who, const char *why)
+{
+	const struct exception *there = exceptions_get(worker->exceptions, id);
+	struct prefix prefix;
+	int err;
+
+	if (!there)
+		return -ENOENT;
+	prefix = there->prefix;
+	err = store_exception_remove(worker->store, id, who, why, clock_wall_sec());
+	if (err < 0)
+		return err;
+	exceptions_del(worker->exceptions, id);
+	err = tables_sync_prefix(worker, &prefix);
+	return err < 0 ? err : tables_write_config(worker);
+}
+
+static int tick_exception(const struct exception *exception, void *user)
+{
+	/* The moment is a wall-clock one: follow the clock when somebody sets it. */
+	if (exception->expires_sec)
+		tables_sync_prefix(user, &exception->prefix);
+	return 0;
+}
+
+void tables_on_exception_tick(uv_timer_t *timer)
+{
+	struct worker *worker = timer->data;
+
+	exceptions_each(worker->exceptions, tick_exception, worker);
+	if (store_flush(worker->store) < 0)
+		log_warn("event=evidence-not-written");
+}
+
+/* --- configuration ----------------------------------------------------------------- */
+
+static int count_family(const struct exception *exception, void *user)
+{
+	struct mxg_config *config = user;
+
+	if (exception->prefix.addr.family == 4)
+		config->prefix4_count++;
+	else
+		config->prefix6_count++;
+	return 0;
+}
+
+int tables_write_config(struct worker *worker)
+{
+	const struct conf *conf = worker->conf;
+	struct mxg_config config = {
+		.abi = MXG_ABI,
+		.enforce_mask = worker->enforce_mask,
+		.hash_seed = worker->hash_seed,
+		.port_count = conf->port_count,
+		.event_rate = conf->events.rate,
+		.event_burst = conf->events.burst,
+		.ask_interval_ns = conf->events.interval_sec * CLOCK_NS_PER_SEC,
+	};
+
+	for (unsigned int i = 0; i < conf->port_count; i++)
+		config.ports[i] = htons(conf->ports[i]);
+	exceptions_each(worker->exceptions, count_family, &config);
+	return vmap_config_put(worker->vmap, &config);
+}
+
+/* --- verdicts ------------------------------------------------------------------------ */
+
+/* What an entry of an earlier run should be now; false: it should not be. */
+static bool reapply_one(const struct worker *worker, const struct vmap_entry *entry, uint64_t now,
+			struct mxg_verdict *ret)
+{
+	enum mxg_reason reason = (enum mxg_reason)entry->verdict.reason;
+	struct mxg_verdict verdict = entry->verdict;
+	const struct policy_row *row;
+	uint64_t latest;
+
+	if (now >= verdict.expires_ns || reason < MXG_REASON_PASS || reason > MXG_REASON_SPECIAL ||
+	    exceptions_match(worker->exceptions, &entry->addr, clock_wall_sec()))
+		return false;
+	row = &worker->conf->policy.row[reason == MXG_REASON_SPECIAL ? MXG_REASON_PASS : reason];
+	latest = now + row->ttl_max_sec * CLOCK_NS_PER_SEC;
+	if (verdict.expires_ns > latest)
+		verdict.expires_ns = latest;
+	verdict.action = (__u8)row->action;
+	verdict.hits = 0; /* vmap_put() carries them over */
+	*ret = verdict;
+	return true;
+}
+
+int tables_reapply_policy(struct worker *worker)
+{
+	struct vmap_entry *entries = calloc(VMAP_STEP, sizeof(*entries));
+	struct vmap_cursor cursor = {0};
+	struct mxg_verdict verdict;
+	uint64_t now = clock_mono_ns();
+	unsigned int kept = 0, gone = 0;
+	int n = -ENOMEM;
+
+	while (entries && (n = vmap_next(worker->vmap, &cursor, entries)) > 0)
+		for (int i = 0; i < n; i++) {
+			const struct mxg_verdict *was = &entries[i].verdict;
+
+			if (!reapply_one(worker, &entries[i], now, &verdict)) {
+				vmap_del(worker->vmap, &entries[i].addr);
+				gone++;
+				continue;
+			}
+			kept++;
+			if (verdict.action != was->action || verdict.expires_ns != was->expires_ns)
+				vmap_put(worker->vmap, &entries[i].addr, &verdict);
+		}
+	free(entries);
+	if (kept + gone)
+		log_info("event=verdicts-adopted kept=%u dropped=%u", kept, gone);
+	return n;
+}
+
+void tables_on_sweep(uv_timer_t *timer)
+{
+	struct worker *worker = timer->data;
+	uint64_t now = clock_mono_ns();
+	int n = vmap_next(worker->vmap, &worker->sweep_cursor, worker->sweep_entries);
+
+	for (int i = 0; i < n; i++)
+		if (now >= worker->sweep_entries[i].verdict.expires_ns)
+			vmap_del(worker->vmap, &worker->sweep_entries[i].addr);
+	if (n > 0) {
+		uv_timer_start(timer, tables_on_sweep, SWEEP_STEP_MS, 0);
+		return;
+	}
+	memset(&worker->sweep_cursor, 0, sizeof(worker->sweep_cursor));
+	store_evidence_prune(worker->store, clock_wall_sec() - EVIDENCE_KEEP_SEC, EVIDENCE_PRUNE);
+	uv_timer_start(timer, tables_on_sweep, SWEEP_PAUSE_MS, 0);
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "daemon/worker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define HEARTBEAT_MS      1000
+#define EXCEPTION_TICK_MS 5000
+#define WHY_MAX           512
+
+static void tell_keeper(struct worker *worker, enum message_kind kind)
+{
+	static struct message message;
+
+	memset(&message, 0, sizeof(message));
+	message.kind = kind;
+	/* A keeper that reads slowly misses a heartbeat, not more. */
+	message_send(worker->args.keeper_fd, &message);
+}
+
+static void on_heartbeat(uv_timer_t *timer)
+{
+	struct worker *worker = timer->data;
+	uint64_t until = clock_mono_ns() + worker->conf->lease_sec * CLOCK_NS_PER_SEC;
+	int err = vmap_lease_put(worker->vmap, until);
+
+	if (err < 0)
+		log_error("event=lease-not-written error=\"%s\"", strerror(-err));
+	tell_keeper(worker, MESSAGE_ALIVE);
+}
+
+static void take_link(struct worker *worker, const struct message *message)
+{
+	struct slots *slots = &worker->args.slots;
+
+	if (message->count > CONF_INTERFACES_MAX || message->index >= message->count)
+		return;
+	slots->count = message->count;
+	slots->link[message->index] = message->link;
+}
+
+static void on_keeper(uv_poll_t *poll, int status, int events)
+{
+	static struct message message;
+	struct worker *worker = poll->data;
+	int got = status < 0 ? -EPIPE : 0;
+
+	(void)events;
+	while (got >= 0 && (got = message_receive(worker->args.keeper_fd, &message)) > 0) {
+		if (message.kind == MESSAGE_LINK)
+			take_link(worker, &message);
+		else if (message.kind == MESSAGE_RELOADED)
+			commands_on_reloaded(worker, &message);
+		else if (message.kind == MESSAGE_STOP)
+			uv_stop(&worker->loop);
+	}
+	if (got < 0) {
+		/* Without a keeper nobody watches over us: let the lease lapse. */
+		log_error("event=keeper-gone detail=\"the gate opens when the lease lapses\"");
+		worker->exit_code = 70;
+		uv_poll_stop(poll);
+		uv_stop(&worker->loop);
+	}
+}
+
+static int fail(const char *what, int err)
+{
+	log_error("event=worker-cannot-start what=%s error=\"%s\"", what, strerror(-err));
+	return err;
+}
+
+static int open_state(struct worker *worker)
+{
+	char why[WHY_MAX] = "";
+	int err = store_open(worker->conf->state_directory, &worker->store, why, sizeof(why));
+
+	if (err < 0) {
+		log_error("event=worker-cannot-start error=\"%s\"", why);
+		worker->exit_code = 74;
+		return err;
+	}
+	if (why[0])
+		log_warn("event=store detail=\"%s\"", why);
+	worker->exceptions = exceptions_new();
+	worker->sweep_entries = calloc(VMAP_STEP, sizeof(*worker->sweep_entries));
+	return worker->exceptions && worker->sweep_entries ? 0 : -ENOMEM;
+}
+
+/*
+ * The tables are brought under this configuration before the lease is renewed,
+ * and the gate is told its mode last.
+ */
+static int fill_tables(struct worker *worker)
+{
+	int err = vmap_new(&worker->args.maps, &worker->vmap);
+
+	if (err < 0)
+		return fail("tables", err);
+	err = tables_load_exceptions(worker);
+	if (err < 0)
+		return fail("exceptions", err);
+	err = tables_reapply_policy(worker);
+	if (err < 0)
+		return fail("verdicts", err);
+	if (getrandom(&worker->hash_seed, sizeof(worker->hash_seed), 0) < 0)
+		return fail("random", -errno);
+	mode_load(worker);
+	err = tables_write_config(worker);
+	return err < 0 ? fail("configuration", err) : 0;
+}
+
+static int start_resolver(struct worker *worker)
+{
+	const struct conf *conf = worker->conf;
+	struct resolver_conf resolver = {
+		.server_count = conf->dns.server_count,
+		.deadline_ms = conf->dns.deadline_sec * 1000,
+		.max_outstanding = conf->dns.max_outstanding,
+	};
+	int err;
+
+	memcpy(resolver.servers, conf->dns.servers, sizeof(resolver.servers));
+	err = resolver_new(&worker->loop, &resolver, &worker->resolver);
+	if (err == -ENOENT)
+		log_error("event=worker-cannot-start error=\"no resolver: /etc/resolv.conf names "
+			  "none; set dns { servers = {\\\"127.0.0.1\\\"} }\"");
+	else if (err < 0)
+		fail("resolver", err);
+	if (err < 0)
+		worker->exit_code = 78;
+	return err;
+}
+
+static int start_loop(struct worker *worker)
+{
+	const struct control_conf control = {.read_gid = worker->args.read_gid,
+					     .change_gid = worker->args.change_gid};
+	int err = uv_poll_init(&worker->loop, &worker->keeper, worker->args.keeper_fd);
+
+	if (err < 0)
+		return fail("keeper", err);
+	worker->keeper.data = worker;
+	uv_poll_start(&worker->keeper, UV_READABLE, on_keeper);
+	err = start_resolver(worker);
+	if (err < 0)
+		return err;
+	err = control_new(&worker->loop, worker->args.listen_fd, &control, commands_on_request,
+			  worker, &worker->control);
+	if (err < 0)
+		return fail("control", err);
+	err = events_new(&worker->loop, worker->args.events_fd, judge_event, worker,
+			 &worker->events);
+	if (err < 0)
+		return fail("events", err);
+	uv_timer_start(&worker->heartbeat, on_heartbeat, 0, HEARTBEAT_MS);
+	uv_timer_start(&worker->sweep, tables_on_sweep, EXCEPTION_TICK_MS, 0);
+	uv_timer_start(&worker->exception_tick, tables_on_exception_tick, 1000, 1000);
+	return 0;
+}
+
+static void init_handles(struct worker *worker)
+{
+	uv_loop_init(&worker->loop);
+	uv_timer_init(&worker->loop, &worker->heartbeat);
+	uv_timer_init(&worker->loop, &worker->sweep);
+	uv_timer_init(&worker->loop, &worker->exception_tick);
+	worker->heartbeat.data = worker->sweep.data = worker->exception_tick.data = worker;
+}
+
+static void done(struct worker *worker)
+{
+	events_free(worker->events);
+	resolver_free(worker->resolver);
+	commands_done(worker);
+	control_free(worker->control);
+	if (worker->keeper.data)
+		uv_close((uv_handle_t *)&worker->keeper, NULL);
+	uv_close((uv_handle_t *)&worker->heartbeat, NULL);
+	uv_close((uv_handle_t *)&worker->sweep, NULL);
+	uv_close((uv_handle_t *)&worker->exception_tick, NULL);
+	uv_run(&worker->loop, UV_RUN_DEFAULT);
+	uv_loop_close(&worker->loop);
+	store_close(worker->store);
+	exceptions_free(worker->exceptions);
+	vmap_free(worker->vmap);
+	free(worker->sweep_entries);
+}
+
+int worker_run(const struct worker_args *args)
+{
+	struct worker worker = {.args = *args, .conf = args->conf, .exit_code = 71};
+
+	init_handles(&worker);
+	if (open_state(&worker) < 0 || fill_tables(&worker) < 0 || start_loop(&worker) < 0)
+		goto out;
+	worker.exit_code = 0;
+	log_info("event=worker-ready mode=%s", worker.enforce_mask ? "enforce" : "monitor");
+	uv_run(&worker.loop, UV_RUN_DEFAULT);
+out:
+	done(&worker);
+	return worker.exit_code;
+}

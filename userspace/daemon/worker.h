@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The worker: an unprivileged process with the fds of the gate's maps. It turns
+ * events into lookups, results into verdicts, commands into changes, and keeps
+ * the lease alive. One thread, one libuv loop.
+ *
+ *   worker.c    starts and ends it, heartbeat, messages from the keeper
+ *   judge.c     event -> lookup -> policy -> verdict, evidence and log line
+ *   tables.c    exceptions and configuration into the gate, sweep, re-application
+ *   mode.c      which reasons the gate acts on
+ *   commands.c  the control commands;  status.c  the answer to `mxgate status`
+ */
+#ifndef MXGATE_DAEMON_WORKER_H
+#define MXGATE_DAEMON_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <uv.h>
+
+#include "core/conf.h"
+#include "core/exceptions.h"
+#include "daemon/message.h"
+#include "daemon/slots.h"
+#include "io/control.h"
+#include "io/events.h"
+#include "io/resolver.h"
+#include "io/store.h"
+#include "io/vmap.h"
+
+struct worker_args {
+	const struct conf *conf;
+	struct vmap_fds maps;
+	int events_fd;
+	int keeper_fd;              /* SOCK_SEQPACKET, struct message */
+	int listen_fd;              /* the control socket */
+	gid_t read_gid, change_gid; /* (gid_t)-1: no such group */
+	struct slots slots;         /* as the keeper saw them before the fork */
+	pid_t keeper_pid;
+	unsigned int restarts;
+	uint64_t keeper_started_ns;
+};
+
+struct worker {
+	struct worker_args args;
+	const struct conf *conf;
+	uv_loop_t loop;
+	uv_timer_t heartbeat, sweep, exception_tick;
+	uv_poll_t keeper;
+	struct vmap *vmap;
+	struct store *store;
+	struct exceptions *exceptions;
+	struct resolver *resolver;
+	struct control *control;
+	struct events *events;
+	struct vmap_cursor sweep_cursor;
+	struct vmap_entry *sweep_entries;
+	uint32_t hash_seed;
+	uint32_t enforce_mask;
+	bool mode_is_command; /* set by `mxgate mode`, not by the configuration */
+	uint64_t table_full, table_full_logged_ns;
+	struct control_request *reloading; /* waits for the keeper's word */
+	struct pending *pending;           /* commands.c: requests with work under way */
+	int exit_code;
+};
+
+/*
+ * Runs until the keeper says stop or goes away; the exit code. Everything in
+ * args stays the caller's.
+ */
+int worker_run(const struct worker_args *args);
+
+/* --- judge.c ------------------------------------------------------------------ */
+
+/* events_fn; user is the worker. */
+void judge_event(enum mxg_event_kind kind, const struct addr *addr, void *user);
+
+/*
+ * Writes what the report says: verdict, evidence, log line. Leaves a standing
+ * verdict alone when the report is temperror, and writes none for an address
+ * that an exception covers. 0 or -errno of the table (-E2BIG: full).
+ */
+int judge_apply(struct worker *worker, const struct iprev_report *report);
+
+/* --- tables.c ------------------------------------------------------------------ */
+
+/* Loads the exceptions from the store and makes the gate hold exactly those. */
+int tables_load_exceptions(struct worker *worker);
+
+/* Makes the gate hold what now rules for this very prefix. 0 or -errno. */
+int tables_sync_prefix(struct worker *worker, const struct prefix *prefix);
+
+/*
+ * Store, memory, gate; then the learned verdicts inside go. In force when it
+ * returns. Sets exception->id. 0, -EEXIST, -ENOSPC (gate full), -errno; nothing
+ * has changed on failure.
+ */
+int tables_exception_add(struct worker *worker, struct exception *exception, const char *who,
+			 int *ret_removed);
+int tables_exception_remove(struct worker *worker, uint32_t id, const char *who, const char *why);
+
+/* Brings the verdicts that an earlier run left under the policy that now holds. */
+int tables_reapply_policy(struct worker *worker);
+
+/* Writes configuration and mode into the gate. 0 or -errno. */
+int tables_write_config(struct worker *worker);
+
+/* Timers. */
+void tables_on_sweep(uv_timer_t *timer);
+void tables_on_exception_tick(uv_timer_t *timer);
+
+/* --- mode.c ---------------------------------------------------------------------- */
+
+/* Reads what `mxgate mode` left in the store, else what the configuration says. */
+void mode_load(struct worker *worker);
+
+/*
+ * what is "monitor", "enforce" or "config"; reason (may be NULL) restricts the
+ * change to one reason. 0, -EINVAL for a reason that is never enforced, -errno.
+ */
+int mode_set(struct worker *worker, const char *what, const char *reason);
+
+/* True if the gate acts on this reason now: enforced, and its action is not pass. */
+bool mode_is_enforced(const struct worker *worker, enum mxg_reason reason);
+
+/* [reason names] that the gate acts on. A new reference or NULL. */
+json_t *mode_enforced_json(const struct worker *worker);
+
+/* --- commands.c, status.c -------------------------------------------------------- */
+
+/* control_request_fn; user is the worker. */
+void commands_on_request(struct control_request *request, void *user);
+/* The keeper's answer to a reload. */
+void commands_on_reloaded(struct worker *worker, const struct message *message);
+/* Answers what still waits, after the resolver and before the control server have gone. */
+void commands_done(struct worker *worker);
+
+json_t *status_json(struct worker *worker);
+
+#endif
