@@ -49,10 +49,14 @@ void gate_sleep_ms(long ms)
 		;
 }
 
-/* Warnings only: libbpf remarks on the section that is there for libxdp. */
 static int print_warnings(enum libbpf_print_level level, const char *format, va_list args)
 {
 	return level == LIBBPF_WARN ? vfprintf(stderr, format, args) : 0;
+}
+
+void gate_quiet(void)
+{
+	libbpf_set_print(print_warnings);
 }
 
 void gate_load(struct gate *gate)
@@ -62,7 +66,7 @@ void gate_load(struct gate *gate)
 
 	memset(gate, 0, sizeof(*gate));
 	gate->table4 = gate->table6 = -1;
-	libbpf_set_print(print_warnings);
+	gate_quiet();
 	gate->obj = bpf_object__open_file(gate_path(), NULL);
 	cr_assert(gate->obj, "%s: %s", gate_path(), strerror(errno));
 	bpf_object__for_each_map(map, gate->obj) cr_assert_eq(bpf_map__set_pin_path(map, NULL), 0);

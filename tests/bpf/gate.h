@@ -29,6 +29,9 @@ struct gate {
 /* MXGATE_BPF_OBJ, or build/mxgate.bpf.o. */
 const char *gate_path(void);
 
+/* No remark of libbpf's but warnings; it has one on the section meant for libxdp. */
+void gate_quiet(void);
+
 /* Loads with all maps as they are created: no config, no tables. */
 void gate_load(struct gate *gate);
 void gate_free(struct gate *gate);

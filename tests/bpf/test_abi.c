@@ -73,10 +73,12 @@ static void expect_map(struct bpf_object *obj, const struct map_row *row)
 Test(gate_abi, maps)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .pin_root_path = MXG_PIN_DIR);
-	struct bpf_object *obj = bpf_object__open_file(gate_path(), &opts);
+	struct bpf_object *obj;
 	struct bpf_map *map;
 	size_t count = 0;
 
+	gate_quiet();
+	obj = bpf_object__open_file(gate_path(), &opts);
 	cr_assert(obj);
 	for (size_t i = 0; i < MAPS; i++)
 		expect_map(obj, &maps[i]);
@@ -88,9 +90,11 @@ Test(gate_abi, maps)
 
 Test(gate_abi, program)
 {
-	struct bpf_object *obj = bpf_object__open_file(gate_path(), NULL);
 	struct bpf_program *prog;
+	struct bpf_object *obj;
 
+	gate_quiet();
+	obj = bpf_object__open_file(gate_path(), NULL);
 	cr_assert(obj);
 	prog = bpf_object__find_program_by_name(obj, MXG_PROG_NAME);
 	cr_assert(prog);
@@ -116,8 +120,10 @@ Test(gate_abi, loaded_as_gpl_compatible)
 
 Test(gate_abi, libxdp_metadata)
 {
-	struct xdp_program *prog = xdp_program__open_file(gate_path(), "xdp", NULL);
+	struct xdp_program *prog;
 
+	gate_quiet();
+	prog = xdp_program__open_file(gate_path(), "xdp", NULL);
 	cr_assert_eq(libxdp_get_error(prog), 0);
 	cr_expect_eq(xdp_program__run_prio(prog), 20);
 	cr_expect(xdp_program__chain_call_enabled(prog, XDP_PASS));
