@@ -75,7 +75,7 @@ struct client {
 	bool is_reading;
 	bool in_line;   /* the timer runs from a line's first byte */
 	bool cut_after; /* close when what is written has left */
-	struct peer peer = {0};
+	struct peer peer;
 	char who[WHO_MAX]; /* "" until somebody asks */
 	uint32_t idle_ms;
 	size_t in_len;
