@@ -38,7 +38,7 @@ NEEDED := $(strip $(foreach tool,$(firstword $(CC)) $(CLANG) $(LLVM_STRIP) $(PKG
 	$(if $(shell command -v $(tool)),,$(tool))))
 ifeq ($(NEEDED),)
 NEEDED := $(strip $(shell for p in $(PKGS); do $(PKG_CONFIG) --exists $$p || echo $$p; done; \
-	echo '\#include <uthash.h>' | $(CC) -E - >/dev/null 2>&1 || echo uthash.h))
+	$(CC) -E -include uthash.h -x c /dev/null >/dev/null 2>&1 || echo uthash.h))
 endif
 ifneq ($(NEEDED),)
 $(error not found: $(NEEDED); `sudo tools/deps build` installs what the build needs)
