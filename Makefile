@@ -216,9 +216,9 @@ $(BUILD)/man/mxgate.conf.5: $(BUILD)/mxgated
 	@mkdir -p $(@D)
 	$(BUILD)/mxgated --dump-man >$@
 
-$(BUILD)/man/mxgated.8: deploy/man/mxgated.8
+$(BUILD)/man/mxgated.8: deploy/man/mxgated.8 $(FLAGS)
 	@mkdir -p $(@D)
-	sed 's|@VERSION@|$(VERSION)|' $< >$@
+	sed 's|@VERSION@|$(VERSION)|g; s|@PREFIX@|$(PREFIX)|g; s|@SYSCONFDIR@|$(SYSCONFDIR)|g' $< >$@
 
 # $(call put,MODE,FROM,TO)
 put = install -D -m $(1) $(2) $(DESTDIR)$(3)
