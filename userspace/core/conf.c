@@ -37,7 +37,15 @@ void conf_defaults(struct conf *conf)
 static _Thread_local struct {
 	char *errors;
 	size_t used;
+	const cfg_t *root; /* sections do not know which file they stand in */
 } reading;
+
+/*
+ * libconfuse takes the end of the file for the end of every open section. This
+ * key, put behind the last line, is known at the top level only.
+ */
+#define END_MARK "end-of-configuration"
+#define FILE_MAX (1 << 20)
 
 static const char *section_of(cfg_t *cfg)
 {
@@ -74,12 +82,16 @@ static void error_list_keys(const char *section)
 
 static void on_error(cfg_t *cfg, const char *fmt, va_list ap)
 {
+	const char *file = cfg->filename ? cfg->filename : reading.root->filename;
 	char text[512], safe[600];
 
 	vsnprintf(text, sizeof(text), fmt, ap);
+	if (strstr(text, END_MARK)) {
+		error_append("%s: section %s is not closed; a } is missing\n", file, cfg_name(cfg));
+		return;
+	}
 	text_escape(text, strlen(text), safe, sizeof(safe));
-	/* Our own texts carry quotes on purpose; libconfuse's are single already. */
-	error_append("%s:%d: %s", cfg->filename ? cfg->filename : "?", cfg->line, safe);
+	error_append("%s:%d: %s", file, cfg->line, safe);
 	if (strncmp(fmt, "no such option", 14) == 0)
 		error_list_keys(section_of(cfg));
 	error_append("\n");
@@ -181,8 +193,9 @@ static size_t section_opts(const char *section, cfg_opt_t *opts)
 static cfg_t *parser_new(void)
 {
 	cfg_opt_t sections[CONF_SECTION_MAX][CONF_KEY_MAX + 1];
-	cfg_opt_t root[CONF_KEY_MAX + CONF_SECTION_MAX + 2];
+	cfg_opt_t root[CONF_KEY_MAX + CONF_SECTION_MAX + 3];
 	cfg_opt_t include = CFG_FUNC("include", &cfg_include);
+	cfg_opt_t end = CFG_STR(END_MARK, NULL, CFGF_NODEFAULT);
 	char path[64];
 	size_t used;
 	cfg_t *cfg;
@@ -197,6 +210,7 @@ static cfg_t *parser_new(void)
 		root[used++] = sec;
 	}
 	root[used++] = include;
+	root[used++] = end;
 	root[used] = (cfg_opt_t)CFG_END();
 	cfg = cfg_init(root, CFGF_NONE);
 	if (!cfg)
@@ -266,27 +280,46 @@ static int check_whole(const char *path, const struct conf *conf)
 	return reading.used ? -EINVAL : 0;
 }
 
-int conf_read(const char *path, struct conf *ret, char errors[static CONF_ERRORS_MAX])
+/* The file with END_MARK behind it, to be freed; NULL and errno. */
+static char *file_read(const char *path, size_t *ret_size)
 {
-	struct conf conf;
+	static const char end[] = "\n" END_MARK " = yes\n";
+	FILE *file = fopen(path, "re");
+	char *text = NULL;
+	size_t n = 0;
 	int err = 0;
-	cfg_t *cfg;
-	FILE *file;
 
-	errors[0] = '\0';
-	reading.errors = errors;
-	reading.used = 0;
-	file = fopen(path, "re");
-	if (!file) {
-		err = -errno;
-		error_append("%s: cannot be read: %s\n", path, strerror(-err));
-		return err;
+	if (!file)
+		return NULL;
+	text = malloc(FILE_MAX + sizeof(end));
+	if (text)
+		n = fread(text, 1, FILE_MAX, file);
+	if (!text || ferror(file))
+		err = text ? errno : ENOMEM;
+	else if (!feof(file))
+		err = EFBIG;
+	fclose(file);
+	if (err) {
+		free(text);
+		errno = err;
+		return NULL;
 	}
-	cfg = parser_new();
-	if (!cfg) {
+	memcpy(text + n, end, sizeof(end));
+	*ret_size = n + sizeof(end) - 1;
+	return text;
+}
+
+static int text_parse(const char *path, char *text, size_t size, struct conf *conf)
+{
+	FILE *file = fmemopen(text, size, "r");
+	cfg_t *cfg = parser_new();
+	int err = 0;
+
+	if (!file || !cfg) {
 		err = -ENOMEM;
 		goto out;
 	}
+	reading.root = cfg;
 	cfg->filename = strdup(path); /* cfg_free() frees it */
 	if (cfg_parse_fp(cfg, file) != CFG_SUCCESS || reading.used) {
 		if (!reading.used)
@@ -294,14 +327,37 @@ int conf_read(const char *path, struct conf *ret, char errors[static CONF_ERRORS
 		err = -EINVAL;
 		goto out;
 	}
+	all_store(cfg, conf);
+	err = check_whole(path, conf);
+out:
+	if (cfg)
+		cfg_free(cfg);
+	if (file)
+		fclose(file);
+	return err;
+}
+
+int conf_read(const char *path, struct conf *ret, char errors[static CONF_ERRORS_MAX])
+{
+	struct conf conf;
+	size_t size;
+	char *text;
+	int err;
+
+	errors[0] = '\0';
+	reading.errors = errors;
+	reading.used = 0;
+	text = file_read(path, &size);
+	if (!text) {
+		err = -errno;
+		error_append("%s: cannot be read: %s\n", path, strerror(-err));
+		return err;
+	}
 	conf_defaults(&conf);
-	all_store(cfg, &conf);
-	err = check_whole(path, &conf);
+	err = text_parse(path, text, size, &conf);
+	free(text);
 	if (err == 0)
 		*ret = conf;
-out:
-	cfg_free(cfg);
-	fclose(file);
 	return err;
 }
 

@@ -22,11 +22,11 @@ static void slot_detach(const struct link_info *link)
 	if (link->state != LINK_ATTACHED)
 		return;
 	err = gate_detach(link->ifindex);
-	if (err < 0 && err != -ENOENT && err != -ENODEV)
+	if (err == 0)
+		log_info("interface=%s event=detached", link->name);
+	else if (err != -ENOENT && err != -ENODEV)
 		log_warn("interface=%s event=detach-failed error=\"%s\"", link->name,
 			 strerror(-err));
-	else
-		log_info("interface=%s event=detached", link->name);
 }
 
 void slots_configure(struct slots *slots, const struct conf *conf)

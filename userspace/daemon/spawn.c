@@ -71,17 +71,20 @@ int spawn_state_directory(const struct conf *conf, const struct spawn_ids *ids, 
 
 int spawn_drop_privileges(const struct spawn_ids *ids, pid_t parent)
 {
-	if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
-		return -errno;
+	capng_clear(CAPNG_SELECT_BOTH);
+	/*
+	 * The bounding set can go only while we have CAP_SETPCAP, which a unit file
+	 * may have taken already; without new privileges it grants nothing anyway.
+	 */
+	capng_apply(CAPNG_SELECT_BOUNDS);
 	if (setgroups(0, NULL) < 0 || setresgid(ids->gid, ids->gid, ids->gid) < 0 ||
 	    setresuid(ids->uid, ids->uid, ids->uid) < 0)
 		return -errno;
-	capng_clear(CAPNG_SELECT_CAPS);
 	if (capng_apply(CAPNG_SELECT_CAPS) < 0)
 		return -EPERM;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
 		return -errno;
-	/* setresuid() clears the signal; and the parent may have died before it was set. */
+	/* After setresuid(), which clears the signal; the parent may be dead by now. */
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
 		return -errno;
 	return getppid() == parent ? 0 : -ESRCH;

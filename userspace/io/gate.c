@@ -48,13 +48,15 @@ static void library_says(bool warning, const char *fmt, va_list ap)
 
 static int on_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
-	library_says(level == LIBBPF_WARN, fmt, ap);
+	if (level != LIBBPF_DEBUG)
+		library_says(level == LIBBPF_WARN, fmt, ap);
 	return 0;
 }
 
 static int on_libxdp(enum libxdp_print_level level, const char *fmt, va_list ap)
 {
-	library_says(level == LIBXDP_WARN, fmt, ap);
+	if (level != LIBXDP_DEBUG)
+		library_says(level == LIBXDP_WARN, fmt, ap);
 	return 0;
 }
 
