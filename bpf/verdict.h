@@ -4,8 +4,8 @@
  * lease. The verdict tables are reached through verdict_lookup() alone, so that
  * they can change their form without anyone else noticing.
  *
- * Read-only but for the hit counts. Whatever is missing, expired or was changed
- * while it was read is "not known", and the caller passes what is not known.
+ * Read-only but for the hit counts. Whatever is missing, expired or changes
+ * while it is read is "not known", and the caller passes what is not known.
  */
 #ifndef MXGATE_BPF_VERDICT_H
 #define MXGATE_BPF_VERDICT_H
@@ -110,26 +110,43 @@ static __always_inline struct mxg_verdict *verdict_find(const struct source *sou
 	return table ? bpf_map_lookup_elem(table, &source->v6) : NULL;
 }
 
+static __always_inline struct mxg_verdict *verdict_read(const struct source *source,
+							struct mxg_verdict *ret)
+{
+	struct mxg_verdict *entry = verdict_find(source);
+
+	if (entry)
+		*ret = *entry;
+	return entry;
+}
+
 /*
- * The learned verdict of a source, copied to *ret when VERDICT_LIVE.
+ * The learned verdict of a source, in *ret when VERDICT_LIVE.
  *
- * A preallocated HASH gives an entry that was replaced to the next key at once,
- * also while it is being read here. So a copy that would block counts only if
- * the source's entry is still in the same place after it was taken; otherwise
- * it may be another source's verdict, and is none.
+ * A preallocated HASH hands the entry that an update replaced to the next
+ * update, also while it is being read here: an interrupt between finding and
+ * reading is enough to read another source's verdict. So a verdict that would
+ * block is looked up twice, and counts only if both say the same. What is left
+ * is the chance of the same accident twice in one packet, which costs that
+ * source a retransmission.
  */
 static __always_inline enum verdict_state verdict_lookup(const struct source *source, __u64 now,
 							 struct mxg_verdict *ret)
 {
-	struct mxg_verdict *entry = verdict_find(source);
+	struct mxg_verdict *entry = verdict_read(source, ret);
+	struct mxg_verdict first;
 
 	if (!entry)
 		return VERDICT_NONE;
-	*ret = *entry;
 	if (now >= ret->expires_ns)
 		return VERDICT_EXPIRED;
-	if (ret->action != MXG_ACTION_PASS && verdict_find(source) != entry)
-		return VERDICT_NONE;
+	if (ret->action != MXG_ACTION_PASS) {
+		first = *ret;
+		entry = verdict_read(source, ret);
+		if (!entry || first.action != ret->action || first.reason != ret->reason ||
+		    first.expires_ns != ret->expires_ns)
+			return VERDICT_NONE;
+	}
 	__sync_fetch_and_add(&entry->hits, 1);
 	return VERDICT_LIVE;
 }

@@ -369,6 +369,11 @@ Test(gate_events, marks_wrap_and_collide_harmlessly)
 	cr_expect_eq(ask_with_mark(&gate, &inbox, slot, tag, now + 0x7fffffff), 1, "wrapped");
 	cr_expect_eq(ask_with_mark(&gate, &inbox, slot, tag, now + 10000), 1, "52 days");
 	cr_expect_eq(ask_with_mark(&gate, &inbox, slot, tag + 1, now), 1, "another's mark");
+
+	/* An interval that reaches back beyond the wrap still finds its mark there. */
+	gate.config.ask_interval_ns = ((uint64_t)now + 20000) << TICK_SHIFT;
+	gate_configure(&gate);
+	cr_expect_eq(ask_with_mark(&gate, &inbox, slot, tag, 0U - 10000U), 0, "before the wrap");
 	done(&gate, &inbox);
 }
 
