@@ -11,8 +11,7 @@ const char *const ctl_reasons[] = {"pass",    "no-ptr", "unconfirmed", "temperro
 
 const struct ctl_option ctl_global_options[] = {
 	{"json", NULL, "print the result as JSON, exactly as the daemon gives it", false},
-	{"socket", "PATH", "the daemon's control socket (else $MXGATE_SOCKET, else the default)",
-	 false},
+	{"socket", "PATH", "the daemon's control socket (also: $MXGATE_SOCKET)", false},
 	{"help", NULL, "help on this command", false},
 	{"version", NULL, "print the version", false},
 	{NULL, NULL, NULL, false},
@@ -36,10 +35,14 @@ const struct ctl_command ctl_commands[] = {
 		.operand_max = 1,
 		.summary = "evaluate an address now, without the daemon",
 		.detail = "Asks DNS as the daemon would and shows every step. Needs neither root "
-			  "nor a running daemon, and changes nothing.",
+			  "nor a running daemon, and changes nothing. Policy and servers are those "
+			  "of "
+			  "the configuration file where there is one. Exit 75 when DNS gave no "
+			  "certain answer.",
 		.example = "mxgate check 192.0.2.25\n"
 			   "mxgate check 2001:db8::25 --dns 127.0.0.1:53 --dns [::1]:5353",
-		.options = {{"dns", "HOST:PORT", "ask this server instead of the system's", true}},
+		.options = {{"dns", "HOST:PORT", "ask this server instead of the system's", true},
+			    {"config", "FILE", "policy and servers of this mxgate.conf", false}},
 		.run = check_run,
 	},
 	{

@@ -37,6 +37,7 @@ enum ctl_exit {
 	CTL_EXIT_IO = 74,
 	CTL_EXIT_BUSY = 75,
 	CTL_EXIT_DENIED = 77,
+	CTL_EXIT_CONFIG = 78,
 };
 
 struct ctl_option {
@@ -62,6 +63,8 @@ struct ctl_command {
 
 /* Ends at a row without name. */
 extern const struct ctl_command ctl_commands[];
+#define CTL_TEXT_MAX 255 /* bytes of an owner, ticket, reason */
+
 /* --json, --socket, --help, --version. */
 extern const struct ctl_option ctl_global_options[];
 /* The policy's reasons by name; ends at NULL. */

@@ -49,7 +49,4 @@ struct ctl_out {
 extern const struct ctl_out out_text;
 extern const struct ctl_out out_json;
 
-/* Copies text with every byte outside 0x20..0x7e as \DDD; what is escaped stays so. */
-const char *out_safe(const char *text, char *buf, size_t size);
-
 #endif

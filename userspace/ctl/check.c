@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * `mxgate check`: evaluates an address now, by itself, with the same resolver,
+ * state machine and policy as the daemon. The only command that needs no daemon;
+ * it changes nothing and its answer is not remembered.
+ *
+ * Policy and servers are those of mxgate.conf when there is one (--config names
+ * another), else the defaults and /etc/resolv.conf; --dns overrides the servers.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/addr.h"
+#include "base/clock.h"
+#include "core/conf.h"
+#include "core/evidence.h"
+#include "core/policy.h"
+#include "ctl/ctl.h"
+#include "io/resolver.h"
+
+#define DNS_PORT     53
+#define CHECK_CONFIG MXG_SYSCONFDIR "/mxgate/mxgate.conf"
+#define EXIT_CONFIG  78 /* EX_CONFIG */
+
+struct checking {
+	const struct policy *policy;
+	json_t *evidence;
+	enum iprev_result result;
+	bool done;
+};
+
+static void on_done(const struct iprev_report *report, void *user)
+{
+	struct checking *checking = user;
+	struct policy_decision decision;
+
+	policy_decide(checking->policy, report->result, report->ttl_sec, &decision);
+	checking->evidence =
+		evidence_to_json(report, checking->policy, &decision, clock_wall_sec());
+	checking->result = report->result;
+	checking->done = true;
+}
+
+static int load_conf(struct ctl *ctl, struct conf *conf)
+{
+	const char *path = ctl_option(ctl, "config");
+	char errors[CONF_ERRORS_MAX];
+	int err;
+
+	conf_defaults(conf);
+	if (!path && access(CHECK_CONFIG, F_OK) != 0)
+		return 0;
+	if (!path)
+		path = CHECK_CONFIG;
+	err = conf_read(path, conf, errors);
+	if (err == 0)
+		return 0;
+	errors[strcspn(errors, "\n")] = '\0';
+	if (err == -EINVAL)
+		return ctl_fail(ctl, EXIT_CONFIG, "correct the file, or name another with --config",
+				"%s", errors);
+	return ctl_fail(ctl, err == -EACCES ? CTL_EXIT_DENIED : CTL_EXIT_IO,
+			"name a readable file with --config", "cannot read %s: %s", path,
+			strerror(-err));
+}
+
+/* --dns in the order given, else what the configuration has. */
+static int choose_servers(struct ctl *ctl, const struct conf *conf, struct resolver_conf *ret)
+{
+	const char *text;
+	unsigned int n;
+
+	ret->server_count = 0;
+	for (n = 0; (text = ctl_option_nth(ctl, "dns", n)); n++) {
+		if (n >= RESOLVER_SERVERS_MAX)
+			return ctl_fail(ctl, CTL_EXIT_USAGE, NULL, "at most %d --dns",
+					RESOLVER_SERVERS_MAX);
+		if (endpoint_parse(text, DNS_PORT, &ret->servers[n]) < 0)
+			return ctl_fail(ctl, CTL_EXIT_DATA,
+					"write ADDR, ADDR:PORT or [ADDR]:PORT, as 127.0.0.1:53",
+					"--dns %s is not the address of a server", text);
+		ret->server_count++;
+	}
+	if (n > 0)
+		return 0;
+	ret->server_count = conf->dns.server_count;
+	memcpy(ret->servers, conf->dns.servers, sizeof(ret->servers));
+	return 0;
+}
+
+/* Runs the loop until the answer is there; 0 or -errno. */
+static int evaluate(uv_loop_t *loop, const struct resolver_conf *conf, const struct addr *addr,
+		    struct checking *checking)
+{
+	struct resolver *resolver;
+	int err;
+
+	err = resolver_new(loop, conf, &resolver);
+	if (err < 0)
+		return err;
+	err = resolver_check(resolver, addr, on_done, checking);
+	while (err == 0 && !checking->done)
+		uv_run(loop, UV_RUN_ONCE);
+	resolver_free(resolver);
+	uv_run(loop, UV_RUN_DEFAULT);
+	return err;
+}
+
+static int check_addr(struct ctl *ctl, const struct resolver_conf *conf, const struct addr *addr,
+		      struct checking *checking)
+{
+	uv_loop_t loop;
+	int err = uv_loop_init(&loop);
+
+	if (err == 0) {
+		err = evaluate(&loop, conf, addr, checking);
+		uv_loop_close(&loop);
+	}
+	if (err == -ENOENT)
+		return ctl_fail(ctl, CTL_EXIT_UNAVAILABLE, "name one with --dns 127.0.0.1:53",
+				"no DNS server is configured and /etc/resolv.conf names none");
+	if (err < 0 || !checking->evidence)
+		return ctl_fail(ctl, CTL_EXIT_INTERNAL, NULL, "cannot evaluate: %s",
+				strerror(err < 0 ? -err : ENOMEM));
+	return 0;
+}
+
+int check_run(struct ctl *ctl)
+{
+	struct resolver_conf servers = {.max_outstanding = 1};
+	struct checking checking = {.done = false};
+	struct conf conf;
+	struct addr addr;
+	int code;
+
+	code = ctl_get_addr(ctl, ctl->operand[0], &addr);
+	if (code == 0)
+		code = load_conf(ctl, &conf);
+	if (code == 0)
+		code = choose_servers(ctl, &conf, &servers);
+	if (code != 0)
+		return code;
+	servers.deadline_ms = conf.dns.deadline_sec * 1000;
+	checking.policy = &conf.policy;
+	code = check_addr(ctl, &servers, &addr, &checking);
+	if (code == 0) {
+		ctl->out->evidence(ctl, checking.evidence);
+		code = checking.result == IPREV_TEMPERROR ? CTL_EXIT_BUSY : CTL_EXIT_OK;
+	}
+	json_decref(checking.evidence);
+	return code;
+}

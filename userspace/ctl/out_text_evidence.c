@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * `mxgate why`, `recheck` and `check` as text. The first line is the answer;
+ * then what the gate holds, what DNS said step by step, which row of the policy
+ * and which exception applied; and at the end the sentence that says how to mend
+ * it. check has no gate behind it and shows no line about one.
+ */
+#include <string.h>
+#include <strings.h>
+
+#include "ctl/ctl.h"
+#include "ctl/out_text.h"
+
+#define LABEL  12 /* columns of a label with its indent */
+#define QUERY  30 /* a longer query name has a line of its own */
+#define ADDR_W 40
+
+static const char *get(const json_t *object, const char *key)
+{
+	return out_text_string(object, key);
+}
+
+static void label(FILE *to, const char *name)
+{
+	fprintf(to, "  %-*s", LABEL - 2, name);
+}
+
+/* --- the first line ----------------------------------------------------------- */
+
+static bool has_evidence(const json_t *result)
+{
+	const char *iprev = get(result, "iprev");
+
+	return (*iprev && strcmp(iprev, "none") != 0) || json_object_get(result, "special");
+}
+
+static void because(FILE *to, const json_t *result)
+{
+	const char *special = get(result, "special");
+
+	out_text_put(to, get(result, "reason"));
+	if (*special) {
+		fputs(" address: ", to);
+		out_text_put(to, special);
+	} else {
+		fputs(" (iprev ", to);
+		out_text_put(to, get(result, "iprev"));
+		fputc(')', to);
+	}
+}
+
+static void headline_exception(FILE *to, const json_t *exception, bool enforced)
+{
+	bool is_deny = strcmp(get(exception, "kind"), "deny") == 0;
+
+	fprintf(to, "%s, by exception %" JSON_INTEGER_FORMAT " (",
+		!is_deny   ? "PASSES"
+		: enforced ? "DROPPED"
+			   : "PASSES (monitor: would be DROPPED)",
+		out_text_integer(exception, "id"));
+	out_text_cell(to, get(exception, "kind"), 0);
+	out_text_put(to, get(exception, "prefix"));
+	fputs(")\n", to);
+}
+
+static void headline_verdict(FILE *to, const json_t *result)
+{
+	bool is_drop = strcmp(get(result, "action"), "drop") == 0;
+	bool enforced = json_is_true(json_object_get(result, "enforced"));
+
+	fputs(!is_drop   ? "PASSES: "
+	      : enforced ? "DROPPED: "
+			 : "PASSES (monitor: would be DROPPED): ",
+	      to);
+	because(to, result);
+	fputc('\n', to);
+}
+
+static void headline(FILE *to, const json_t *result)
+{
+	const json_t *exception = json_object_get(result, "exception");
+	const json_t *known = json_object_get(result, "known");
+
+	out_text_put(to, get(result, "address"));
+	fputs("  ", to);
+	if (json_is_object(exception)) {
+		headline_exception(to, exception,
+				   json_is_true(json_object_get(result, "enforced")));
+	} else if (json_is_true(known)) {
+		headline_verdict(to, result);
+	} else if (known && has_evidence(result) && !json_object_get(result, "special")) {
+		fputs("PASSES: the gate holds no live verdict; the last was ", to);
+		out_text_cell(to, get(result, "action"), 0);
+		because(to, result);
+		fputc('\n', to);
+	} else if (has_evidence(result)) {
+		fputs(strcmp(get(result, "action"), "drop") == 0 ? "would be DROPPED: "
+								 : "PASSES: ",
+		      to);
+		because(to, result);
+		fputc('\n', to);
+	} else {
+		fputs("PASSES: nothing is known about it\n", to);
+	}
+}
+
+/* --- what the gate holds ------------------------------------------------------ */
+
+static void gate(FILE *to, const json_t *result)
+{
+	const json_t *known = json_object_get(result, "known");
+	char number[OUT_TEXT_NUMBER_MAX];
+
+	if (!known || (!json_is_true(known) && !has_evidence(result)))
+		return;
+	label(to, "verdict");
+	if (!json_is_true(known)) {
+		fputs("none live: it has expired, been flushed, or an exception rules\n", to);
+		return;
+	}
+	out_text_put(to, get(result, "action"));
+	fputs(json_is_true(json_object_get(result, "enforced")) ? ", live, enforced\n"
+								: ", live, not enforced\n",
+	      to);
+	label(to, "hits");
+	fprintf(to, "%s\n", out_text_number(out_text_integer(result, "hits"), number));
+	label(to, "expires");
+	fprintf(to, "in %s", out_text_span(out_text_integer(result, "expires_in_sec"), number));
+	if (out_text_integer(result, "refresh_in_sec") > 0)
+		fprintf(to, "; a hit after %s asks DNS again",
+			out_text_span(out_text_integer(result, "refresh_in_sec"), number));
+	else if (json_object_get(result, "refresh_in_sec"))
+		fputs("; the next hit asks DNS again", to);
+	fputc('\n', to);
+}
+
+/* --- what DNS said ------------------------------------------------------------ */
+
+static bool is_confirmed(const json_t *result, const char *name)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach (json_object_get(result, "confirmed"), i, one)
+		if (json_is_string(one) && strcmp(json_string_value(one), name) == 0)
+			return true;
+	return false;
+}
+
+static void names(FILE *to, const json_t *result)
+{
+	const json_t *list = json_object_get(result, "names");
+	json_int_t total = out_text_integer(result, "names_total");
+	const json_t *name;
+	size_t i;
+
+	json_array_foreach (list, i, name) {
+		const char *text = json_is_string(name) ? json_string_value(name) : "";
+
+		label(to, i ? "" : "names");
+		out_text_put(to, text);
+		fputs(is_confirmed(result, text) ? "  confirmed\n" : "  not confirmed\n", to);
+	}
+	if (total > (json_int_t)json_array_size(list)) {
+		label(to, "");
+		fprintf(to, "(%zu of %" JSON_INTEGER_FORMAT " names are evaluated)\n",
+			json_array_size(list), total);
+	}
+}
+
+static void step_outcome(FILE *to, const json_t *step)
+{
+	char span[OUT_TEXT_NUMBER_MAX];
+	const char *status = get(step, "status");
+	const char *rcode = get(step, "rcode");
+	const char *server = get(step, "server");
+	json_int_t records = out_text_integer(step, "records");
+
+	out_text_put(to, status);
+	if (*rcode && strcasecmp(rcode, status) != 0 && strcasecmp(rcode, "NOERROR") != 0) {
+		fputc('/', to);
+		out_text_put(to, rcode);
+	}
+	if (records)
+		fprintf(to, " (%" JSON_INTEGER_FORMAT ")", records);
+	if (strcmp(status, "data") == 0 || out_text_integer(step, "ttl_sec"))
+		fprintf(to, ", TTL %s", out_text_span(out_text_integer(step, "ttl_sec"), span));
+	if (*server) {
+		fputs(", ", to);
+		out_text_put(to, server);
+	}
+	fprintf(to, ", %.1f ms\n", json_number_value(json_object_get(step, "elapsed_ms")));
+}
+
+static void steps(FILE *to, const json_t *list)
+{
+	const json_t *step;
+	size_t i;
+
+	json_array_foreach (list, i, step) {
+		const char *query = get(step, "query");
+		const char *note = get(step, "note");
+
+		label(to, i ? "" : "DNS");
+		out_text_cell(to, get(step, "type"), 4);
+		if (strlen(query) > QUERY) {
+			out_text_put(to, query);
+			fprintf(to, "\n%*s", LABEL + 5, "");
+		} else {
+			out_text_cell(to, query, QUERY > 24 ? 24 : QUERY);
+		}
+		step_outcome(to, step);
+		if (*note) {
+			fprintf(to, "%*s", LABEL + 5, "");
+			out_text_wrap(to, LABEL + 5, note);
+		}
+	}
+}
+
+/* --- what was made of it ------------------------------------------------------ */
+
+static void decision(FILE *to, const json_t *result)
+{
+	const json_t *row = json_object_get(result, "policy");
+	char span[2][OUT_TEXT_NUMBER_MAX];
+
+	label(to, "decided");
+	out_text_put(to, get(result, "decided"));
+	fputs(", for ", to);
+	fputs(out_text_span(out_text_integer(result, "ttl_sec"), span[0]), to);
+	if (json_object_get(result, "dns_ttl_sec"))
+		fprintf(to, " (DNS: %s)",
+			out_text_span(out_text_integer(result, "dns_ttl_sec"), span[0]));
+	fputc('\n', to);
+	if (!json_is_object(row))
+		return;
+	label(to, "policy");
+	out_text_put(to, get(result, "reason"));
+	fputs(" -> ", to);
+	out_text_put(to, get(row, "action"));
+	fprintf(to, ", TTL %s to %s%s\n", out_text_span(out_text_integer(row, "ttl_min"), span[0]),
+		out_text_span(out_text_integer(row, "ttl_max"), span[1]),
+		json_is_false(json_object_get(row, "enforce")) ? ", monitored only" : "");
+}
+
+static void exception(FILE *to, const json_t *result)
+{
+	const json_t *rule = json_object_get(result, "exception");
+	const char *expires = get(rule, "expires");
+
+	if (!rule)
+		return;
+	label(to, "exception");
+	if (!json_is_object(rule)) {
+		fputs("none\n", to);
+		return;
+	}
+	fprintf(to, "%" JSON_INTEGER_FORMAT " ", out_text_integer(rule, "id"));
+	out_text_cell(to, get(rule, "kind"), 0);
+	out_text_put(to, get(rule, "prefix"));
+	fputs(", owner ", to);
+	out_text_put(to, get(rule, "owner"));
+	if (*get(rule, "ticket")) {
+		fputs(", ticket ", to);
+		out_text_put(to, get(rule, "ticket"));
+	}
+	fprintf(to, "\n%*sexpires ", LABEL, "");
+	out_text_put(to, *expires ? expires : "never");
+	fprintf(to, "\n%*s", LABEL, "");
+	out_text_wrap(to, LABEL, get(rule, "reason"));
+}
+
+void out_text_evidence(struct ctl *ctl, const json_t *result)
+{
+	FILE *to = ctl->to;
+	const char *explain = get(result, "explain");
+
+	headline(to, result);
+	gate(to, result);
+	if (has_evidence(result)) {
+		names(to, result);
+		steps(to, json_object_get(result, "steps"));
+		decision(to, result);
+	}
+	exception(to, result);
+	if (*explain) {
+		fputs("\n  ", to);
+		out_text_wrap(to, 2, explain);
+	}
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * `mxgate status` as text: mode first, then what the gate sits on, how full it
+ * is, and what it has done, in the groups that an operator asks about.
+ */
+#include <mxgate/abi.h>
+#include <string.h>
+
+#include "ctl/ctl.h"
+#include "ctl/out_text.h"
+
+static const char *const counter_names[] = {
+#define X(sym, name, help) name,
+	MXG_COUNTERS(X)
+#undef X
+};
+
+/* By the order of MXG_COUNTERS; what is added at its end is an event. */
+static const struct {
+	const char *title;
+	unsigned int first;
+	unsigned int end;
+} groups[] = {
+	{"SYNs passed", MXG_CTR_NO_LEASE, MXG_CTR_WOULD_DROP_NO_PTR},
+	{"SYNs that enforcing would drop", MXG_CTR_WOULD_DROP_NO_PTR, MXG_CTR_DROP_NO_PTR},
+	{"SYNs dropped", MXG_CTR_DROP_NO_PTR, MXG_CTR_EVENT_UNKNOWN},
+	{"packets not judged, passed", MXG_CTR_OFF, MXG_CTR_NO_LEASE},
+	{"events to the daemon", MXG_CTR_EVENT_UNKNOWN, MXG_CTR_MAX},
+};
+
+static void head(FILE *to, const json_t *result)
+{
+	char span[OUT_TEXT_NUMBER_MAX];
+
+	fputs("mxgated ", to);
+	out_text_put(to, out_text_string(result, "version"));
+	fprintf(to,
+		", up %s, pid %" JSON_INTEGER_FORMAT ", worker %" JSON_INTEGER_FORMAT
+		" (restarted %" JSON_INTEGER_FORMAT " times)\n",
+		out_text_span(out_text_integer(result, "uptime_sec"), span),
+		out_text_integer(result, "pid"), out_text_integer(result, "worker_pid"),
+		out_text_integer(result, "worker_restarts"));
+	fputs("mode        ", to);
+	out_text_put(to, out_text_string(result, "mode"));
+	fputs(" (by ", to);
+	out_text_put(to, out_text_string(result, "mode_source"));
+	fputs("), acting on: ", to);
+	out_text_join(to, json_object_get(result, "enforced"));
+	fprintf(to, "\nlease       %s, then the gate opens\n",
+		out_text_span(out_text_integer(result, "lease_sec"), span));
+}
+
+static void ports(FILE *to, const json_t *list)
+{
+	const json_t *port;
+	size_t i;
+
+	fputs("ports       ", to);
+	json_array_foreach (list, i, port)
+		fprintf(to, "%s%" JSON_INTEGER_FORMAT, i ? ", " : "", json_integer_value(port));
+	fputs(json_array_size(list) ? "\n" : "none\n", to);
+}
+
+static void interfaces(FILE *to, const json_t *list)
+{
+	const json_t *link;
+	size_t i;
+
+	json_array_foreach (list, i, link) {
+		json_int_t prog = out_text_integer(link, "prog_id");
+
+		fputs(i ? "            " : "interfaces  ", to);
+		out_text_cell(to, out_text_string(link, "name"), 15);
+		out_text_cell(to, out_text_string(link, "state"), 8);
+		out_text_cell(to, out_text_string(link, "mode"), 7);
+		if (prog)
+			fprintf(to, "program %" JSON_INTEGER_FORMAT " ", prog);
+		out_text_put(to, out_text_string(link, "detail"));
+		fputc('\n', to);
+	}
+	if (!json_array_size(list))
+		fputs("interfaces  none\n", to);
+}
+
+static void fill(FILE *to, const json_t *table, const char *family)
+{
+	const json_t *one = json_object_get(table, family);
+	char entries[OUT_TEXT_NUMBER_MAX];
+	char max[OUT_TEXT_NUMBER_MAX];
+
+	fprintf(to, "%s %s of %s", family,
+		out_text_number(out_text_integer(one, "entries"), entries),
+		out_text_number(out_text_integer(one, "max"), max));
+}
+
+static void tables(FILE *to, const json_t *result)
+{
+	const json_t *exceptions = json_object_get(result, "exceptions");
+	const json_t *table = json_object_get(result, "table");
+
+	fputs("verdicts    ", to);
+	fill(to, table, "v4");
+	fputs(", ", to);
+	fill(to, table, "v6");
+	fprintf(to, "\nexceptions  %" JSON_INTEGER_FORMAT " active of %" JSON_INTEGER_FORMAT "\n",
+		out_text_integer(exceptions, "active"), out_text_integer(exceptions, "total"));
+}
+
+static void counter(FILE *to, const char *name, json_int_t value)
+{
+	char number[OUT_TEXT_NUMBER_MAX];
+
+	fputs("  ", to);
+	out_text_cell(to, name, 23);
+	fprintf(to, "%16s\n", out_text_number(value, number));
+}
+
+static void group(FILE *to, const json_t *counters, unsigned int at, bool all)
+{
+	char number[OUT_TEXT_NUMBER_MAX];
+	json_int_t sum = 0;
+
+	for (unsigned int i = groups[at].first; i < groups[at].end; i++)
+		sum += out_text_integer(counters, counter_names[i]);
+	if (!sum && !all)
+		return;
+	fprintf(to, "%-30s %11s\n", groups[at].title, out_text_number(sum, number));
+	for (unsigned int i = groups[at].first; i < groups[at].end; i++) {
+		json_int_t value = out_text_integer(counters, counter_names[i]);
+
+		if (value || all)
+			counter(to, counter_names[i], value);
+	}
+}
+
+/* Counters of a daemon that is newer than this program. */
+static void other_counters(FILE *to, json_t *counters, bool all)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach (counters, name, value) {
+		bool is_known = false;
+
+		for (unsigned int i = 0; i < MXG_CTR_MAX; i++)
+			is_known |= strcmp(name, counter_names[i]) == 0;
+		if (!is_known && (all || json_integer_value(value)))
+			counter(to, name, json_integer_value(value));
+	}
+}
+
+static void evaluations(FILE *to, const json_t *resolver)
+{
+	static const char *const keys[] = {"started", "outstanding", "joined",    "pass",
+					   "fail",    "permerror",   "temperror", "refused_full"};
+	static const char *const words[] = {"started", "under way", "joined",    "pass",
+					    "fail",    "permerror", "temperror", "turned away"};
+	char number[OUT_TEXT_NUMBER_MAX];
+	char line[512];
+	size_t used = 0;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		used += (size_t)snprintf(
+			line + used, sizeof(line) - used, "%s%s %s", i ? ", " : "", words[i],
+			out_text_number(out_text_integer(resolver, keys[i]), number));
+	fputs("lookups     ", to);
+	out_text_wrap(to, 12, line);
+}
+
+static void servers(FILE *to, const json_t *list)
+{
+	const json_t *server;
+	size_t i;
+
+	json_array_foreach (list, i, server) {
+		char number[4][OUT_TEXT_NUMBER_MAX];
+
+		fputs(i ? "            " : "servers     ", to);
+		out_text_cell(to, out_text_string(server, "name"), 21);
+		fprintf(to, "%s asked, %s answers, %s failures, %s timeouts\n",
+			out_text_number(out_text_integer(server, "queries"), number[0]),
+			out_text_number(out_text_integer(server, "answers"), number[1]),
+			out_text_number(out_text_integer(server, "failures"), number[2]),
+			out_text_number(out_text_integer(server, "timeouts"), number[3]));
+	}
+}
+
+void out_text_status(struct ctl *ctl, const json_t *result)
+{
+	json_t *counters = json_object_get(result, "counters");
+	const json_t *resolver = json_object_get(result, "resolver");
+	bool all = ctl_has(ctl, "all");
+
+	head(ctl->to, result);
+	ports(ctl->to, json_object_get(result, "ports"));
+	interfaces(ctl->to, json_object_get(result, "interfaces"));
+	tables(ctl->to, result);
+	evaluations(ctl->to, resolver);
+	servers(ctl->to, json_object_get(resolver, "servers"));
+	fputc('\n', ctl->to);
+	for (unsigned int i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+		group(ctl->to, counters, i, all);
+	other_counters(ctl->to, counters, all);
+}
