@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* io/vmap against real maps of the shapes that the gate has. */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "io/vmap.h"
+
+#define MAX4 20000
+
+static struct vmap_fds fds;
+static struct vmap *vmap;
+
+static int make(enum bpf_map_type type, size_t key, size_t value, __u32 max, __u32 flags)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = flags);
+	int fd = bpf_map_create(type, "mxg_test", (__u32)key, (__u32)value, max, &opts);
+
+	cr_assert_geq(fd, 0, "map: %s (root needed)", strerror(errno));
+	return fd;
+}
+
+static void setup(void)
+{
+	fds.config = make(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct mxg_config), 1, 0);
+	fds.lease = make(BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	fds.counters = make(BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct mxg_counters), 1, 0);
+	fds.verdict4 = make(BPF_MAP_TYPE_HASH, 4, sizeof(struct mxg_verdict), MAX4, 0);
+	fds.verdict6 = make(BPF_MAP_TYPE_HASH, 16, sizeof(struct mxg_verdict), 4, 0);
+	fds.prefix4 = make(BPF_MAP_TYPE_LPM_TRIE, sizeof(struct mxg_prefix4_key),
+			   sizeof(struct mxg_prefix), 8, BPF_F_NO_PREALLOC);
+	fds.prefix6 = make(BPF_MAP_TYPE_LPM_TRIE, sizeof(struct mxg_prefix6_key),
+			   sizeof(struct mxg_prefix), 8, BPF_F_NO_PREALLOC);
+	cr_assert_eq(vmap_new(&fds, &vmap), 0);
+}
+
+static void teardown(void)
+{
+	vmap_free(vmap);
+}
+
+TestSuite(vmap, .init = setup, .fini = teardown);
+
+static struct addr addr_of(const char *text)
+{
+	struct addr addr;
+
+	cr_assert_eq(addr_parse(text, &addr), 0);
+	return addr;
+}
+
+static struct addr nth4(unsigned int n)
+{
+	const uint8_t bytes[4] = {198, 51, (uint8_t)(n >> 8), (uint8_t)n};
+	struct addr addr;
+
+	addr_from_bytes(4, bytes, &addr);
+	return addr;
+}
+
+static struct prefix prefix_of(const char *text)
+{
+	struct prefix prefix;
+	const char *why;
+
+	cr_assert_eq(prefix_parse(text, &prefix, &why), 0, "%s", why);
+	return prefix;
+}
+
+Test(vmap, hits_are_carried_over)
+{
+	struct addr addr = addr_of("2001:db8::1");
+	struct mxg_verdict verdict = {.expires_ns = 5, .hits = 7, .reason = 2}, got;
+
+	cr_assert_eq(vmap_get(vmap, &addr, &got), -ENOENT);
+	cr_assert_eq(vmap_put(vmap, &addr, &verdict), 0);
+	verdict.hits = 0;
+	verdict.expires_ns = 9;
+	cr_assert_eq(vmap_put(vmap, &addr, &verdict), 0);
+	cr_assert_eq(vmap_get(vmap, &addr, &got), 0);
+	cr_expect_eq(got.hits, 7);
+	cr_expect_eq(got.expires_ns, 9);
+	cr_expect_eq(vmap_count(vmap, 6), 1);
+	cr_expect_eq(vmap_count(vmap, 4), 0);
+}
+
+Test(vmap, full_table_says_so_and_keeps_what_it_has)
+{
+	struct mxg_verdict verdict = {.expires_ns = 1}, got;
+	char text[] = "2001:db8::0";
+	struct addr addr;
+
+	for (int i = 0; i < 4; i++) {
+		text[sizeof(text) - 2] = (char)('1' + i);
+		addr = addr_of(text);
+		cr_assert_eq(vmap_put(vmap, &addr, &verdict), 0);
+	}
+	addr = addr_of("2001:db8::9");
+	cr_expect_eq(vmap_put(vmap, &addr, &verdict), -E2BIG);
+	addr = addr_of("2001:db8::1");
+	verdict.expires_ns = 2;
+	cr_expect_eq(vmap_put(vmap, &addr, &verdict), 0, "an entry that is there can be renewed");
+	cr_expect_eq(vmap_get(vmap, &addr, &got), 0);
+	cr_expect_eq(got.expires_ns, 2);
+	cr_expect_eq(vmap_count(vmap, 6), 4);
+	cr_expect_eq(vmap_max(vmap, 6), 4);
+}
+
+Test(vmap, walk_sees_every_entry_once)
+{
+	struct vmap_entry *entries = calloc(VMAP_STEP, sizeof(*entries));
+	struct mxg_verdict verdict = {0};
+	unsigned char seen[MAX4] = {0};
+	struct vmap_cursor cursor = {0};
+	struct addr six = addr_of("2001:db8::6"), addr;
+	unsigned int total = 0, sixes = 0;
+	struct vmap *second;
+	int n;
+
+	for (unsigned int i = 0; i < 12000; i++) {
+		addr = nth4(i);
+		verdict.expires_ns = i;
+		cr_assert_eq(vmap_put(vmap, &addr, &verdict), 0);
+	}
+	cr_assert_eq(vmap_put(vmap, &six, &verdict), 0);
+	while ((n = vmap_next(vmap, &cursor, entries)) > 0)
+		for (int i = 0; i < n; i++) {
+			total++;
+			if (addr_equal(&entries[i].addr, &six)) {
+				sixes++;
+				continue;
+			}
+			addr = nth4((unsigned int)entries[i].verdict.expires_ns);
+			cr_assert(addr_equal(&entries[i].addr, &addr));
+			cr_assert_eq(seen[entries[i].verdict.expires_ns]++, 0);
+		}
+	cr_expect_eq(n, 0);
+	cr_expect_eq(total, 12001);
+	cr_expect_eq(sixes, 1);
+	cr_assert_eq(vmap_new(&fds, &second), 0, "a second run counts what it finds");
+	cr_expect_eq(vmap_count(second, 4), 12000);
+	cr_expect_eq(vmap_count(second, 6), 1);
+	vmap_free(second);
+	free(entries);
+}
+
+Test(vmap, flush_takes_the_prefix_and_nothing_else)
+{
+	struct prefix prefix = prefix_of("198.51.1.0/24"), host = prefix_of("198.51.0.7");
+	struct mxg_verdict verdict = {0};
+	struct addr addr, six = addr_of("2001:db8::6");
+
+	for (unsigned int i = 0; i < 1024; i++) {
+		addr = nth4(i);
+		cr_assert_eq(vmap_put(vmap, &addr, &verdict), 0);
+	}
+	cr_assert_eq(vmap_put(vmap, &six, &verdict), 0);
+	cr_expect_eq(vmap_flush(vmap, &prefix), 256);
+	addr = nth4(0x100);
+	cr_expect_eq(vmap_get(vmap, &addr, &verdict), -ENOENT);
+	addr = nth4(0x200);
+	cr_expect_eq(vmap_get(vmap, &addr, &verdict), 0);
+	cr_expect_eq(vmap_flush(vmap, &host), 1);
+	cr_expect_eq(vmap_flush(vmap, &host), 0);
+	cr_expect_eq(vmap_count(vmap, 4), 767);
+	cr_expect_eq(vmap_flush(vmap, NULL), 768);
+	cr_expect_eq(vmap_count(vmap, 4) + vmap_count(vmap, 6), 0);
+}
+
+Test(vmap, prefixes)
+{
+	struct prefix wide = prefix_of("198.51.0.0/16"), narrow = prefix_of("198.51.100.0/24");
+	struct prefix at = {.addr.family = 4}, next;
+	struct mxg_prefix value = {.id = 1}, got;
+	int count = 0;
+
+	cr_assert_eq(vmap_prefix_next(vmap, &at, &next), -ENOENT);
+	cr_assert_eq(vmap_prefix_put(vmap, &wide, &value), 0);
+	cr_assert_eq(vmap_prefix_get(vmap, &narrow, &got), 0);
+	cr_expect_eq(got.id, 1, "the longest one that covers it");
+	value.id = 2;
+	cr_assert_eq(vmap_prefix_put(vmap, &narrow, &value), 0);
+	cr_assert_eq(vmap_prefix_get(vmap, &narrow, &got), 0);
+	cr_expect_eq(got.id, 2);
+	for (; vmap_prefix_next(vmap, &at, &next) == 0; at = next)
+		count++;
+	cr_expect_eq(count, 2);
+	cr_expect_eq(vmap_prefix_del(vmap, &narrow), 0);
+	cr_expect_eq(vmap_prefix_del(vmap, &narrow), -ENOENT);
+	cr_assert_eq(vmap_prefix_get(vmap, &narrow, &got), 0);
+	cr_expect_eq(got.id, 1);
+}
+
+Test(vmap, counters_are_summed_over_cpus)
+{
+	int cpus = libbpf_num_possible_cpus();
+	struct mxg_counters *per_cpu = calloc((size_t)cpus, sizeof(*per_cpu));
+	uint64_t sums[MXG_CTR_MAX];
+	__u32 zero = 0;
+
+	for (int i = 0; i < cpus; i++)
+		per_cpu[i].count[MXG_CTR_DROP_DENY] = 10 + (unsigned int)i;
+	cr_assert_eq(bpf_map_update_elem(fds.counters, &zero, per_cpu, BPF_ANY), 0);
+	cr_assert_eq(vmap_counters_get(vmap, sums), 0);
+	cr_expect_eq(sums[MXG_CTR_DROP_DENY], (uint64_t)(10 * cpus + cpus * (cpus - 1) / 2));
+	cr_expect_eq(sums[MXG_CTR_OFF], 0);
+	free(per_cpu);
+}
+
+Test(vmap, works_without_any_capability)
+{
+	struct addr addr = addr_of("192.0.2.1");
+	struct mxg_verdict verdict = {.hits = 3}, got;
+
+	/* The worker's life: another uid, inherited fds (unprivileged BPF is off). */
+	cr_assert_eq(setresgid(65534, 65534, 65534), 0);
+	cr_assert_eq(setresuid(65534, 65534, 65534), 0);
+	cr_assert_eq(vmap_put(vmap, &addr, &verdict), 0);
+	cr_assert_eq(vmap_get(vmap, &addr, &got), 0);
+	cr_expect_eq(got.hits, 3);
+	cr_expect_eq(vmap_lease_put(vmap, 1), 0);
+	cr_expect_eq(vmap_flush(vmap, NULL), 1);
+}
