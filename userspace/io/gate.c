@@ -98,7 +98,10 @@ static struct bpf_object *object_open(const char *path)
 
 static int explain_open(const char *path, int err, char why[static GATE_WHY_MAX])
 {
-	snprintf(why, GATE_WHY_MAX, "bpf_object %s cannot be opened: %s", path, strerror(-err));
+	char text[128];
+
+	libbpf_strerror(err, text, sizeof(text)); /* knows libbpf's own numbers, too */
+	snprintf(why, GATE_WHY_MAX, "bpf_object %s cannot be opened: %s", path, text);
 	return err;
 }
 
