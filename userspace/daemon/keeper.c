@@ -196,7 +196,11 @@ static int refuse_start(const struct slots *slots)
 	int code = KEEPER_EXIT_NO_INTERFACE;
 
 	for (unsigned int i = 0; i < slots->count; i++) {
-		log_error("interface %s: %s", slots->link[i].name, slots->link[i].detail);
+		/* One that is absent would be waited for, if another could be gated now. */
+		log_error("interface %s: %s", slots->link[i].name,
+			  slots->link[i].state == LINK_ABSENT
+				  ? "no such interface; name one that is there (ip link)"
+				  : slots->link[i].detail);
 		if (slots->link[i].state == LINK_FOREIGN)
 			code = KEEPER_EXIT_FOREIGN;
 		else if (slots->link[i].state == LINK_FAILED)
