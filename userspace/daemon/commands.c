@@ -217,6 +217,7 @@ static void add_exception(const struct worker *worker, json_t *object,
 		exception->kind == EXCEPTION_ALLOW ? MXG_REASON_ALLOW : MXG_REASON_DENY;
 
 	json_object_set_new(object, "exception", exception_json(worker, exception));
+	json_object_del(object, "policy"); /* it does not apply */
 	json_object_set_new(object, "reason", json_string(policy_reason_name(reason)));
 	json_object_set_new(object, "action",
 			    json_string(reason == MXG_REASON_ALLOW ? "pass" : "drop"));
@@ -243,7 +244,7 @@ static json_t *why_json(const struct worker *worker, const struct addr *addr)
 		return NULL;
 	if (!object)
 		object = json_pack("{s:s}", "address", addr_format(addr, text));
-	json_object_set_new(object, "known", json_boolean(live || exception));
+	json_object_set_new(object, "known", json_boolean(live));
 	json_object_set_new(object, "exception", json_null());
 	json_object_set_new(object, "enforced", json_false());
 	if (live)

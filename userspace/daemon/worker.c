@@ -2,6 +2,7 @@
 #include "daemon/worker.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -66,6 +67,15 @@ static void on_keeper(uv_poll_t *poll, int status, int events)
 		uv_poll_stop(poll);
 		uv_stop(&worker->loop);
 	}
+}
+
+/* From a service manager that signals the whole group, or because the keeper died. */
+static void on_term(uv_signal_t *handle, int signum)
+{
+	struct worker *worker = handle->data;
+
+	(void)signum;
+	uv_stop(&worker->loop);
 }
 
 static int fail(const char *what, int err)
@@ -169,6 +179,9 @@ static void init_handles(struct worker *worker)
 	uv_timer_init(&worker->loop, &worker->heartbeat);
 	uv_timer_init(&worker->loop, &worker->sweep);
 	uv_timer_init(&worker->loop, &worker->exception_tick);
+	uv_signal_init(&worker->loop, &worker->term);
+	worker->term.data = worker;
+	uv_signal_start(&worker->term, on_term, SIGTERM);
 	worker->heartbeat.data = worker->sweep.data = worker->exception_tick.data = worker;
 }
 
@@ -180,6 +193,7 @@ static void done(struct worker *worker)
 	control_free(worker->control);
 	if (worker->keeper.data)
 		uv_close((uv_handle_t *)&worker->keeper, NULL);
+	uv_close((uv_handle_t *)&worker->term, NULL);
 	uv_close((uv_handle_t *)&worker->heartbeat, NULL);
 	uv_close((uv_handle_t *)&worker->sweep, NULL);
 	uv_close((uv_handle_t *)&worker->exception_tick, NULL);
@@ -199,7 +213,9 @@ int worker_run(const struct worker_args *args)
 	if (open_state(&worker) < 0 || fill_tables(&worker) < 0 || start_loop(&worker) < 0)
 		goto out;
 	worker.exit_code = 0;
-	log_info("event=worker-ready mode=%s", worker.enforce_mask ? "enforce" : "monitor");
+	log_info("event=worker-ready mode=%s source=%s",
+		 worker.enforce_mask ? "enforce" : "monitor",
+		 worker.mode_is_command ? "command" : "config");
 	uv_run(&worker.loop, UV_RUN_DEFAULT);
 out:
 	done(&worker);

@@ -46,6 +46,7 @@ struct worker {
 	const struct conf *conf;
 	uv_loop_t loop;
 	uv_timer_t heartbeat, sweep, exception_tick;
+	uv_signal_t term;
 	uv_poll_t keeper;
 	struct vmap *vmap;
 	struct store *store;
