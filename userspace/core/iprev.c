@@ -31,8 +31,12 @@ static uint32_t min_u32(uint32_t a, uint32_t b)
 static struct iprev_step *add_step(struct iprev_report *report, const char *qname, uint16_t qtype)
 {
 	struct iprev_step *step = &report->steps[report->step_count++];
+	size_t len = strlen(qname);
 
-	snprintf(step->qname, sizeof(step->qname), "%s", qname);
+	/* A host name or a reverse name: both are known to fit. */
+	if (len >= sizeof(step->qname))
+		len = sizeof(step->qname) - 1;
+	memcpy(step->qname, qname, len);
 	step->qtype = qtype;
 	return step;
 }

@@ -1,0 +1,1015 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * How a question travels: a check (one address) has up to eleven queries, a
+ * query has attempts, each of them one c-ares query on the channel of one server.
+ *
+ * A reply that is knowledge ends its query. Any other is kept as the query's
+ * failure, and the next server is asked; each server at most twice, the second
+ * time after a pause. A server that says nothing is not given up, but after a
+ * while the next one is asked beside it, and whoever answers first counts.
+ *
+ * A burst is spread: with many attempts alive, queries leave at a steady rate, so
+ * that a resolver with the kernel's default receive buffer does not lose them.
+ *
+ * c-ares calls back from inside its own functions, so on_reply() only notes what
+ * came and puts the check on the ready list; pump() does the rest afterwards.
+ */
+#define CARES_NO_DEPRECATED /* 1.34 deprecates ares_query(), 1.18 has nothing else */
+#include "io/resolver.h"
+
+#include <ares.h>
+#include <arpa/nameser.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+/* uthash ends the program when out of memory unless it is told to cope. */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include "base/clock.h"
+
+#define RESOLV_CONF   "/etc/resolv.conf"
+#define DNS_PORT      53
+#define EDNS_SIZE     1232
+#define RCVBUF_BYTES  (4 << 20) /* with less, windows over 500 lose replies */
+#define NS_PER_MS     1000000ULL
+#define TICK_MS       50                /* how often c-ares may see to its timeouts */
+#define PAUSE_NS      (250 * NS_PER_MS) /* before a server is asked again */
+#define CHANNEL_NS    (60 * CLOCK_NS_PER_SEC)
+#define DOWN_NS       (5 * CLOCK_NS_PER_SEC)
+#define FREE_LIVE     200 /* attempts alive that need no slot: about what a default buffer holds */
+#define SLOT_NS       15625 /* 64 queries a millisecond */
+#define SLOT_AHEAD_NS NS_PER_MS
+#define SILENT_MAX    3 /* unanswered in a row, and a server is not asked first */
+#define TRIES_MAX     2 /* of one server for one query */
+#define FIRST_MS_MAX  1500
+#define FIRST_MS_MIN  100
+#define ATTEMPTS_EACH 16 /* live attempts per address allowed, abandoned ones too */
+
+/*
+ * c-ares sends a query again after 1, 2, 4 times the first timeout; together
+ * that is the deadline. From 1.31 on the first timeout adapts to the server and
+ * may be as short as 250 ms, so it takes more tries to last as long.
+ */
+#define FIRST_SHARE 7
+#if ARES_VERSION >= 0x011f00
+#define ARES_TRIES 8
+#else
+#define ARES_TRIES 3
+#endif
+
+struct check;
+
+/* One question to one server, alive until c-ares has called back. */
+struct attempt {
+	struct query *query; /* NULL: nobody waits for it any more */
+	struct channel *channel;
+	uint64_t start_ns;
+	LIST_ENTRY(attempt) link; /* in query->attempts while query is set */
+};
+
+/* What a query waits for: each is a queue in the order in which the waits end. */
+enum wait {
+	WAIT_HEDGE_1, /* the server is silent: ask the next one beside it */
+	WAIT_HEDGE_2,
+	WAIT_HEDGE_4,
+	WAIT_PAUSE, /* all servers failed: ask again */
+	WAIT_TURN,  /* until its slot in the stream of queries */
+	WAIT_MAX,
+	WAIT_NONE = WAIT_MAX
+};
+
+struct query {
+	struct check *check;
+	char qname[DNS_HOST_TEXT_MAX];
+	uint16_t qtype;
+	uint8_t id;
+	uint8_t hedges;
+	uint8_t tried[RESOLVER_SERVERS_MAX];
+	uint8_t asking; /* bit per server with a live attempt */
+	bool ended;
+	bool wants; /* pump() shall make the next attempt */
+	bool paused;
+	bool has_slot;
+	enum wait wait;
+	uint64_t due_ns; /* end of the wait */
+	TAILQ_ENTRY(query) link;
+	LIST_HEAD(, attempt) attempts;
+	bool failed;
+	struct dns_answer failure; /* the last that was not a timeout, if any */
+	const struct server *failure_server;
+	uint32_t failure_us;
+};
+
+struct waiter {
+	resolver_done_fn on_done;
+	void *user;
+	struct waiter *next;
+};
+
+struct check {
+	struct resolver *resolver;
+	struct addr addr;
+	UT_hash_handle hh;
+	uint64_t due_ns;
+	TAILQ_ENTRY(check) by_deadline;
+	TAILQ_ENTRY(check) by_ready;
+	bool ready;
+	uint8_t query_count;
+	struct waiter *waiters;
+	struct iprev iprev;
+	struct query queries[IPREV_STEPS_MAX];
+};
+
+struct channel {
+	struct resolver *resolver;
+	struct server *server;
+	ares_channel ares;
+	uint64_t born_ns;
+	uint32_t live; /* attempts that c-ares has not called back for */
+	LIST_HEAD(, sock) socks;
+	LIST_ENTRY(channel) link; /* in resolver->retired */
+};
+
+struct sock {
+	uv_poll_t poll;
+	struct resolver *resolver;
+	struct channel *channel;
+	ares_socket_t fd;
+	LIST_ENTRY(sock) link;
+};
+
+struct server {
+	struct endpoint endpoint;
+	struct channel *channel;
+	unsigned int silent;
+	uint64_t down_ns; /* until then it is not asked first */
+	struct resolver_server_stats stats;
+};
+
+struct resolver {
+	uv_loop_t *loop;
+	uint64_t deadline_ns;
+	uint32_t first_ms;
+	uint32_t max_outstanding;
+	unsigned int server_count;
+	struct server servers[RESOLVER_SERVERS_MAX];
+	LIST_HEAD(, channel) retired; /* replaced, with attempts still alive */
+	uint32_t live;
+	struct check *checks; /* uthash, by address */
+	TAILQ_HEAD(, check) deadlines;
+	TAILQ_HEAD(, check) ready;
+	TAILQ_HEAD(query_queue, query) waits[WAIT_MAX];
+	uv_timer_t alarm; /* for the deadlines and waits */
+	uint64_t alarm_ns;
+	uint64_t slot_ns; /* when the next query may leave, if many are alive */
+	uv_timer_t tick;  /* for c-ares, while anything is alive */
+	uv_idle_t idle;   /* brings the loop round to what resolver_check() began */
+	unsigned int handles;
+	bool pumping;
+	bool freeing;
+	struct resolver_stats stats;
+	union dns_records records; /* of the reply being read */
+};
+
+static void pump(struct resolver *resolver);
+
+/* --- sockets and channels ------------------------------------------------------------------- */
+
+static void on_handle_closed(struct resolver *resolver)
+{
+	if (--resolver->handles > 0 || !resolver->freeing)
+		return;
+	ares_library_cleanup();
+	free(resolver);
+}
+
+static void on_sock_closed(uv_handle_t *handle)
+{
+	struct sock *sock = handle->data;
+	struct resolver *resolver = sock->resolver;
+
+	free(sock);
+	on_handle_closed(resolver);
+}
+
+static void on_sock_event(uv_poll_t *poll, int status, int events)
+{
+	struct sock *sock = poll->data;
+	struct resolver *resolver = sock->resolver;
+	ares_socket_t fd = sock->fd;
+	bool readable = status < 0 || events & UV_READABLE;
+	bool writable = status < 0 || events & UV_WRITABLE;
+
+	/* The socket may be gone when this returns. */
+	ares_process_fd(sock->channel->ares, readable ? fd : ARES_SOCKET_BAD,
+			writable ? fd : ARES_SOCKET_BAD);
+	pump(resolver);
+}
+
+static struct sock *sock_new(struct channel *channel, ares_socket_t fd)
+{
+	struct resolver *resolver = channel->resolver;
+	struct sock *sock = calloc(1, sizeof(*sock));
+
+	if (!sock)
+		return NULL;
+	if (uv_poll_init(resolver->loop, &sock->poll, fd) < 0) {
+		free(sock);
+		return NULL;
+	}
+	sock->poll.data = sock;
+	sock->resolver = resolver;
+	sock->channel = channel;
+	sock->fd = fd;
+	resolver->handles++;
+	LIST_INSERT_HEAD(&channel->socks, sock, link);
+	return sock;
+}
+
+/*
+ * c-ares opens, changes or is about to close a socket. If it cannot be watched,
+ * its queries time out: missing knowledge, not a wrong answer.
+ */
+static void on_sock_state(void *data, ares_socket_t fd, int readable, int writable)
+{
+	struct channel *channel = data;
+	struct sock *sock;
+
+	LIST_FOREACH(sock, &channel->socks, link)
+	if (sock->fd == fd)
+		break;
+	if (!readable && !writable) {
+		if (!sock)
+			return;
+		LIST_REMOVE(sock, link);
+		uv_poll_stop(&sock->poll);
+		uv_close((uv_handle_t *)&sock->poll, on_sock_closed);
+		return;
+	}
+	if (!sock)
+		sock = sock_new(channel, fd);
+	if (sock)
+		uv_poll_start(&sock->poll,
+			      (readable ? UV_READABLE : 0) | (writable ? UV_WRITABLE : 0),
+			      on_sock_event);
+}
+
+static int set_server(struct channel *channel, const struct endpoint *endpoint)
+{
+	struct ares_addr_port_node node = {.udp_port = endpoint->port, .tcp_port = endpoint->port};
+
+	if (endpoint->addr.family == 4) {
+		node.family = AF_INET;
+		memcpy(&node.addr.addr4, endpoint->addr.bytes, sizeof(node.addr.addr4));
+	} else {
+		node.family = AF_INET6;
+		memcpy(&node.addr.addr6, endpoint->addr.bytes, sizeof(node.addr.addr6));
+	}
+	return ares_set_servers_ports(channel->ares, &node) == ARES_SUCCESS ? 0 : -EIO;
+}
+
+static int ares_start(struct channel *channel)
+{
+	char lookups[] = "b";
+	struct ares_options options = {
+		.flags = ARES_FLAG_NOCHECKRESP | ARES_FLAG_EDNS | ARES_FLAG_NOSEARCH |
+			 ARES_FLAG_NOALIASES,
+		.timeout = (int)channel->resolver->first_ms,
+		.tries = ARES_TRIES,
+		.ednspsz = EDNS_SIZE,
+		.lookups = lookups,
+		.socket_receive_buffer_size = RCVBUF_BYTES,
+		.sock_state_cb = on_sock_state,
+		.sock_state_cb_data = channel,
+	};
+	int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_EDNSPSZ |
+		   ARES_OPT_LOOKUPS | ARES_OPT_SOCK_RCVBUF | ARES_OPT_SOCK_STATE_CB |
+		   ARES_OPT_NOROTATE;
+
+#ifdef ARES_OPT_QUERY_CACHE
+	options.qcache_max_ttl = 0; /* what DNS says now, not what it said */
+	mask |= ARES_OPT_QUERY_CACHE;
+#endif
+#ifdef ARES_OPT_MAXTIMEOUTMS
+	options.maxtimeout = 2 * options.timeout;
+	mask |= ARES_OPT_MAXTIMEOUTMS;
+#endif
+	return ares_init_options(&channel->ares, &options, mask) == ARES_SUCCESS ? 0 : -ENOMEM;
+}
+
+static void channel_free(struct channel *channel)
+{
+	if (!channel)
+		return;
+	if (channel->ares)
+		ares_destroy(channel->ares);
+	free(channel);
+}
+
+static struct channel *channel_new(struct resolver *resolver, struct server *server)
+{
+	struct channel *channel = calloc(1, sizeof(*channel));
+
+	if (!channel)
+		return NULL;
+	channel->resolver = resolver;
+	channel->server = server;
+	channel->born_ns = clock_mono_ns();
+	if (ares_start(channel) < 0 || set_server(channel, &server->endpoint) < 0) {
+		channel_free(channel);
+		return NULL;
+	}
+	return channel;
+}
+
+/*
+ * A channel serves a minute. A fresh one has another source port, and tries EDNS
+ * again, which 1.18 gives up for good after one FORMERR.
+ */
+static struct channel *channel_get(struct server *server, uint64_t now_ns)
+{
+	struct channel *old = server->channel, *fresh;
+
+	if (now_ns - old->born_ns < CHANNEL_NS)
+		return old;
+	fresh = channel_new(old->resolver, server);
+	if (!fresh)
+		return old;
+	LIST_INSERT_HEAD(&old->resolver->retired, old, link);
+	server->channel = fresh;
+	return fresh;
+}
+
+static void reap_retired(struct resolver *resolver)
+{
+	struct channel *channel, *next;
+
+	for (channel = LIST_FIRST(&resolver->retired); channel; channel = next) {
+		next = LIST_NEXT(channel, link);
+		if (channel->live > 0)
+			continue;
+		LIST_REMOVE(channel, link);
+		channel_free(channel);
+	}
+}
+
+/* --- time ----------------------------------------------------------------------------------- */
+
+static uint64_t wait_length_ns(const struct resolver *resolver, enum wait wait)
+{
+	return wait == WAIT_PAUSE ? PAUSE_NS : (resolver->first_ms * NS_PER_MS) << wait;
+}
+
+static void wait_end(struct query *query)
+{
+	if (query->wait == WAIT_NONE)
+		return;
+	TAILQ_REMOVE(&query->check->resolver->waits[query->wait], query, link);
+	query->wait = WAIT_NONE;
+}
+
+static void wait_until(struct query *query, enum wait wait, uint64_t due_ns)
+{
+	wait_end(query);
+	query->wait = wait;
+	query->due_ns = due_ns;
+	TAILQ_INSERT_TAIL(&query->check->resolver->waits[wait], query, link);
+}
+
+/* The length is the same for all, so that the queue stays in order. */
+static void wait_begin(struct query *query, enum wait wait, uint64_t now_ns)
+{
+	wait_until(query, wait, now_ns + wait_length_ns(query->check->resolver, wait));
+}
+
+/* True when the query may leave now; else it waits for its slot. */
+static bool take_slot(struct query *query, uint64_t now_ns)
+{
+	struct resolver *resolver = query->check->resolver;
+	bool now = query->has_slot || resolver->live < FREE_LIVE;
+
+	query->has_slot = false;
+	if (now)
+		return true;
+	if (resolver->slot_ns < now_ns)
+		resolver->slot_ns = now_ns;
+	resolver->slot_ns += SLOT_NS;
+	if (resolver->slot_ns <= now_ns + SLOT_AHEAD_NS)
+		return true;
+	query->has_slot = true;
+	wait_until(query, WAIT_TURN, resolver->slot_ns - SLOT_AHEAD_NS);
+	return false;
+}
+
+static uint64_t earliest_ns(const struct resolver *resolver)
+{
+	const struct check *check = TAILQ_FIRST(&resolver->deadlines);
+	uint64_t due_ns = check ? check->due_ns : UINT64_MAX;
+	const struct query *query;
+	unsigned int i;
+
+	for (i = 0; i < WAIT_MAX; i++) {
+		query = TAILQ_FIRST(&resolver->waits[i]);
+		if (query && query->due_ns < due_ns)
+			due_ns = query->due_ns;
+	}
+	return due_ns;
+}
+
+static void on_alarm(uv_timer_t *timer);
+static void on_tick(uv_timer_t *timer);
+
+/* The alarm is only ever moved forward: one that comes too early does nothing. */
+static void set_timers(struct resolver *resolver)
+{
+	uint64_t due_ns = earliest_ns(resolver), now_ns;
+
+	if (due_ns == UINT64_MAX) {
+		uv_timer_stop(&resolver->alarm);
+		resolver->alarm_ns = UINT64_MAX;
+	} else if (due_ns < resolver->alarm_ns) {
+		now_ns = clock_mono_ns();
+		uv_update_time(resolver->loop);
+		uv_timer_start(&resolver->alarm, on_alarm,
+			       due_ns > now_ns ? (due_ns - now_ns) / NS_PER_MS + 1 : 0, 0);
+		resolver->alarm_ns = due_ns;
+	}
+	if (resolver->live == 0)
+		uv_timer_stop(&resolver->tick);
+	else if (!uv_is_active((uv_handle_t *)&resolver->tick))
+		uv_timer_start(&resolver->tick, on_tick, TICK_MS, TICK_MS);
+}
+
+/* --- attempts ------------------------------------------------------------------------------- */
+
+static void make_ready(struct check *check)
+{
+	if (check->ready)
+		return;
+	check->ready = true;
+	TAILQ_INSERT_TAIL(&check->resolver->ready, check, by_ready);
+}
+
+static void query_end(struct query *query)
+{
+	struct attempt *attempt;
+
+	query->ended = true;
+	query->wants = false;
+	wait_end(query);
+	while ((attempt = LIST_FIRST(&query->attempts))) {
+		LIST_REMOVE(attempt, link);
+		attempt->query = NULL;
+	}
+}
+
+static void query_want(struct query *query)
+{
+	query->wants = true;
+	make_ready(query->check);
+}
+
+static void query_answer(struct query *query, const struct dns_answer *answer,
+			 const struct server *server, uint32_t elapsed_us)
+{
+	iprev_answer(&query->check->iprev, query->id, answer, server ? server->stats.name : NULL,
+		     elapsed_us);
+	query_end(query);
+	make_ready(query->check);
+}
+
+/* No server has more to say: what the last one said is the outcome. */
+static void query_give_up(struct query *query)
+{
+	query_answer(query, &query->failure, query->failure_server, query->failure_us);
+}
+
+/* A failure is remembered; one that says more than silence is not forgotten for it. */
+static void query_fail(struct query *query, const struct dns_answer *answer,
+		       const struct server *server, uint32_t elapsed_us)
+{
+	if (!query->failed || answer->status != DNS_TIMEOUT) {
+		query->failed = true;
+		query->failure = *answer;
+		query->failure_server = server;
+		query->failure_us = elapsed_us;
+	}
+	query_want(query);
+}
+
+/* Without bytes there is only what c-ares says; none of it is knowledge. */
+static void answer_without_bytes(int status, struct dns_answer *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	ret->status = DNS_OTHER;
+	if (status == ARES_ETIMEOUT) {
+		ret->status = DNS_TIMEOUT;
+	} else if (status == ARES_EBADRESP) {
+		ret->status = DNS_MALFORMED;
+		ret->note = "unreadable message";
+	} else if (status == ARES_ECONNREFUSED) {
+		ret->note = "server cannot be reached";
+	} else {
+		ret->note = ares_strerror(status);
+	}
+}
+
+static void count_reply(struct server *server, const struct dns_answer *answer)
+{
+	if (answer->status == DNS_TIMEOUT) {
+		server->stats.timeouts++;
+		server->silent++;
+	} else {
+		server->silent = 0;
+	}
+	if (dns_status_is_certain(answer->status))
+		server->stats.answers++;
+	else
+		server->stats.failures++;
+}
+
+static void on_reply(void *arg, int status, int timeouts, unsigned char *bytes, int len)
+{
+	struct attempt *attempt = arg;
+	struct channel *channel = attempt->channel;
+	struct resolver *resolver = channel->resolver;
+	struct query *query = attempt->query;
+	uint32_t elapsed_us = (uint32_t)((clock_mono_ns() - attempt->start_ns) / 1000);
+	struct dns_answer answer;
+
+	(void)timeouts;
+	channel->live--;
+	resolver->live--;
+	if (query) {
+		LIST_REMOVE(attempt, link);
+		query->asking &= (uint8_t) ~(1u << (channel->server - resolver->servers));
+	}
+	free(attempt);
+	if (resolver->freeing)
+		return;
+	answer_without_bytes(status, &answer);
+	if (!query) {
+		/* Late, but it tells whether the server lives. */
+		channel->server->silent = bytes ? 0 : channel->server->silent + 1;
+		channel->server->stats.timeouts += status == ARES_ETIMEOUT;
+		return;
+	}
+	if (bytes && len > 0)
+		dnsmsg_parse(bytes, (size_t)len, query->qname, query->qtype, &resolver->records,
+			     &answer);
+	count_reply(channel->server, &answer);
+	if (dns_status_is_certain(answer.status))
+		query_answer(query, &answer, channel->server, elapsed_us);
+	else
+		query_fail(query, &answer, channel->server, elapsed_us);
+}
+
+/*
+ * The server that this query has asked least, in the order configured, but one
+ * that has been silent lately last. Every few seconds one query tries that, too.
+ */
+static struct server *choose_server(struct query *query, uint64_t now_ns)
+{
+	struct resolver *resolver = query->check->resolver;
+	struct server *best = NULL, *server;
+	unsigned int i, rank, best_rank = 2 * TRIES_MAX;
+
+	for (i = 0; i < resolver->server_count; i++) {
+		server = &resolver->servers[i];
+		if (query->asking & 1u << i || query->tried[i] >= TRIES_MAX)
+			continue;
+		rank = 2u * query->tried[i] +
+		       (server->silent >= SILENT_MAX && now_ns < server->down_ns);
+		if (rank < best_rank) {
+			best = server;
+			best_rank = rank;
+		}
+	}
+	if (best && best->silent >= SILENT_MAX && now_ns >= best->down_ns)
+		best->down_ns = now_ns + DOWN_NS;
+	return best;
+}
+
+static void attempt_start(struct query *query, struct server *server, uint64_t now_ns)
+{
+	static const struct dns_answer no_memory = {.status = DNS_OTHER, .note = "out of memory"};
+	struct resolver *resolver = query->check->resolver;
+	unsigned int index = (unsigned int)(server - resolver->servers);
+	struct attempt *attempt = calloc(1, sizeof(*attempt));
+
+	query->tried[index]++;
+	wait_end(query);
+	if (!attempt) {
+		query_fail(query, &no_memory, server, 0);
+		return;
+	}
+	attempt->query = query;
+	attempt->channel = channel_get(server, now_ns);
+	attempt->start_ns = now_ns;
+	LIST_INSERT_HEAD(&query->attempts, attempt, link);
+	query->asking |= (uint8_t)(1u << index);
+	attempt->channel->live++;
+	resolver->live++;
+	server->stats.queries++;
+	if (resolver->server_count > 1 && query->hedges < WAIT_PAUSE)
+		wait_begin(query, (enum wait)query->hedges++, now_ns);
+	/* It may call back at once, and the attempt is gone then. */
+	ares_query(attempt->channel->ares, query->qname, ns_c_in, query->qtype, on_reply, attempt);
+}
+
+/* Makes the next attempt, or begins the pause before it, or gives up. */
+static void query_next(struct query *query)
+{
+	uint64_t now_ns = clock_mono_ns();
+	struct server *server = choose_server(query, now_ns);
+
+	query->wants = false;
+	if (!server) {
+		if (!query->asking)
+			query_give_up(query);
+		return;
+	}
+	if (query->tried[server - query->check->resolver->servers] > 0 && !query->paused) {
+		if (!query->asking) {
+			query->paused = true;
+			wait_begin(query, WAIT_PAUSE, now_ns);
+		}
+		return;
+	}
+	if (take_slot(query, now_ns))
+		attempt_start(query, server, now_ns);
+}
+
+/* --- checks --------------------------------------------------------------------------------- */
+
+static void check_free(struct check *check)
+{
+	struct waiter *waiter;
+
+	while ((waiter = check->waiters)) {
+		check->waiters = waiter->next;
+		free(waiter);
+	}
+	free(check);
+}
+
+static void check_unlink(struct check *check)
+{
+	struct resolver *resolver = check->resolver;
+	unsigned int i;
+
+	HASH_DEL(resolver->checks, check);
+	TAILQ_REMOVE(&resolver->deadlines, check, by_deadline);
+	if (check->ready)
+		TAILQ_REMOVE(&resolver->ready, check, by_ready);
+	check->ready = false;
+	for (i = 0; i < check->query_count; i++)
+		query_end(&check->queries[i]);
+	resolver->stats.outstanding--;
+}
+
+/* A waiter may start checks, of this address, too: the check is out of reach by then. */
+static void check_finish(struct check *check)
+{
+	const struct iprev_report *report = &check->iprev.report;
+	struct waiter *waiter;
+
+	check_unlink(check);
+	check->resolver->stats.done[report->result]++;
+	for (waiter = check->waiters; waiter; waiter = waiter->next)
+		waiter->on_done(report, waiter->user);
+	check_free(check);
+}
+
+static void query_start(struct check *check, const struct iprev_query *asked)
+{
+	struct query *query = &check->queries[check->query_count++];
+
+	query->check = check;
+	query->id = asked->id;
+	query->qtype = asked->qtype;
+	strcpy(query->qname, asked->qname);
+	query->wait = WAIT_NONE;
+	LIST_INIT(&query->attempts);
+	query->wants = true;
+}
+
+static void check_step(struct check *check)
+{
+	struct iprev_query asked;
+	unsigned int i;
+
+	while (iprev_next(&check->iprev, &asked))
+		query_start(check, &asked);
+	for (i = 0; i < check->query_count; i++)
+		if (check->queries[i].wants)
+			query_next(&check->queries[i]);
+	if (iprev_is_done(&check->iprev))
+		check_finish(check);
+}
+
+/* What failed is reported as it failed; only what nobody answered has timed out. */
+static void check_expire(struct check *check)
+{
+	unsigned int i;
+
+	for (i = 0; i < check->query_count; i++)
+		if (!check->queries[i].ended && check->queries[i].failed)
+			query_give_up(&check->queries[i]);
+	iprev_expire(&check->iprev);
+	make_ready(check);
+}
+
+/* Never from inside c-ares, and never inside itself. */
+static void pump(struct resolver *resolver)
+{
+	struct check *check;
+
+	if (resolver->pumping || resolver->freeing)
+		return;
+	resolver->pumping = true;
+	while ((check = TAILQ_FIRST(&resolver->ready))) {
+		TAILQ_REMOVE(&resolver->ready, check, by_ready);
+		check->ready = false;
+		check_step(check);
+	}
+	resolver->pumping = false;
+	uv_idle_stop(&resolver->idle);
+	reap_retired(resolver);
+	set_timers(resolver);
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+	pump(idle->data);
+}
+
+static void on_hedge_due(struct query *query)
+{
+	struct resolver *resolver = query->check->resolver;
+	unsigned int i;
+
+	for (i = 0; i < resolver->server_count; i++)
+		resolver->servers[i].silent += (unsigned int)query->asking >> i & 1u;
+	query_want(query);
+}
+
+static void on_alarm(uv_timer_t *timer)
+{
+	struct resolver *resolver = timer->data;
+	uint64_t now_ns = clock_mono_ns();
+	struct check *check;
+	struct query *query;
+	unsigned int i;
+
+	resolver->alarm_ns = UINT64_MAX;
+	for (i = 0; i < WAIT_MAX; i++) {
+		while ((query = TAILQ_FIRST(&resolver->waits[i])) && query->due_ns <= now_ns) {
+			wait_end(query);
+			if (i == WAIT_PAUSE || i == WAIT_TURN)
+				query_want(query);
+			else
+				on_hedge_due(query);
+		}
+	}
+	TAILQ_FOREACH(check, &resolver->deadlines, by_deadline)
+	{
+		if (check->due_ns > now_ns)
+			break;
+		check_expire(check);
+	}
+	pump(resolver);
+}
+
+/* ares_timeout() walks every query in 1.18; a tick costs less and is exact enough. */
+static void on_tick(uv_timer_t *timer)
+{
+	struct resolver *resolver = timer->data;
+	struct channel *channel;
+	unsigned int i;
+
+	for (i = 0; i < resolver->server_count; i++)
+		if (resolver->servers[i].channel->live > 0)
+			ares_process_fd(resolver->servers[i].channel->ares, ARES_SOCKET_BAD,
+					ARES_SOCKET_BAD);
+	LIST_FOREACH(channel, &resolver->retired, link)
+	ares_process_fd(channel->ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+	pump(resolver);
+}
+
+/* --- the public side ------------------------------------------------------------------------ */
+
+static bool read_nameserver(char *line, struct endpoint *ret)
+{
+	char *save, *word = strtok_r(line, " \t\r\n", &save);
+
+	if (!word || strcmp(word, "nameserver") != 0)
+		return false;
+	word = strtok_r(NULL, " \t\r\n", &save);
+	return word && endpoint_parse(word, DNS_PORT, ret) == 0;
+}
+
+static int read_resolv_conf(struct resolver_conf *conf)
+{
+	char line[512];
+	FILE *file = fopen(RESOLV_CONF, "re");
+
+	if (!file)
+		return -ENOENT;
+	while (conf->server_count < RESOLVER_SERVERS_MAX && fgets(line, sizeof(line), file))
+		if (read_nameserver(line, &conf->servers[conf->server_count]))
+			conf->server_count++;
+	fclose(file);
+	return conf->server_count > 0 ? 0 : -ENOENT;
+}
+
+static void init_timer(struct resolver *resolver, uv_timer_t *timer)
+{
+	uv_timer_init(resolver->loop, timer);
+	timer->data = resolver;
+	resolver->handles++;
+}
+
+static void init_lists(struct resolver *resolver)
+{
+	unsigned int i;
+
+	LIST_INIT(&resolver->retired);
+	TAILQ_INIT(&resolver->deadlines);
+	TAILQ_INIT(&resolver->ready);
+	for (i = 0; i < WAIT_MAX; i++)
+		TAILQ_INIT(&resolver->waits[i]);
+}
+
+static void init_conf(struct resolver *resolver, const struct resolver_conf *conf)
+{
+	uint32_t first_ms = conf->deadline_ms / FIRST_SHARE;
+
+	resolver->deadline_ns = conf->deadline_ms * NS_PER_MS;
+	resolver->max_outstanding = conf->max_outstanding;
+	if (first_ms > FIRST_MS_MAX)
+		first_ms = FIRST_MS_MAX;
+	resolver->first_ms = first_ms < FIRST_MS_MIN ? FIRST_MS_MIN : first_ms;
+	resolver->alarm_ns = UINT64_MAX;
+}
+
+static int init_servers(struct resolver *resolver, const struct resolver_conf *conf)
+{
+	struct server *server;
+	unsigned int i;
+
+	for (i = 0; i < conf->server_count; i++) {
+		server = &resolver->servers[i];
+		server->endpoint = conf->servers[i];
+		endpoint_format(&server->endpoint, server->stats.name);
+		server->channel = channel_new(resolver, server);
+		if (!server->channel)
+			return -ENOMEM;
+		resolver->server_count++;
+	}
+	return 0;
+}
+
+int resolver_new(uv_loop_t *loop, const struct resolver_conf *wanted, struct resolver **ret)
+{
+	struct resolver_conf conf = *wanted;
+	struct resolver *resolver;
+	int err;
+
+	if (conf.deadline_ms == 0 || conf.max_outstanding == 0 ||
+	    conf.server_count > RESOLVER_SERVERS_MAX)
+		return -EINVAL;
+	err = conf.server_count == 0 ? read_resolv_conf(&conf) : 0;
+	if (err < 0)
+		return err;
+	resolver = calloc(1, sizeof(*resolver));
+	if (!resolver)
+		return -ENOMEM;
+	resolver->loop = loop;
+	init_conf(resolver, &conf);
+	init_lists(resolver);
+	init_timer(resolver, &resolver->alarm);
+	init_timer(resolver, &resolver->tick);
+	uv_idle_init(loop, &resolver->idle);
+	resolver->idle.data = resolver;
+	resolver->handles++;
+	ares_library_init(ARES_LIB_INIT_ALL);
+	err = init_servers(resolver, &conf);
+	if (err < 0)
+		resolver_free(resolver);
+	else
+		*ret = resolver;
+	return err;
+}
+
+static int add_waiter(struct check *check, resolver_done_fn on_done, void *user)
+{
+	struct waiter *waiter = calloc(1, sizeof(*waiter)), **at = &check->waiters;
+
+	if (!waiter)
+		return -ENOMEM;
+	waiter->on_done = on_done;
+	waiter->user = user;
+	while (*at)
+		at = &(*at)->next;
+	*at = waiter;
+	return 0;
+}
+
+static struct check *check_new(struct resolver *resolver, const struct addr *addr,
+			       resolver_done_fn on_done, void *user)
+{
+	struct check *check = calloc(1, sizeof(*check));
+
+	if (!check)
+		return NULL;
+	check->resolver = resolver;
+	check->addr = *addr;
+	if (add_waiter(check, on_done, user) == 0)
+		HASH_ADD(hh, resolver->checks, addr, sizeof(check->addr), check);
+	if (!check->hh.tbl) {
+		check_free(check);
+		return NULL;
+	}
+	iprev_init(&check->iprev, addr);
+	check->due_ns = clock_mono_ns() + resolver->deadline_ns;
+	TAILQ_INSERT_TAIL(&resolver->deadlines, check, by_deadline);
+	return check;
+}
+
+static bool is_full(const struct resolver *resolver)
+{
+	return resolver->stats.outstanding >= resolver->max_outstanding ||
+	       resolver->live / ATTEMPTS_EACH >= resolver->max_outstanding;
+}
+
+int resolver_check(struct resolver *resolver, const struct addr *addr, resolver_done_fn on_done,
+		   void *user)
+{
+	struct check *check;
+	int err;
+
+	HASH_FIND(hh, resolver->checks, addr, sizeof(*addr), check);
+	if (check) {
+		err = add_waiter(check, on_done, user);
+		if (err == 0)
+			resolver->stats.joined++;
+		return err;
+	}
+	if (is_full(resolver)) {
+		resolver->stats.refused_full++;
+		return -EBUSY;
+	}
+	check = check_new(resolver, addr, on_done, user);
+	if (!check)
+		return -ENOMEM;
+	resolver->stats.started++;
+	resolver->stats.outstanding++;
+	make_ready(check);
+	uv_idle_start(&resolver->idle, on_idle);
+	return 0;
+}
+
+void resolver_get_stats(const struct resolver *resolver, struct resolver_stats *ret)
+{
+	unsigned int i;
+
+	*ret = resolver->stats;
+	ret->server_count = resolver->server_count;
+	for (i = 0; i < resolver->server_count; i++)
+		ret->servers[i] = resolver->servers[i].stats;
+}
+
+static void on_own_closed(uv_handle_t *handle)
+{
+	on_handle_closed(handle->data);
+}
+
+void resolver_free(struct resolver *resolver)
+{
+	struct channel *channel;
+	struct check *check, *next;
+	unsigned int i;
+
+	if (!resolver)
+		return;
+	resolver->freeing = true;
+	for (i = 0; i < resolver->server_count; i++)
+		channel_free(resolver->servers[i].channel);
+	while ((channel = LIST_FIRST(&resolver->retired))) {
+		LIST_REMOVE(channel, link);
+		channel_free(channel);
+	}
+	HASH_ITER (hh, resolver->checks, check, next) {
+		check_unlink(check);
+		check_free(check);
+	}
+	uv_close((uv_handle_t *)&resolver->alarm, on_own_closed);
+	uv_close((uv_handle_t *)&resolver->tick, on_own_closed);
+	uv_close((uv_handle_t *)&resolver->idle, on_own_closed);
+}
