@@ -147,10 +147,10 @@ Test(gate_verdicts, a_verdict_decays_with_nobody_there)
 
 	gate_load(&gate);
 	gate_setup(&gate, GATE_ENFORCE);
-	put(&gate, 4, MXG_ACTION_DROP, MXG_REASON_NO_PTR, gate_now_ns() + 200000000);
+	put(&gate, 4, MXG_ACTION_DROP, MXG_REASON_NO_PTR, gate_now_ns() + GATE_NS_PER_SEC);
 	gate_expect_spec(&gate, &syn4, MXG_CTR_DROP_NO_PTR, "live");
-	gate_sleep_ms(250);
-	gate_expect_spec(&gate, &syn4, MXG_CTR_EXPIRED, "200 ms later");
+	gate_sleep_ms(1050);
+	gate_expect_spec(&gate, &syn4, MXG_CTR_EXPIRED, "a second later");
 	gate_free(&gate);
 }
 
