@@ -33,7 +33,11 @@ BPF_OBJECT=$MXG_BUILD/mxgate.bpf.o
 
 # --- saying what happens --------------------------------------------------------
 
-step() { printf '  %s\n' "$*"; }
+RIG_START=${EPOCHREALTIME/./}
+step() {
+	local ms=$(((${EPOCHREALTIME/./} - RIG_START) / 1000))
+	printf '  %3d.%d  %s\n' $((ms / 1000)) $((ms % 1000 / 100)) "$*"
+}
 
 # fail TEXT: says so with the place, and ends the test.
 fail() {
@@ -239,7 +243,7 @@ mta_start() {
 		virtual_gid_maps = static:61025
 	END
 	cat >"$MTA_DIR/master.cf" <<-END
-		smtp inet n - n - - smtpd
+		25 inet n - n - - smtpd
 		cleanup unix n - n - 0 cleanup
 		qmgr unix n - n 300 1 qmgr
 		rewrite unix - - n - - trivial-rewrite
@@ -346,7 +350,12 @@ gate_run() {
 	GATE_PID=$!
 }
 
-gate_is_ready() { mxgate status --json &>/dev/null; }
+# It answers, and has put the gate where it can.
+gate_is_ready() {
+	local states
+	states=$(status '.interfaces | map(.state) | join(" ")')
+	[[ $states && ($conf_attach == external || $states != *missing*) ]]
+}
 
 # gate_stop: SIGTERM, the exit code.
 gate_stop() {
@@ -361,7 +370,7 @@ gate_stop() {
 gate_is_gone() { ! kill -0 "$1" 2>/dev/null || [[ $(ps -o stat= -p "$1") == Z* ]]; }
 
 # status JQ-FILTER: one value of mxgate status.
-status() { mxgate status --json | jq -r "$1"; }
+status() { mxgate status --json 2>/dev/null | jq -r "$1"; }
 counter() { status ".counters.$1"; }
 
 # why ADDR JQ-FILTER
@@ -377,6 +386,12 @@ judge() {
 	knock "$1"
 	wait_until 8 verdict_is "$1" "$2" "${3:-}" ||
 		fail "$1 is not judged $2: $(mxgate why "$1" 2>&1)"
+}
+
+# tried ADDR REASON: knocks, and has this verdict now or since before; to be waited for.
+tried() {
+	knock "$1"
+	verdict_is "$1" "$2"
 }
 
 # The id of the XDP program on IFACE in the MX namespace, empty if none.
