@@ -25,7 +25,7 @@
 #include <mxgate/abi.h>
 
 #define PARSE_VLAN_MAX 2 /* 802.1Q in 802.1ad, no deeper */
-#define PARSE_EXT_MAX  6 /* IPv6 extension headers; RFC 8200 §4.1 orders at most 7, with ESP */
+#define PARSE_EXT_MAX  6 /* IPv6: RFC 8200 §4.1 orders at most 5, beside AH and ESP */
 
 #define PARSE_IP_MF      0x2000 /* RFC 791: more fragments */
 #define PARSE_IP_OFFSET  0x1fff

@@ -49,7 +49,8 @@ void gate_sleep_ms(long ms)
 		;
 }
 
-static int print_warnings(enum libbpf_print_level level, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static int print_warnings(enum libbpf_print_level level,
+								const char *format, va_list args)
 {
 	return level == LIBBPF_WARN ? vfprintf(stderr, format, args) : 0;
 }

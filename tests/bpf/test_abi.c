@@ -51,22 +51,31 @@ static void expect_inner(const struct bpf_map *map, const struct map_row *row)
 	cr_expect_eq(bpf_map__map_flags(inner), 0, "%s: preallocated", row->name);
 }
 
-static void expect_map(struct bpf_object *obj, const struct map_row *row)
+static void expect_form(const struct bpf_map *map, const struct map_row *row)
 {
-	const struct bpf_map *map = bpf_object__find_map_by_name(obj, row->name);
-	const char *pin;
-
-	cr_assert(map, "no map %s", row->name);
 	cr_expect_eq(bpf_map__type(map), row->type, "%s", row->name);
 	cr_expect_eq(bpf_map__key_size(map), row->key_size, "%s", row->name);
-	cr_expect_eq(bpf_map__value_size(map), row->value_size, "%s: %u", row->name,
-		     bpf_map__value_size(map));
+	cr_expect_eq(bpf_map__value_size(map), row->value_size, "%s", row->name);
 	cr_expect_eq(bpf_map__max_entries(map), row->entries, "%s", row->name);
 	cr_expect_eq(bpf_map__map_flags(map), row->flags, "%s", row->name);
-	pin = bpf_map__pin_path(map);
+}
+
+static void expect_pin(const struct bpf_map *map, const struct map_row *row)
+{
+	const char *pin = bpf_map__pin_path(map);
+
 	cr_assert(pin, "%s is not pinned by name", row->name);
 	cr_expect_eq(strncmp(pin, MXG_PIN_DIR "/", sizeof(MXG_PIN_DIR)), 0, "%s", pin);
 	cr_expect_str_eq(pin + sizeof(MXG_PIN_DIR), row->name);
+}
+
+static void expect_map(struct bpf_object *obj, const struct map_row *row)
+{
+	const struct bpf_map *map = bpf_object__find_map_by_name(obj, row->name);
+
+	cr_assert(map, "no map %s", row->name);
+	expect_form(map, row);
+	expect_pin(map, row);
 	expect_inner(map, row);
 }
 

@@ -113,17 +113,18 @@ static uint64_t counter(const struct gate *gate, enum mxg_counter which)
 static void expect_event(const struct mxg_event *event, enum mxg_event_kind kind,
 			 unsigned int family, uint64_t not_before)
 {
-	uint8_t want[16] = {0};
+	struct mxg_event want = {.abi = MXG_ABI,
+				 .kind = (__u8)kind,
+				 .family = (__u8)family,
+				 .ifindex = LO_IFINDEX,
+				 .time_ns = event->time_ns};
 
 	if (family == 4)
-		packet_addr4(HOST, want);
+		packet_addr4(HOST, want.saddr);
 	else
-		packet_addr6(HOST, want);
-	cr_expect_eq(event->abi, MXG_ABI);
-	cr_expect_eq(event->kind, kind);
-	cr_expect_eq(event->family, family);
-	cr_expect_eq(event->ifindex, LO_IFINDEX, "%u", event->ifindex);
-	cr_expect_eq(memcmp(event->saddr, want, sizeof(want)), 0);
+		packet_addr6(HOST, want.saddr);
+	cr_expect_eq(memcmp(event, &want, sizeof(want)), 0, "v%u, kind %u", event->family,
+		     event->kind);
 	cr_expect_geq(event->time_ns, not_before);
 	cr_expect_leq(event->time_ns, gate_now_ns());
 }

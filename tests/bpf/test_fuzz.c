@@ -268,7 +268,7 @@ static void expect_counters(const struct gate *gate, const struct mxg_counters *
 static void fuzz(void (*make)(struct packet *), struct mxg_counters *ret)
 {
 	struct mxg_counters want = {0};
-	struct packet pkt;
+	struct packet pkt = {.len = 0};
 	struct gate gate;
 	uint64_t seed;
 
