@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <utlist.h>
 
 #include "base/clock.h"
@@ -442,6 +443,9 @@ static void cmd_flush(struct worker *worker, struct control_request *request)
 				    "the verdict table cannot be read: %s", strerror(-removed));
 		return;
 	}
+	/* Under a new seed the gate forgets whom it has asked about lately. */
+	if (getrandom(&worker->hash_seed, sizeof(worker->hash_seed), GRND_NONBLOCK) > 0)
+		tables_write_config(worker);
 	audit(worker, request, "flush", has_prefix ? prefix_format(&prefix, text) : text, "");
 	control_reply_ok(request, json_pack("{s:i}", "removed", removed));
 }

@@ -23,6 +23,9 @@ static int on_record(void *ctx, void *data, size_t size)
 	    (event->kind != MXG_EVENT_UNKNOWN && event->kind != MXG_EVENT_REFRESH))
 		return 0;
 	addr_from_bytes(event->family, event->saddr, &addr);
+	/* A v4-mapped source on the wire is nobody's: it must not stand for the IPv4 host. */
+	if (addr.family != event->family)
+		return 0;
 	events->on_event(event->kind, &addr, events->user);
 	return 0;
 }
