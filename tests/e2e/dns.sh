@@ -29,6 +29,7 @@
 # how a zone is served:
 #   ; dns: unsigned	an insecure delegation
 #   ; dns: bogus	its DS names a key that the zone does not have
+#   ; dns: refused	NSD answers every question about it with REFUSED
 # ZONEDIR/unbound.conf and ZONEDIR/nsd.conf, when there, are included at the end.
 #
 # Nothing of the system is used or changed: no user, no chroot, no /etc, no
@@ -154,11 +155,26 @@ dns__wait_serial() {
 	want=$(cat "$DNS_DIR/serial")
 	addr=$(cat "$DNS_DIR/nsd.addr")
 	for ((i = 0; i < 100; i++)); do
-		dns__ask "$addr" . SOA | grep -qE "hostmaster.dns-root. $want " && return 0
+		if dns__ask "$addr" . SOA | grep -qE "hostmaster.dns-root. $want "; then
+			dns__check_zones "$addr"
+			return
+		fi
 		sleep 0.05
 	done
 	echo "dns: NSD on $addr does not serve the root zone: $(tail -n 1 "$DNS_DIR/nsd.log")" >&2
 	return 1
+}
+
+# A zone with an error in it is served as SERVFAIL, which would pass for a test's intent.
+dns__check_zones() { # server
+	local zone file
+
+	while read -r zone file; do
+		dns__is "$file" refused || dns__ask "$1" "$zone" SOA | grep -q 'flags: qr aa' || {
+			echo "dns: NSD does not serve $zone: $(grep -m 1 -F error "$DNS_DIR/nsd.log")" >&2
+			return 1
+		}
+	done <"$DNS_DIR/list"
 }
 
 dns__wait_ready() {
@@ -186,7 +202,7 @@ dns__key() { # zone: makes its key once
 }
 
 dns__file() { # zone name as a file name
-	local name=${1//\//%2F}
+	local name=${1//\//_} # NSD gives "%" a meaning of its own
 
 	[ "$name" = . ] && name=root
 	echo "${name%.}"
@@ -311,6 +327,8 @@ dns__nsd_conf() {
 		CONF
 		while read -r zone file; do
 			printf 'zone:\n\tname: "%s"\n\tzonefile: "%s.zone"\n' "$zone" "$(dns__file "$zone")"
+			! dns__is "$file" refused ||
+				printf '\tallow-query: 0.0.0.0/0 BLOCKED\n\tallow-query: ::/0 BLOCKED\n'
 		done <"$DNS_DIR/list"
 		dns__extra nsd.conf
 	} >"$DNS_DIR/nsd.conf"
