@@ -2,6 +2,7 @@
 #include "daemon/slots.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -64,6 +65,18 @@ static enum gate_mode wanted_mode(const struct slots *slots)
 	return slots->attach == CONF_ATTACH_GENERIC ? GATE_MODE_GENERIC : GATE_MODE_NATIVE;
 }
 
+static void explain(struct link_info *link, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void explain(struct link_info *link, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(link->detail, sizeof(link->detail), fmt, ap);
+	va_end(ap);
+}
+
 static void look_external(struct link_info *link, const struct gate_found *found)
 {
 	if (found->is_ours && found->is_current) {
@@ -72,17 +85,16 @@ static void look_external(struct link_info *link, const struct gate_found *found
 	}
 	set_state(link, found->is_foreign ? LINK_FOREIGN : LINK_MISSING, found);
 	if (found->is_ours)
-		snprintf(link->detail, sizeof(link->detail),
-			 "a gate of another build or with other maps is loaded; load this one: "
-			 "ip -force link set dev %s xdp obj mxgate.bpf.o sec xdp",
-			 link->name);
+		explain(link,
+			"a gate of another build or with other maps is loaded; load this one: "
+			"ip -force link set dev %s xdp obj mxgate.bpf.o sec xdp",
+			link->name);
 	else if (found->is_foreign)
-		snprintf(link->detail, sizeof(link->detail),
-			 "XDP program %u is not the gate; take it off first", found->prog_id);
+		explain(link, "XDP program %u is not the gate; take it off first", found->prog_id);
 	else
-		snprintf(link->detail, sizeof(link->detail),
-			 "not loaded yet; load it: ip link set dev %s xdp obj mxgate.bpf.o sec xdp",
-			 link->name);
+		explain(link,
+			"not loaded yet; load it: ip link set dev %s xdp obj mxgate.bpf.o sec xdp",
+			link->name);
 }
 
 static void put_gate(struct link_info *link, struct gate *gate, enum gate_mode mode,
@@ -105,9 +117,8 @@ static void put_gate(struct link_info *link, struct gate *gate, enum gate_mode m
 	}
 	set_state(link, err == -EBUSY ? LINK_FOREIGN : LINK_FAILED, found);
 	if (!link->detail[0])
-		snprintf(link->detail, sizeof(link->detail),
-			 "attached, but the kernel shows it in %s mode",
-			 gate_mode_name(found->mode));
+		explain(link, "attached, but the kernel shows it in %s mode",
+			gate_mode_name(found->mode));
 }
 
 static void look(struct slots *slots, struct link_info *link, struct gate *gate, bool may_attach)
@@ -119,24 +130,23 @@ static void look(struct slots *slots, struct link_info *link, struct gate *gate,
 	link->detail[0] = '\0';
 	if (link->ifindex == 0) {
 		set_state(link, LINK_ABSENT, &found);
-		snprintf(link->detail, sizeof(link->detail), "no such interface; waiting for it");
+		explain(link, "no such interface; waiting for it");
 		return;
 	}
 	err = gate_find(gate, link->ifindex, &found);
 	if (err < 0) {
 		set_state(link, LINK_FAILED, &found);
-		snprintf(link->detail, sizeof(link->detail), "cannot see its XDP program: %s",
-			 strerror(-err));
+		explain(link, "cannot see its XDP program: %s", strerror(-err));
 	} else if (slots->attach == CONF_ATTACH_EXTERNAL) {
 		look_external(link, &found);
 	} else if (found.is_ours && found.is_current && found.mode == wanted_mode(slots)) {
 		set_state(link, LINK_ATTACHED, &found);
 	} else if (found.is_foreign) {
 		set_state(link, LINK_FOREIGN, &found);
-		snprintf(link->detail, sizeof(link->detail),
-			 "XDP program %u of somebody else holds it; it is left alone; take it off "
-			 "(ip link set dev %s xdp off) or load both with a libxdp dispatcher",
-			 found.prog_id, link->name);
+		explain(link,
+			"XDP program %u of somebody else holds it; it is left alone; take it off "
+			"(ip link set dev %s xdp off) or load both with a libxdp dispatcher",
+			found.prog_id, link->name);
 	} else if (may_attach) {
 		put_gate(link, gate, wanted_mode(slots), &found);
 	} else {
