@@ -94,7 +94,8 @@ static int make_room(struct stream *stream)
 {
 	char *buf;
 
-	memmove(stream->buf, stream->buf + stream->start, stream->end - stream->start);
+	if (stream->start > 0)
+		memmove(stream->buf, stream->buf + stream->start, stream->end - stream->start);
 	stream->end -= stream->start;
 	stream->start = 0;
 	if (stream->room - stream->end >= READ_SIZE)
