@@ -36,10 +36,10 @@
 #define MXG_PROG_NAME "mxgate_gate" /* the XDP program's name, section "xdp" */
 
 #define MXG_PORTS_MAX   8
-#define MXG_PREFIX_MAX  65536        /* entries of each prefix table */
-#define MXG_EVENTS_SIZE (1u << 20)   /* bytes of the ring buffer */
-#define MXG_ASKED_SLOTS (1u << 20)   /* slots of the "asked lately" table */
-#define MXG_NEVER       (~0ULL)      /* an expiry that does not come */
+#define MXG_PREFIX_MAX  65536      /* entries of each prefix table */
+#define MXG_EVENTS_SIZE (1u << 20) /* bytes of the ring buffer */
+#define MXG_ASKED_SLOTS (1u << 20) /* slots of the "asked lately" table */
+#define MXG_NEVER       (~0ULL)    /* an expiry that does not come */
 
 /* What the gate does with a SYN. An action the gate does not know is a pass. */
 enum mxg_action {
@@ -66,12 +66,12 @@ enum mxg_reason {
 
 /* Written by the worker only. abi == 0 (no daemon yet): pass, count MXG_CTR_OFF. */
 struct mxg_config {
-	__u32 abi;             /* MXG_ABI */
-	__u32 enforce_mask;    /* bit per mxg_reason; 0 is monitor mode */
-	__u32 hash_seed;       /* random per daemon start, keys the asked table */
-	__u32 port_count;      /* protected ports, 0..MXG_PORTS_MAX */
+	__u32 abi;          /* MXG_ABI */
+	__u32 enforce_mask; /* bit per mxg_reason; 0 is monitor mode */
+	__u32 hash_seed;    /* random per daemon start, keys the asked table */
+	__u32 port_count;   /* protected ports, 0..MXG_PORTS_MAX */
 	__be16 ports[MXG_PORTS_MAX];
-	__u32 prefix4_count;   /* 0: the prefix table is not looked at */
+	__u32 prefix4_count; /* 0: the prefix table is not looked at */
 	__u32 prefix6_count;
 	__u32 event_rate;      /* events per second and CPU */
 	__u32 event_burst;     /* bucket depth in events */
@@ -93,9 +93,9 @@ struct mxg_verdict {
 	__u64 expires_ns; /* at or past it the entry is a miss */
 	__u64 refresh_ns; /* a hit at or past it asks for a new lookup */
 	__u32 hits;
-	__u8 action;      /* enum mxg_action */
-	__u8 reason;      /* enum mxg_reason */
-	__u16 zero;       /* rounds the value to 8 bytes */
+	__u8 action; /* enum mxg_action */
+	__u8 reason; /* enum mxg_reason */
+	__u16 zero;  /* rounds the value to 8 bytes */
 };
 
 struct mxg_key6 {
@@ -117,10 +117,10 @@ struct mxg_prefix6_key {
 struct mxg_prefix {
 	__u64 expires_ns; /* CLOCK_MONOTONIC, MXG_NEVER */
 	__u64 hits;
-	__u32 id;         /* the exception's number in the store */
-	__u8 action;      /* enum mxg_action */
-	__u8 reason;      /* MXG_REASON_ALLOW or MXG_REASON_DENY */
-	__u16 zero;       /* rounds the value to 8 bytes */
+	__u32 id;    /* the exception's number in the store */
+	__u8 action; /* enum mxg_action */
+	__u8 reason; /* MXG_REASON_ALLOW or MXG_REASON_DENY */
+	__u16 zero;  /* rounds the value to 8 bytes */
 };
 
 enum mxg_event_kind {
@@ -129,12 +129,12 @@ enum mxg_event_kind {
 };
 
 struct mxg_event {
-	__u16 abi;     /* MXG_ABI: the reader skips what it does not know */
-	__u8 kind;     /* enum mxg_event_kind */
-	__u8 family;   /* 4 or 6 */
+	__u16 abi;   /* MXG_ABI: the reader skips what it does not know */
+	__u8 kind;   /* enum mxg_event_kind */
+	__u8 family; /* 4 or 6 */
 	__u32 ifindex;
 	__u8 saddr[16]; /* network byte order; IPv4 in the first 4 bytes, rest 0 */
-	__u64 time_ns; /* CLOCK_MONOTONIC, coarse */
+	__u64 time_ns;  /* CLOCK_MONOTONIC, coarse */
 };
 
 struct mxg_bucket {

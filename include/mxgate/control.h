@@ -21,8 +21,8 @@
 #define CONTROL_VERSION      1
 #define CONTROL_LINE_MAX     16384 /* bytes of one request, newline included */
 #define CONTROL_CLIENTS_MAX  64
-#define CONTROL_PER_UID_MAX  16    /* of them for one uid other than 0 */
-#define CONTROL_IDLE_SEC     30    /* a client that sends or reads nothing is cut */
+#define CONTROL_PER_UID_MAX  16 /* of them for one uid other than 0 */
+#define CONTROL_IDLE_SEC     30 /* a client that sends or reads nothing is cut */
 #define CONTROL_DEFAULT_PATH "/run/mxgate/control.sock"
 
 /*
@@ -86,7 +86,10 @@
  *                    servers: [{name, queries, answers, failures, timeouts}]}
  */
 
-enum control_access { CONTROL_READ, CONTROL_CHANGE };
+enum control_access {
+	CONTROL_READ,
+	CONTROL_CHANGE
+};
 
 enum control_command {
 #define X(sym, name, access) CONTROL_CMD_##sym,
@@ -102,16 +105,16 @@ enum control_command {
  *   X(symbol, "code", exit)
  */
 #define CONTROL_ERRORS(X)                                                                          \
-	X(USAGE, "usage", 64)           /* EX_USAGE: not a request we know */                      \
-	X(DATA, "bad-data", 65)         /* EX_DATAERR: an argument is wrong */                     \
-	X(NOT_FOUND, "not-found", 1)    /* there is no such thing */                               \
-	X(EXISTS, "exists", 1)          /* it is there already */                                  \
+	X(USAGE, "usage", 64)             /* EX_USAGE: not a request we know */                    \
+	X(DATA, "bad-data", 65)           /* EX_DATAERR: an argument is wrong */                   \
+	X(NOT_FOUND, "not-found", 1)      /* there is no such thing */                             \
+	X(EXISTS, "exists", 1)            /* it is there already */                                \
 	X(UNAVAILABLE, "unavailable", 69) /* EX_UNAVAILABLE: daemon not there or not able */       \
-	X(INTERNAL, "internal", 70)     /* EX_SOFTWARE */                                          \
-	X(IO, "io", 74)                 /* EX_IOERR: state could not be written */                 \
-	X(BUSY, "busy", 75)             /* EX_TEMPFAIL: try again */                               \
-	X(DENIED, "denied", 77)         /* EX_NOPERM */                                            \
-	X(CONFIG, "config", 78)         /* EX_CONFIG */
+	X(INTERNAL, "internal", 70)       /* EX_SOFTWARE */                                        \
+	X(IO, "io", 74)                   /* EX_IOERR: state could not be written */               \
+	X(BUSY, "busy", 75)               /* EX_TEMPFAIL: try again */                             \
+	X(DENIED, "denied", 77)           /* EX_NOPERM */                                          \
+	X(CONFIG, "config", 78)           /* EX_CONFIG */
 
 enum control_error {
 #define X(sym, code, exit) CONTROL_ERR_##sym,

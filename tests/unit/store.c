@@ -218,8 +218,8 @@ Test(store, nobody_can_rewrite_the_trail, .init = make_dir, .fini = remove_dir)
 		"DELETE FROM audit WHERE id = 1",
 		"INSERT OR REPLACE INTO audit VALUES (1, 0, 'x', 'x', 'x', 'x')",
 		"REPLACE INTO audit VALUES (1, 0, 'x', 'x', 'x', 'x')",
-		"INSERT INTO audit VALUES (1, 0, 'x', 'x', 'x', 'x')"
-		" ON CONFLICT (id) DO UPDATE SET who = 'x'",
+		("INSERT INTO audit VALUES (1, 0, 'x', 'x', 'x', 'x')"
+		 " ON CONFLICT (id) DO UPDATE SET who = 'x'"),
 		"DELETE FROM exception",
 	};
 	struct store *store = open_store();

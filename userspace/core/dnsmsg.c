@@ -305,6 +305,7 @@ static bool soa_minimum(const ns_rr *rr, uint32_t *ret)
 {
 	const u_char *at = ns_rr_rdata(*rr), *end = at + ns_rr_rdlen(*rr);
 
+	/* NOLINTNEXTLINE(misc-redundant-expression): two names, one after the other */
 	if (ns_name_skip(&at, end) < 0 || ns_name_skip(&at, end) < 0 || end - at != SOA_TAIL)
 		return false;
 	*ret = sane_ttl((uint32_t)ns_get32(end - NS_INT32SZ));

@@ -16,7 +16,10 @@
 
 #define EXCEPTION_TEXT_MAX 256 /* owner, ticket, reason each, with NUL */
 
-enum exception_kind { EXCEPTION_ALLOW = 1, EXCEPTION_DENY = 2 };
+enum exception_kind {
+	EXCEPTION_ALLOW = 1,
+	EXCEPTION_DENY = 2
+};
 
 struct exception {
 	uint32_t id; /* from the store, never reused */

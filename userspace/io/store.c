@@ -483,7 +483,7 @@ int store_exception_remove(struct store *store, uint32_t id, const char *who, co
 			   int64_t now_sec)
 {
 	sqlite3 *db = store->state;
-	struct exception e;
+	struct exception e = {0};
 	char prefix[PREFIX_TEXT_MAX];
 	char text[1024];
 	char detail[DETAIL_MAX];
