@@ -8,8 +8,9 @@
  * time after a pause. A server that says nothing is not given up, but after a
  * while the next one is asked beside it, and whoever answers first counts.
  *
- * A burst is spread: with many attempts alive, queries leave at a steady rate, so
- * that a resolver with the kernel's default receive buffer does not lose them.
+ * A burst is paced by the replies: so many attempts that are young and unanswered
+ * fit the receive buffer that a resolver has by default, and the next wait their
+ * turn. Old ones wait for a slow zone somewhere and hold nobody up.
  *
  * c-ares calls back from inside its own functions, so on_reply() only notes what
  * came and puts the check on the ready list; pump() does the rest afterwards.
@@ -41,9 +42,8 @@
 #define PAUSE_NS      (250 * NS_PER_MS) /* before a server is asked again */
 #define CHANNEL_NS    (60 * CLOCK_NS_PER_SEC)
 #define DOWN_NS       (5 * CLOCK_NS_PER_SEC)
-#define FREE_LIVE     200 /* attempts alive that need no slot: about what a default buffer holds */
-#define SLOT_NS       15625 /* 64 queries a millisecond */
-#define SLOT_AHEAD_NS NS_PER_MS
+#define YOUNG_MAX     200 /* the default 208 KiB take some 270 small datagrams */
+#define YOUNG_NS      (50 * NS_PER_MS)
 #define SILENT_MAX    3 /* unanswered in a row, and a server is not asked first */
 #define TRIES_MAX     2 /* of one server for one query */
 #define FIRST_MS_MAX  1500
@@ -69,7 +69,9 @@ struct attempt {
 	struct query *query; /* NULL: nobody waits for it any more */
 	struct channel *channel;
 	uint64_t start_ns;
-	LIST_ENTRY(attempt) link; /* in query->attempts while query is set */
+	bool is_young;
+	TAILQ_ENTRY(attempt) by_age; /* while is_young */
+	LIST_ENTRY(attempt) link;    /* in query->attempts while query is set */
 };
 
 /* What a query waits for: each is a queue in the order in which the waits end. */
@@ -78,7 +80,7 @@ enum wait {
 	WAIT_HEDGE_2,
 	WAIT_HEDGE_4,
 	WAIT_PAUSE, /* all servers failed: ask again */
-	WAIT_TURN,  /* until its slot in the stream of queries */
+	WAIT_TURN,  /* until there is room for a young attempt; its end is not known */
 	WAIT_MAX,
 	WAIT_NONE = WAIT_MAX
 };
@@ -94,7 +96,7 @@ struct query {
 	bool ended;
 	bool wants; /* pump() shall make the next attempt */
 	bool paused;
-	bool has_slot;
+	bool has_turn;
 	enum wait wait;
 	uint64_t due_ns; /* end of the wait */
 	TAILQ_ENTRY(query) link;
@@ -160,15 +162,16 @@ struct resolver {
 	struct server servers[RESOLVER_SERVERS_MAX];
 	LIST_HEAD(, channel) retired; /* replaced, with attempts still alive */
 	uint32_t live;
+	TAILQ_HEAD(, attempt) young; /* oldest first */
+	uint32_t young_count;
 	struct check *checks; /* uthash, by address */
 	TAILQ_HEAD(, check) deadlines;
 	TAILQ_HEAD(, check) ready;
 	TAILQ_HEAD(query_queue, query) waits[WAIT_MAX];
 	uv_timer_t alarm; /* for the deadlines and waits */
 	uint64_t alarm_ns;
-	uint64_t slot_ns; /* when the next query may leave, if many are alive */
-	uv_timer_t tick;  /* for c-ares, while anything is alive */
-	uv_idle_t idle;   /* brings the loop round to what resolver_check() began */
+	uv_timer_t tick; /* for c-ares, while anything is alive */
+	uv_idle_t idle;  /* brings the loop round to what resolver_check() began */
 	unsigned int handles;
 	bool pumping;
 	bool freeing;
@@ -387,36 +390,60 @@ static void wait_begin(struct query *query, enum wait wait, uint64_t now_ns)
 	wait_until(query, wait, now_ns + wait_length_ns(query->check->resolver, wait));
 }
 
-/* True when the query may leave now; else it waits for its slot. */
-static bool take_slot(struct query *query, uint64_t now_ns)
+static void attempt_ages(struct resolver *resolver, struct attempt *attempt)
+{
+	if (!attempt->is_young)
+		return;
+	attempt->is_young = false;
+	resolver->young_count--;
+	TAILQ_REMOVE(&resolver->young, attempt, by_age);
+}
+
+static void let_age(struct resolver *resolver, uint64_t now_ns)
+{
+	struct attempt *attempt;
+
+	while ((attempt = TAILQ_FIRST(&resolver->young)) && attempt->start_ns + YOUNG_NS <= now_ns)
+		attempt_ages(resolver, attempt);
+}
+
+/* True when the query may leave now; else it waits behind those who came first. */
+static bool take_turn(struct query *query, uint64_t now_ns)
 {
 	struct resolver *resolver = query->check->resolver;
-	bool now = query->has_slot || resolver->live < FREE_LIVE;
 
-	query->has_slot = false;
-	if (now)
-		return true;
-	if (resolver->slot_ns < now_ns)
-		resolver->slot_ns = now_ns;
-	resolver->slot_ns += SLOT_NS;
-	if (resolver->slot_ns <= now_ns + SLOT_AHEAD_NS)
-		return true;
-	query->has_slot = true;
-	wait_until(query, WAIT_TURN, resolver->slot_ns - SLOT_AHEAD_NS);
-	return false;
+	let_age(resolver, now_ns);
+	if (!query->has_turn &&
+	    (resolver->young_count >= YOUNG_MAX || !TAILQ_EMPTY(&resolver->waits[WAIT_TURN]))) {
+		wait_until(query, WAIT_TURN, now_ns);
+		return false;
+	}
+	query->has_turn = false;
+	return true;
+}
+
+/* When the queue for a turn moves on without a reply: the oldest young one ages. */
+static uint64_t next_turn_ns(const struct resolver *resolver)
+{
+	const struct attempt *oldest = TAILQ_FIRST(&resolver->young);
+
+	return oldest ? oldest->start_ns + YOUNG_NS : 0;
 }
 
 static uint64_t earliest_ns(const struct resolver *resolver)
 {
 	const struct check *check = TAILQ_FIRST(&resolver->deadlines);
-	uint64_t due_ns = check ? check->due_ns : UINT64_MAX;
+	uint64_t due_ns = check ? check->due_ns : UINT64_MAX, wait_ns;
 	const struct query *query;
 	unsigned int i;
 
 	for (i = 0; i < WAIT_MAX; i++) {
 		query = TAILQ_FIRST(&resolver->waits[i]);
-		if (query && query->due_ns < due_ns)
-			due_ns = query->due_ns;
+		if (!query)
+			continue;
+		wait_ns = i == WAIT_TURN ? next_turn_ns(resolver) : query->due_ns;
+		if (wait_ns < due_ns)
+			due_ns = wait_ns;
 	}
 	return due_ns;
 }
@@ -543,6 +570,7 @@ static void on_reply(void *arg, int status, int timeouts, unsigned char *bytes, 
 	struct dns_answer answer;
 
 	(void)timeouts;
+	attempt_ages(resolver, attempt);
 	channel->live--;
 	resolver->live--;
 	if (query) {
@@ -615,6 +643,9 @@ static void attempt_start(struct query *query, struct server *server, uint64_t n
 	query->asking |= (uint8_t)(1u << index);
 	attempt->channel->live++;
 	resolver->live++;
+	attempt->is_young = true;
+	resolver->young_count++;
+	TAILQ_INSERT_TAIL(&resolver->young, attempt, by_age);
 	server->stats.queries++;
 	if (resolver->server_count > 1 && query->hedges < WAIT_PAUSE)
 		wait_begin(query, (enum wait)query->hedges++, now_ns);
@@ -641,7 +672,7 @@ static void query_next(struct query *query)
 		}
 		return;
 	}
-	if (take_slot(query, now_ns))
+	if (take_turn(query, now_ns))
 		attempt_start(query, server, now_ns);
 }
 
@@ -725,6 +756,22 @@ static void check_expire(struct check *check)
 	make_ready(check);
 }
 
+static void give_turns(struct resolver *resolver)
+{
+	struct query *query;
+	unsigned int room;
+
+	let_age(resolver, clock_mono_ns());
+	for (room = resolver->young_count; room < YOUNG_MAX; room++) {
+		query = TAILQ_FIRST(&resolver->waits[WAIT_TURN]);
+		if (!query)
+			return;
+		wait_end(query);
+		query->has_turn = true;
+		query_want(query);
+	}
+}
+
 /* Never from inside c-ares, and never inside itself. */
 static void pump(struct resolver *resolver)
 {
@@ -733,6 +780,8 @@ static void pump(struct resolver *resolver)
 	if (resolver->pumping || resolver->freeing)
 		return;
 	resolver->pumping = true;
+	if (!TAILQ_EMPTY(&resolver->waits[WAIT_TURN]))
+		give_turns(resolver);
 	while ((check = TAILQ_FIRST(&resolver->ready))) {
 		TAILQ_REMOVE(&resolver->ready, check, by_ready);
 		check->ready = false;
@@ -768,10 +817,10 @@ static void on_alarm(uv_timer_t *timer)
 	unsigned int i;
 
 	resolver->alarm_ns = UINT64_MAX;
-	for (i = 0; i < WAIT_MAX; i++) {
+	for (i = 0; i < WAIT_TURN; i++) {
 		while ((query = TAILQ_FIRST(&resolver->waits[i])) && query->due_ns <= now_ns) {
 			wait_end(query);
-			if (i == WAIT_PAUSE || i == WAIT_TURN)
+			if (i == WAIT_PAUSE)
 				query_want(query);
 			else
 				on_hedge_due(query);
@@ -842,6 +891,7 @@ static void init_lists(struct resolver *resolver)
 	LIST_INIT(&resolver->retired);
 	TAILQ_INIT(&resolver->deadlines);
 	TAILQ_INIT(&resolver->ready);
+	TAILQ_INIT(&resolver->young);
 	for (i = 0; i < WAIT_MAX; i++)
 		TAILQ_INIT(&resolver->waits[i]);
 }
