@@ -162,6 +162,10 @@ check-e2e: all ## mail through the gate, in namespaces; needs root
 test: ## every test, and the sum of them; needs root
 	BUILD=$(BUILD) tools/test --no-deps
 
+.PHONY: vm
+vm: all ## under Debian's kernel in qemu: dispatcher, old verifier; SUITE=bookworm-backports
+	BUILD=$(BUILD) tools/vm-run $(if $(SUITE),--suite $(SUITE)) tests/vm/dispatcher.sh
+
 .PHONY: asan
 asan: ## unit and e2e with the address and undefined-behaviour sanitizers; needs root
 	BUILD=$(BUILD) tools/run-asan
