@@ -71,12 +71,18 @@ int spawn_state_directory(const struct conf *conf, const struct spawn_ids *ids, 
 
 int spawn_drop_privileges(const struct spawn_ids *ids, pid_t parent)
 {
-	capng_clear(CAPNG_SELECT_BOTH);
+	bool may_bound;
+
 	/*
 	 * The bounding set can go only while we have CAP_SETPCAP, which a unit file
 	 * may have taken already; without new privileges it grants nothing anyway.
 	 */
-	capng_apply(CAPNG_SELECT_BOUNDS);
+	if (capng_get_caps_process() < 0)
+		return -EPERM;
+	may_bound = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
+	capng_clear(CAPNG_SELECT_BOTH);
+	if (may_bound && capng_apply(CAPNG_SELECT_BOUNDS) < 0)
+		return -EPERM;
 	if (setgroups(0, NULL) < 0 || setresgid(ids->gid, ids->gid, ids->gid) < 0 ||
 	    setresuid(ids->uid, ids->uid, ids->uid) < 0)
 		return -errno;
