@@ -925,23 +925,23 @@ static int init_servers(struct resolver *resolver, const struct resolver_conf *c
 	return 0;
 }
 
-int resolver_new(uv_loop_t *loop, const struct resolver_conf *wanted, struct resolver **ret)
+int resolver_new(uv_loop_t *loop, const struct resolver_conf *conf, struct resolver **ret)
 {
-	struct resolver_conf conf = *wanted;
+	struct resolver_conf full = *conf;
 	struct resolver *resolver;
 	int err;
 
-	if (conf.deadline_ms == 0 || conf.max_outstanding == 0 ||
-	    conf.server_count > RESOLVER_SERVERS_MAX)
+	if (full.deadline_ms == 0 || full.max_outstanding == 0 ||
+	    full.server_count > RESOLVER_SERVERS_MAX)
 		return -EINVAL;
-	err = conf.server_count == 0 ? read_resolv_conf(&conf) : 0;
+	err = full.server_count == 0 ? read_resolv_conf(&full) : 0;
 	if (err < 0)
 		return err;
 	resolver = calloc(1, sizeof(*resolver));
 	if (!resolver)
 		return -ENOMEM;
 	resolver->loop = loop;
-	init_conf(resolver, &conf);
+	init_conf(resolver, &full);
 	init_lists(resolver);
 	init_timer(resolver, &resolver->alarm);
 	init_timer(resolver, &resolver->tick);
@@ -949,7 +949,7 @@ int resolver_new(uv_loop_t *loop, const struct resolver_conf *wanted, struct res
 	resolver->idle.data = resolver;
 	resolver->handles++;
 	ares_library_init(ARES_LIB_INIT_ALL);
-	err = init_servers(resolver, &conf);
+	err = init_servers(resolver, &full);
 	if (err < 0)
 		resolver_free(resolver);
 	else
@@ -1043,7 +1043,7 @@ static void on_own_closed(uv_handle_t *handle)
 void resolver_free(struct resolver *resolver)
 {
 	struct channel *channel;
-	struct check *check, *next;
+	struct check *check;
 	unsigned int i;
 
 	if (!resolver)
@@ -1055,7 +1055,7 @@ void resolver_free(struct resolver *resolver)
 		LIST_REMOVE(channel, link);
 		channel_free(channel);
 	}
-	HASH_ITER (hh, resolver->checks, check, next) {
+	while ((check = resolver->checks)) {
 		check_unlink(check);
 		check_free(check);
 	}
