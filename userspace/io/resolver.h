@@ -21,7 +21,7 @@
 #define RESOLVER_SERVERS_MAX 8
 
 struct resolver_conf {
-	struct endpoint servers[RESOLVER_SERVERS_MAX]; /* base/addr.h */
+	struct endpoint servers[RESOLVER_SERVERS_MAX];
 	unsigned int server_count; /* 0: those of /etc/resolv.conf */
 	uint32_t deadline_ms;      /* per address, over all its queries */
 	uint32_t max_outstanding;  /* addresses being evaluated at once */
@@ -52,7 +52,8 @@ typedef void (*resolver_done_fn)(const struct iprev_report *report, void *user);
 
 /*
  * 0 and *ret to be freed with resolver_free(), or -errno: -ENOENT when no server
- * is configured and /etc/resolv.conf names none.
+ * is configured and /etc/resolv.conf names none, -EINVAL for a deadline or a
+ * max_outstanding of 0.
  */
 int resolver_new(uv_loop_t *loop, const struct resolver_conf *conf, struct resolver **ret);
 

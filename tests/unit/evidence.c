@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* The keys that scripts rely on, their types, and what the sentence says. */
+#include <arpa/nameser.h>
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "core/evidence.h"
+
+static struct iprev iprev;
+
+static void start(const char *client)
+{
+	struct iprev_query query;
+	struct addr addr;
+
+	cr_assert_eq(addr_parse(client, &addr), 0);
+	iprev_init(&iprev, &addr);
+	iprev_next(&iprev, &query);
+}
+
+static void answer_names(unsigned int count, const char *const *texts, bool host)
+{
+	static struct dns_name names[16];
+	struct dns_answer answer = {.status = DNS_DATA, .ttl_sec = 300, .names = names};
+	struct iprev_query query;
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
+		snprintf(names[i].text, sizeof(names[i].text), "%s", texts[i]);
+		names[i].is_host = host;
+	}
+	answer.count = answer.total = (uint16_t)count;
+	iprev_answer(&iprev, 0, &answer, "127.0.0.1:53", 1250);
+	while (iprev_next(&iprev, &query))
+		;
+}
+
+static void answer_plain(uint8_t id, enum dns_status status, uint16_t rcode)
+{
+	struct dns_answer answer = {.status = status, .rcode = rcode, .ttl_sec = 60};
+
+	iprev_answer(&iprev, id, &answer, "127.0.0.1:53", 900);
+}
+
+static void answer_addr(uint8_t id, const char *text)
+{
+	struct dns_answer answer = {.status = DNS_DATA, .ttl_sec = 120, .count = 1, .total = 1};
+	struct addr addr;
+
+	cr_assert_eq(addr_parse(text, &addr), 0);
+	answer.addrs = &addr;
+	iprev_answer(&iprev, id, &answer, "127.0.0.1:53", 900);
+}
+
+static json_t *evidence(void)
+{
+	struct policy_decision decision;
+	struct policy policy;
+	json_t *object;
+
+	policy_defaults(&policy);
+	policy_decide(&policy, iprev.report.result, iprev.report.ttl_sec, &decision);
+	object = evidence_to_json(&iprev.report, &policy, &decision, 1700000000);
+	cr_assert(object != NULL);
+	return object;
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "(none)";
+}
+
+Test(evidence, keys_of_a_pass)
+{
+	static const char *const names[] = {"mx.example", "old.example"};
+	static const char *const keys[] = {
+		"address",     "iprev",   "reason",  "action", "names", "confirmed", "ttl_sec",
+		"dns_ttl_sec", "decided", "expires", "policy", "steps", "explain"};
+	json_t *object, *step;
+	size_t i;
+
+	start("192.0.2.1");
+	answer_names(2, names, true);
+	answer_addr(1, "192.0.2.1");
+	object = evidence();
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		cr_expect(json_object_get(object, keys[i]) != NULL, "%s", keys[i]);
+	cr_expect_eq(json_object_size(object), sizeof(keys) / sizeof(keys[0]));
+	cr_expect_str_eq(text_of(object, "address"), "192.0.2.1");
+	cr_expect_str_eq(text_of(object, "iprev"), "pass");
+	cr_expect_str_eq(text_of(object, "reason"), "pass");
+	cr_expect_str_eq(text_of(object, "action"), "pass");
+	cr_expect_eq(json_array_size(json_object_get(object, "names")), 2);
+	cr_expect_eq(json_array_size(json_object_get(object, "confirmed")), 1);
+	cr_expect_eq(json_integer_value(json_object_get(object, "ttl_sec")), 3600);
+	cr_expect_eq(json_integer_value(json_object_get(object, "dns_ttl_sec")), 120);
+	cr_expect_str_eq(text_of(object, "decided"), "2023-11-14T22:13:20Z");
+	cr_expect_str_eq(text_of(object, "expires"), "2023-11-14T23:13:20Z");
+	cr_expect_eq(json_array_size(json_object_get(object, "steps")), 3);
+	step = json_array_get(json_object_get(object, "steps"), 0);
+	cr_expect_eq(json_object_size(step), 9);
+	cr_expect_str_eq(text_of(step, "query"), "1.2.0.192.in-addr.arpa");
+	cr_expect_str_eq(text_of(step, "type"), "PTR");
+	cr_expect_str_eq(text_of(step, "status"), "data");
+	cr_expect_str_eq(text_of(step, "rcode"), "NOERROR");
+	cr_expect_str_eq(text_of(step, "server"), "127.0.0.1:53");
+	cr_expect_float_eq(json_real_value(json_object_get(step, "elapsed_ms")), 1.25, 1e-9);
+	cr_expect(json_is_null(json_object_get(step, "note")));
+	step = json_array_get(json_object_get(object, "steps"), 2);
+	cr_expect_str_eq(text_of(step, "status"), "unanswered", "the result was certain before");
+	cr_expect(json_is_null(json_object_get(step, "rcode")));
+	cr_expect(json_is_null(json_object_get(step, "server")));
+	json_decref(object);
+}
+
+Test(evidence, policy_row_that_applied)
+{
+	json_t *object, *row;
+
+	start("192.0.2.7");
+	answer_plain(0, DNS_NXDOMAIN, 3);
+	object = evidence();
+	row = json_object_get(object, "policy");
+	cr_expect_str_eq(text_of(row, "action"), "drop");
+	cr_expect_eq(json_integer_value(json_object_get(row, "ttl_min")), 60);
+	cr_expect_eq(json_integer_value(json_object_get(row, "ttl_max")), 3600);
+	cr_expect(json_is_true(json_object_get(row, "enforce")));
+	json_decref(object);
+}
+
+static void explains(const char *label, const char *const *parts)
+{
+	json_t *object = evidence();
+	const char *text = text_of(object, "explain");
+
+	for (; *parts; parts++)
+		cr_expect(strstr(text, *parts) != NULL, "%s: \"%s\" is not in: %s", label, *parts,
+			  text);
+	cr_expect(text_is_printable(text), "%s", label);
+	json_decref(object);
+}
+
+#define EXPLAINS(label, ...) explains(label, (const char *const[]){__VA_ARGS__, NULL})
+
+Test(evidence, the_sentence_says_what_and_how_to_mend_it)
+{
+	static const char *const one[] = {"mx.example"};
+	static const char *const number[] = {"192.0.2.7"};
+	static const char *const many[] = {"a.example", "b.example", "c.example", "d.example",
+					   "e.example"};
+
+	start("192.0.2.7");
+	answer_plain(0, DNS_NXDOMAIN, 3);
+	EXPLAINS("no PTR", "192.0.2.7 has no PTR record", "NXDOMAIN for 7.2.0.192.in-addr.arpa",
+		 "an A record");
+	start("2001:db8::7");
+	answer_plain(0, DNS_NODATA, 0);
+	EXPLAINS("no PTR, IPv6", "no data for", "ip6.arpa", "an AAAA record");
+	start("192.0.2.7");
+	answer_names(1, one, true);
+	answer_addr(1, "192.0.2.7");
+	EXPLAINS("pass", "192.0.2.7 is mx.example", "A record points back");
+	start("192.0.2.7");
+	answer_names(1, one, true);
+	answer_addr(1, "192.0.2.9");
+	EXPLAINS("mismatch", "mx.example, but that name has other addresses", "192.0.2.7");
+	start("192.0.2.7");
+	answer_names(1, one, true);
+	answer_plain(1, DNS_NXDOMAIN, 3);
+	EXPLAINS("forward NXDOMAIN", "that name does not exist");
+	start("192.0.2.7");
+	answer_names(1, one, true);
+	answer_plain(1, DNS_NODATA, 0);
+	EXPLAINS("forward NODATA", "that name has no A record");
+	start("192.0.2.7");
+	answer_names(1, number, false);
+	EXPLAINS("number", "can be no host name");
+	start("192.0.2.7");
+	answer_plain(0, DNS_SERVFAIL, 2);
+	EXPLAINS("temperror", "servfail for 7.2.0.192.in-addr.arpa PTR from 127.0.0.1:53",
+		 "never held against");
+	start("192.0.2.7");
+	iprev_expire(&iprev);
+	EXPLAINS("deadline", "timeout", "deadline passed");
+	start("10.0.0.1");
+	EXPLAINS("special", "10.0.0.1 is a special-purpose address", "passes");
+	start("192.0.2.7");
+	answer_names(5, many, true);
+	for (uint8_t i = 1; i <= 5; i++)
+		answer_plain(i, DNS_NXDOMAIN, 3);
+	EXPLAINS("many", "a.example, b.example, c.example and 2 more");
+}
+
+/* The longest hostile names do not overflow anything; only printable ASCII leaves. */
+Test(evidence, longest_names)
+{
+	static char long_name[DNS_NAME_TEXT_MAX];
+	static const char *names[10];
+	json_t *object;
+	char *text;
+	unsigned int i;
+
+	for (i = 0; i + 4 < sizeof(long_name); i += 4)
+		memcpy(long_name + i, "\\001", 5);
+	for (i = 0; i < 10; i++)
+		names[i] = long_name;
+	start("192.0.2.7");
+	answer_names(10, names, false);
+	object = evidence();
+	text = json_dumps(object, JSON_ENSURE_ASCII);
+	cr_expect(text_is_printable(text));
+	cr_expect(strlen(text) > 10 * (sizeof(long_name) - 5));
+	free(text);
+	json_decref(object);
+}
+
+Test(evidence, rcode_only_where_a_reply_had_one)
+{
+	static const struct {
+		enum dns_status status;
+		uint16_t rcode;
+		const char *name; /* NULL: null */
+	} rows[] = {
+		{DNS_NXDOMAIN, 3, "NXDOMAIN"}, {DNS_SERVFAIL, 2, "SERVFAIL"},
+		{DNS_TIMEOUT, 0, NULL},        {DNS_OTHER, 4, "NOTIMP"},
+		{DNS_OTHER, 0, NULL},          {DNS_MALFORMED, 0, NULL},
+		{DNS_LAME, 0, "NOERROR"},
+	};
+	json_t *object, *rcode;
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		start("192.0.2.7");
+		answer_plain(0, rows[i].status, rows[i].rcode);
+		object = evidence();
+		rcode = json_object_get(json_array_get(json_object_get(object, "steps"), 0),
+					"rcode");
+		if (rows[i].name)
+			cr_expect_str_eq(json_string_value(rcode), rows[i].name);
+		else
+			cr_expect(json_is_null(rcode), "status %d", rows[i].status);
+		json_decref(object);
+	}
+}
