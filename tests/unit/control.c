@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -390,7 +391,8 @@ static void ask_as(uid_t uid, gid_t gid, gid_t extra, const char *line, char *re
 		ssize_t len = 0;
 		int fd;
 
-		if (setgroups(extra ? 1 : 0, &extra) || setgid(gid) || setuid(uid))
+		if (setgroups(extra ? 1 : 0, &extra) || setgid(gid) || setuid(uid) ||
+		    prctl(PR_SET_PDEATHSIG, SIGKILL))
 			_exit(1);
 		fd = dial_path(rig.path);
 		if (send(fd, line, strlen(line), MSG_NOSIGNAL) < 0)
@@ -499,7 +501,7 @@ static pid_t occupy_as(uid_t uid, gid_t gid, int count)
 
 	if (pid)
 		return pid;
-	if (setgroups(0, NULL) || setgid(gid) || setuid(uid))
+	if (setgroups(0, NULL) || setgid(gid) || setuid(uid) || prctl(PR_SET_PDEATHSIG, SIGKILL))
 		_exit(1);
 	while (count--)
 		dial_path(rig.path);

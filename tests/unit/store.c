@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -503,6 +504,7 @@ static pid_t start_adding(int ack, unsigned int net)
 
 	if (pid)
 		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	store = open_store();
 	for (unsigned int i = 0;; i++) {
 		char prefix[PREFIX_TEXT_MAX];

@@ -6,13 +6,14 @@
 int mode_run(struct ctl *ctl)
 {
 	static const char *const modes[] = {"monitor", "enforce", "config", NULL};
+	static const char *const reasons[] = {"no-ptr", "unconfirmed", "deny", NULL};
 	const char *reason = ctl->operand[1];
 	json_t *request;
 	json_t *result = NULL;
 	int code = ctl_get_word(ctl, "mode", ctl->operand[0], modes);
 
 	if (!code && reason)
-		code = ctl_get_word(ctl, "reason", reason, ctl_reasons);
+		code = ctl_get_word(ctl, "reason to enforce", reason, reasons);
 	if (code)
 		return code;
 	request = client_request("mode");

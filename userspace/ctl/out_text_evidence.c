@@ -11,9 +11,8 @@
 #include "ctl/ctl.h"
 #include "ctl/out_text.h"
 
-#define LABEL  12 /* columns of a label with its indent */
-#define QUERY  30 /* a longer query name has a line of its own */
-#define ADDR_W 40
+#define LABEL 12 /* columns of a label with its indent */
+#define QUERY 30 /* a longer query name has a line of its own */
 
 static const char *get(const json_t *object, const char *key)
 {
@@ -42,7 +41,7 @@ static void because(FILE *to, const json_t *result)
 	if (*special) {
 		fputs(" address: ", to);
 		out_text_put(to, special);
-	} else {
+	} else if (*get(result, "iprev")) {
 		fputs(" (iprev ", to);
 		out_text_put(to, get(result, "iprev"));
 		fputc(')', to);
@@ -114,8 +113,12 @@ static void gate(FILE *to, const json_t *result)
 	if (!known || (!json_is_true(known) && !has_evidence(result)))
 		return;
 	label(to, "verdict");
+	if (json_is_object(json_object_get(result, "exception"))) {
+		fputs("none learned, since the exception rules\n", to);
+		return;
+	}
 	if (!json_is_true(known)) {
-		fputs("none live: it has expired, been flushed, or an exception rules\n", to);
+		fputs("none live: it has expired or been flushed\n", to);
 		return;
 	}
 	out_text_put(to, get(result, "action"));
@@ -207,7 +210,7 @@ static void steps(FILE *to, const json_t *list)
 			out_text_put(to, query);
 			fprintf(to, "\n%*s", LABEL + 5, "");
 		} else {
-			out_text_cell(to, query, QUERY > 24 ? 24 : QUERY);
+			out_text_cell(to, query, 24);
 		}
 		step_outcome(to, step);
 		if (*note) {
@@ -218,6 +221,21 @@ static void steps(FILE *to, const json_t *list)
 }
 
 /* --- what was made of it ------------------------------------------------------ */
+
+/* The policy's name for an iprev result: the reason on top may be an exception's. */
+static const char *reason_of(const json_t *result)
+{
+	static const char *const names[][2] = {{"pass", "pass"},
+					       {"fail", "unconfirmed"},
+					       {"permerror", "no-ptr"},
+					       {"temperror", "temperror"}};
+	const char *iprev = get(result, "iprev");
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(iprev, names[i][0]) == 0)
+			return names[i][1];
+	return get(result, "reason");
+}
 
 static void decision(FILE *to, const json_t *result)
 {
@@ -235,7 +253,7 @@ static void decision(FILE *to, const json_t *result)
 	if (!json_is_object(row))
 		return;
 	label(to, "policy");
-	out_text_put(to, get(result, "reason"));
+	out_text_put(to, reason_of(result));
 	fputs(" -> ", to);
 	out_text_put(to, get(row, "action"));
 	fprintf(to, ", TTL %s to %s%s\n", out_text_span(out_text_integer(row, "ttl_min"), span[0]),
