@@ -98,6 +98,9 @@ rig_enter() {
 			echo "${0##*/}: needs root (network namespaces and XDP): try sudo $0" >&2
 			exit 77
 		}
+		# In a plain chroot / is none, and no mount below it could be private.
+		mountpoint -q / ||
+			exec "$RIG_TOP/tools/root-mount" "$BASH" "$(realpath "$0")" "$@"
 		MXG_RIG_PID1=1 exec unshare --mount --propagation private --pid --fork \
 			--kill-child --mount-proc -- "$BASH" "$0" "$@"
 	fi
