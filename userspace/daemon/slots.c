@@ -58,6 +58,7 @@ static void set_state(struct link_info *link, enum link_state state, const struc
 	link->state = state;
 	link->mode = found->mode;
 	link->prog_id = found->prog_id;
+	link->dispatcher_id = found->dispatcher_id;
 }
 
 static enum gate_mode wanted_mode(const struct slots *slots)
@@ -176,6 +177,9 @@ void slots_reconcile(struct slots *slots, struct gate *gate, bool may_attach,
 		/* Renamed: the interface that had this name is not ours to gate any more. */
 		if (was.ifindex && was.ifindex != link->ifindex)
 			slot_detach(&was);
+		if (was.dispatcher_id && slots->attach != CONF_ATTACH_EXTERNAL &&
+		    (was.dispatcher_id != link->dispatcher_id || was.ifindex != link->ifindex))
+			gate_unpin(was.ifindex, was.dispatcher_id);
 		if (was.state == link->state && was.ifindex == link->ifindex &&
 		    was.mode == link->mode && was.prog_id == link->prog_id)
 			continue;

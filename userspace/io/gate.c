@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/magic.h>
 #include <mxgate/abi.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -20,6 +22,9 @@
 
 #define BPFFS      "/sys/fs/bpf"
 #define COPY_BATCH 4096
+
+#define DISPATCHER_DIR   BPFFS "/xdp"
+#define DISPATCHER_SLOTS 10 /* programs in one dispatcher */
 
 struct gate {
 	char object_path[256];
@@ -423,15 +428,16 @@ int gate_find(const struct gate *gate, int ifindex, struct gate_found *ret)
 	}
 	if (err || !mp)
 		return err ? (int)err : -EIO;
-	found.in_dispatcher = !xdp_multiprog__is_legacy(mp);
 	found.mode = mode_from_xdp(xdp_multiprog__attach_mode(mp));
 	ours = find_ours(mp);
 	main_prog = xdp_multiprog__main_prog(mp);
+	if (main_prog && !xdp_multiprog__is_legacy(mp))
+		found.dispatcher_id = prog_id_of(main_prog);
 	if (ours) {
 		found.is_ours = true;
 		found.is_current = is_current(gate, xdp_program__fd(ours));
 		found.prog_id = prog_id_of(ours);
-	} else if (!found.in_dispatcher && main_prog) {
+	} else if (xdp_multiprog__is_legacy(mp) && main_prog) {
 		found.is_foreign = true;
 		found.prog_id = prog_id_of(main_prog);
 	}
@@ -511,4 +517,61 @@ int gate_detach(int ifindex)
 		err = xdp_program__detach(ours, ifindex, xdp_multiprog__attach_mode(mp), 0);
 	xdp_multiprog__close(mp);
 	return (int)err;
+}
+
+/* --- what a dispatcher leaves behind -------------------------------------------- */
+
+static bool carries(int ifindex, uint32_t prog_id)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, opts);
+	int err = bpf_xdp_query(ifindex, 0, &opts);
+
+	if (err < 0)
+		return err != -ENODEV; /* in doubt it is there */
+	return opts.prog_id == prog_id || opts.drv_prog_id == prog_id ||
+	       opts.skb_prog_id == prog_id || opts.hw_prog_id == prog_id;
+}
+
+static bool is_our_pin(const char *path)
+{
+	struct bpf_prog_info info = {0};
+	__u32 len = sizeof(info);
+	int fd = bpf_obj_get(path);
+	bool is_ours;
+
+	if (fd < 0)
+		return false;
+	is_ours = bpf_obj_get_info_by_fd(fd, &info, &len) == 0 &&
+		  strcmp(info.name, MXG_PROG_NAME) == 0;
+	close(fd);
+	return is_ours;
+}
+
+/* The names are those of libxdp's protocol for sharing a dispatcher. */
+static void unpin_ours(int ifindex, uint32_t dispatcher_id)
+{
+	char dir[64], prog[96], link[96];
+
+	snprintf(dir, sizeof(dir), DISPATCHER_DIR "/dispatch-%d-%u", ifindex, dispatcher_id);
+	for (int i = 0; i < DISPATCHER_SLOTS; i++) {
+		snprintf(prog, sizeof(prog), "%s/prog%d-prog", dir, i);
+		snprintf(link, sizeof(link), "%s/prog%d-link", dir, i);
+		if (!is_our_pin(prog))
+			continue;
+		unlink(link);
+		unlink(prog);
+	}
+	rmdir(dir); /* stays while the program of another is pinned in it */
+}
+
+void gate_unpin(int ifindex, uint32_t dispatcher_id)
+{
+	int lock = open(DISPATCHER_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (lock < 0)
+		return;
+	/* libxdp's lock: it may be building the next dispatcher out of this one. */
+	if (flock(lock, LOCK_EX) == 0 && !carries(ifindex, dispatcher_id))
+		unpin_ours(ifindex, dispatcher_id);
+	close(lock);
 }

@@ -29,9 +29,9 @@ struct gate_found {
 	bool is_ours;       /* our program, alone or in a libxdp dispatcher */
 	bool is_current;    /* and the very code and maps that this process loaded */
 	bool is_foreign;    /* another program without a dispatcher: left alone */
-	bool in_dispatcher; /* a libxdp dispatcher is there */
 	enum gate_mode mode;
-	uint32_t prog_id; /* ours if is_ours, else the foreign one; 0: none */
+	uint32_t prog_id;       /* ours if is_ours, else the foreign one; 0: none */
+	uint32_t dispatcher_id; /* libxdp's program that calls ours and others; 0: none */
 };
 
 /* Open for the life of the gate; -1 is "not there". */
@@ -76,6 +76,13 @@ int gate_attach(struct gate *gate, int ifindex, enum gate_mode mode, char why[st
 
 /* Takes our program off, and nothing else. 0, -ENOENT when it is not there, -errno. */
 int gate_detach(int ifindex);
+
+/*
+ * Unpins our program from a dispatcher that the interface does not carry any more
+ * and does nothing if it does. libxdp cleans up only what it took off itself: an
+ * interface that is deleted would leave the gate in the kernel's memory for good.
+ */
+void gate_unpin(int ifindex, uint32_t dispatcher_id);
 
 /* "native", "generic", "offload", "none". */
 const char *gate_mode_name(enum gate_mode mode);
