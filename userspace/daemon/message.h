@@ -30,7 +30,7 @@ struct link_info {
 	uint32_t mode;   /* enum gate_mode */
 	uint32_t prog_id;
 	uint32_t dispatcher_id; /* 0: the program is there without one */
-	char detail[512]; /* one line; "" when all is well */
+	char detail[512];       /* one line; "" when all is well */
 };
 
 enum message_kind {

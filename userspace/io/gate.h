@@ -26,9 +26,9 @@ enum gate_mode {
 
 /* What an interface carries. */
 struct gate_found {
-	bool is_ours;       /* our program, alone or in a libxdp dispatcher */
-	bool is_current;    /* and the very code and maps that this process loaded */
-	bool is_foreign;    /* another program without a dispatcher: left alone */
+	bool is_ours;    /* our program, alone or in a libxdp dispatcher */
+	bool is_current; /* and the very code and maps that this process loaded */
+	bool is_foreign; /* another program without a dispatcher: left alone */
 	enum gate_mode mode;
 	uint32_t prog_id;       /* ours if is_ours, else the foreign one; 0: none */
 	uint32_t dispatcher_id; /* libxdp's program that calls ours and others; 0: none */
