@@ -293,6 +293,7 @@ static int table_install(int outer, const char *name, size_t key_size, uint32_t 
 	int old = table_current(outer, &have), fd, err;
 	__u32 zero = 0;
 
+	*ret_fd = -1;
 	if (old >= 0 && have == max) {
 		*ret_fd = old;
 		return 0;
@@ -523,7 +524,7 @@ int gate_detach(int ifindex)
 
 static bool carries(int ifindex, uint32_t prog_id)
 {
-	LIBBPF_OPTS(bpf_xdp_query_opts, opts);
+	LIBBPF_OPTS(bpf_xdp_query_opts, opts, .prog_id = 0);
 	int err = bpf_xdp_query(ifindex, 0, &opts);
 
 	if (err < 0)
