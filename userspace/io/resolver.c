@@ -299,7 +299,8 @@ static int ares_start(struct channel *channel)
 	mask |= ARES_OPT_QUERY_CACHE;
 #endif
 #ifdef ARES_OPT_MAXTIMEOUTMS
-	options.maxtimeout = 2 * options.timeout;
+	/* A reply to anything but the last copy is lost there: see that one waits long. */
+	options.maxtimeout = 4 * options.timeout;
 	mask |= ARES_OPT_MAXTIMEOUTMS;
 #endif
 	return ares_init_options(&channel->ares, &options, mask) == ARES_SUCCESS ? 0 : -ENOMEM;
