@@ -343,6 +343,12 @@ static bool scan_authority(struct reading *r, bool *ret_soa, bool *ret_ns)
 	return r->answer->note == NULL;
 }
 
+/* Who may say without proof that a name has nothing: a resolver, or the zone's own server. */
+static bool may_deny(const struct reading *r)
+{
+	return ns_msg_getflag(r->msg, ns_f_ra) || ns_msg_getflag(r->msg, ns_f_aa);
+}
+
 static void conclude_absence(struct reading *r, bool is_nxdomain)
 {
 	bool soa, ns;
@@ -357,6 +363,10 @@ static void conclude_absence(struct reading *r, bool is_nxdomain)
 	}
 	if (!is_nxdomain && !soa && ns) {
 		conclude(r, DNS_LAME, "referral instead of an answer");
+		return;
+	}
+	if (!soa && !may_deny(r)) {
+		conclude(r, DNS_LAME, "from a server that neither resolves nor has authority");
 		return;
 	}
 	r->answer->ttl_sec = r->ttl_sec;

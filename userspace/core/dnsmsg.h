@@ -32,7 +32,7 @@ enum dns_status {
 	DNS_REFUSED,
 	DNS_TIMEOUT,
 	DNS_MALFORMED, /* unreadable, or not an answer to our question */
-	DNS_LAME,      /* a referral, a loop or an incomplete chain: says nothing */
+	DNS_LAME,      /* a referral, a loop, half a chain, an unfounded no: says nothing */
 	DNS_OTHER,     /* any other rcode, or a local failure to ask */
 };
 
