@@ -431,6 +431,27 @@ Test(store, expired_evidence_is_pruned_in_portions, .init = make_dir, .fini = re
 	store_close(store);
 }
 
+/* A flood of sources must not fill the disk that the exceptions are on. */
+Test(store, evidence_is_bounded, .init = make_dir, .fini = remove_dir)
+{
+	struct store *store = open_store();
+	char json[1000];
+	struct stat st;
+
+	memset(json, 'x', sizeof(json) - 1);
+	json[sizeof(json) - 1] = '\0';
+	store_limit_evidence(store, 4 << 20);
+	for (unsigned int i = 0; i < 20000; i++)
+		put_evidence(store, i, NOW + i, json);
+	cr_assert_eq(store_flush(store), 0);
+	expect_evidence(store, 0, NULL);
+	expect_evidence(store, 19500, json);
+	expect_evidence(store, 19999, json);
+	store_close(store);
+	cr_assert_eq(stat(path_of("evidence.db"), &st), 0);
+	cr_expect_lt(st.st_size, 7 << 20, "%lld bytes", (long long)st.st_size);
+}
+
 static void quiet(void)
 {
 	make_dir();

@@ -52,6 +52,7 @@ struct store {
 	char *evidence_path;
 	sqlite3 *state;
 	sqlite3 *evidence;
+	int64_t evidence_max; /* bytes in use */
 	struct queue queue;
 };
 
@@ -84,8 +85,9 @@ static const char state_schema[] =
 
 static const char evidence_schema[] =
 	"CREATE TABLE evidence ("
-	" addr TEXT PRIMARY KEY, decided INTEGER NOT NULL, expires INTEGER NOT NULL,"
-	" json TEXT NOT NULL) WITHOUT ROWID;"
+	/* with rowids: without, a row above a quarter page would take another page of its own */
+	" addr TEXT PRIMARY KEY NOT NULL, decided INTEGER NOT NULL, expires INTEGER NOT NULL,"
+	" json TEXT NOT NULL);"
 	"CREATE INDEX evidence_expires ON evidence (expires);";
 
 /* --- SQLite in our terms ------------------------------------------------------ */
@@ -328,6 +330,7 @@ int store_open(const char *dir, struct store **ret, char *why, size_t why_size)
 
 	if (!store)
 		goto out;
+	store->evidence_max = STORE_EVIDENCE_MAX;
 	if (asprintf(&store->state_path, "%s/state.db", dir) < 0)
 		store->state_path = NULL;
 	if (asprintf(&store->evidence_path, "%s/evidence.db", dir) < 0)
@@ -613,6 +616,11 @@ int store_setting_del(struct store *store, const char *name)
 
 /* --- evidence ----------------------------------------------------------------- */
 
+void store_limit_evidence(struct store *store, int64_t bytes)
+{
+	store->evidence_max = bytes;
+}
+
 static unsigned int queue_hash(const struct addr *addr)
 {
 	uint32_t hash = 2166136261u ^ addr->family;
@@ -685,11 +693,49 @@ static int queue_insert(struct store *store)
 	return code;
 }
 
+/* What the pages that hold something take. SQLite's code. */
+static int evidence_size(struct store *store, int64_t *ret)
+{
+	sqlite3_stmt *stmt = NULL;
+	int code = prepare(store->evidence, &stmt,
+			   "SELECT (page_count - freelist_count) * page_size"
+			   " FROM pragma_page_count, pragma_freelist_count, pragma_page_size",
+			   "");
+
+	if (code == SQLITE_OK)
+		code = sqlite3_step(stmt);
+	if (code == SQLITE_ROW)
+		*ret = sqlite3_column_int64(stmt, 0);
+	sqlite3_finalize(stmt);
+	return code == SQLITE_ROW ? SQLITE_OK : code;
+}
+
+/* Twice what is about to be written goes, so that the file shrinks back below its limit. */
+static int evidence_make_room(struct store *store)
+{
+	sqlite3_stmt *stmt;
+	int64_t size = 0;
+	int code = evidence_size(store, &size);
+
+	if (code != SQLITE_OK || size < store->evidence_max)
+		return code;
+	code = prepare(store->evidence, &stmt,
+		       "DELETE FROM evidence WHERE addr IN"
+		       " (SELECT addr FROM evidence ORDER BY expires LIMIT ?)",
+		       "i", (int64_t)2 * store->queue.count);
+	return finish(code, stmt);
+}
+
 static int queue_write(struct store *store)
 {
 	int code = run(store->evidence, "BEGIN IMMEDIATE");
 
-	return code == SQLITE_OK ? end(store->evidence, queue_insert(store)) : code;
+	if (code != SQLITE_OK)
+		return code;
+	code = evidence_make_room(store);
+	if (code == SQLITE_OK)
+		code = queue_insert(store);
+	return end(store->evidence, code);
 }
 
 int store_flush(struct store *store)

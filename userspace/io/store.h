@@ -5,7 +5,8 @@
  *   state.db     exceptions, the audit trail (append-only by trigger), settings.
  *                Every change is durable before the call returns.
  *   evidence.db  the DNS evidence behind each verdict. Written in batches by
- *                store_flush(); damaged, it is set aside and begun again.
+ *                store_flush(); damaged, it is set aside and begun again; above
+ *                STORE_EVIDENCE_MAX, what expires first makes room.
  *
  * Used by the worker only, from one thread. It decides nothing.
  */
@@ -17,6 +18,8 @@
 
 #include "base/addr.h"
 #include "core/exceptions.h"
+
+#define STORE_EVIDENCE_MAX (1LL << 30) /* bytes: some 700,000 addresses */
 
 struct store;
 
@@ -70,6 +73,8 @@ int store_evidence_put(struct store *store, const struct addr *addr, int64_t dec
 int store_evidence_get(struct store *store, const struct addr *addr, char **ret);
 /* Writes what is queued in one transaction. 0 or -errno. */
 int store_flush(struct store *store);
+/* How many bytes of evidence.db may be in use, give or take a queue; for tests. */
+void store_limit_evidence(struct store *store, int64_t bytes);
 /* Deletes evidence that expired before; at most limit rows. Rows deleted or -errno. */
 int store_evidence_prune(struct store *store, int64_t expired_before_sec, unsigned int limit);
 
