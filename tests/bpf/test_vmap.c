@@ -171,6 +171,16 @@ Test(vmap, flush_takes_the_prefix_and_nothing_else)
 	cr_expect_eq(vmap_count(vmap, 4) + vmap_count(vmap, 6), 0);
 }
 
+/* An exception is in force only when the verdicts under it are gone: say so if they are not. */
+Test(vmap, a_flush_that_fails_says_so)
+{
+	struct prefix wide = prefix_of("198.51.0.0/16"), host = prefix_of("198.51.0.7");
+
+	close(fds.verdict4);
+	cr_expect_eq(vmap_flush(vmap, &host), -EBADF);
+	cr_expect_eq(vmap_flush(vmap, &wide), -EBADF);
+}
+
 Test(vmap, prefixes)
 {
 	struct prefix wide = prefix_of("198.51.0.0/16"), narrow = prefix_of("198.51.100.0/24");

@@ -174,25 +174,50 @@ int vmap_next(const struct vmap *vmap, struct vmap_cursor *cursor, struct vmap_e
 	return (int)count;
 }
 
+/* 1 when it was there, 0 when not, or -errno. */
+static int remove_one(struct vmap *vmap, const struct addr *addr)
+{
+	int err = vmap_del(vmap, addr);
+
+	return err == 0 ? 1 : err == -ENOENT ? 0 : err;
+}
+
+/* Of the first n entries those inside prefix (NULL: all). Their number, or -errno. */
+static int remove_inside(struct vmap *vmap, const struct prefix *prefix,
+			 const struct vmap_entry *entries, int n)
+{
+	int removed = 0, one;
+
+	for (int i = 0; i < n; i++) {
+		if (prefix && !prefix_contains(prefix, &entries[i].addr))
+			continue;
+		one = remove_one(vmap, &entries[i].addr);
+		if (one < 0)
+			return one;
+		removed += one;
+	}
+	return removed;
+}
+
 int vmap_flush(struct vmap *vmap, const struct prefix *prefix)
 {
 	struct vmap_entry *entries;
 	struct vmap_cursor cursor = {0};
-	int n = 0, removed = 0;
+	int n = 0, piece = 0, removed = 0;
 
 	if (prefix && prefix->bits == addr_bits(&prefix->addr))
-		return vmap_del(vmap, &prefix->addr) == 0 ? 1 : 0;
+		return remove_one(vmap, &prefix->addr);
 	entries = calloc(VMAP_STEP, sizeof(*entries));
 	if (!entries)
 		return -ENOMEM;
 	if (prefix)
 		cursor.family = prefix->addr.family;
-	while ((n = vmap_next(vmap, &cursor, entries)) > 0)
-		for (int i = 0; i < n; i++)
-			if (!prefix || prefix_contains(prefix, &entries[i].addr))
-				removed += vmap_del(vmap, &entries[i].addr) == 0;
+	while (piece >= 0 && (n = vmap_next(vmap, &cursor, entries)) > 0) {
+		piece = remove_inside(vmap, prefix, entries, n);
+		removed += piece;
+	}
 	free(entries);
-	return n < 0 ? n : removed;
+	return piece < 0 ? piece : n < 0 ? n : removed;
 }
 
 /* --- exceptions --------------------------------------------------------------- */

@@ -39,6 +39,7 @@ int vmap_get(const struct vmap *vmap, const struct addr *addr, struct mxg_verdic
  * -E2BIG when the table is full (the source stays unknown and passes); -errno.
  */
 int vmap_put(struct vmap *vmap, const struct addr *addr, const struct mxg_verdict *verdict);
+/* 0, -ENOENT, -errno. */
 int vmap_del(struct vmap *vmap, const struct addr *addr);
 
 /* Entries now and at most, of family 4 or 6. */
@@ -58,7 +59,10 @@ struct vmap_cursor {
 };
 int vmap_next(const struct vmap *vmap, struct vmap_cursor *cursor, struct vmap_entry *entries);
 
-/* Deletes every verdict inside prefix (NULL: all). Their number, or -errno. */
+/*
+ * Deletes every verdict inside prefix (NULL: all). Their number; or -errno, and
+ * then some of them may still be there.
+ */
 int vmap_flush(struct vmap *vmap, const struct prefix *prefix);
 
 /*
@@ -68,7 +72,10 @@ int vmap_flush(struct vmap *vmap, const struct prefix *prefix);
 int vmap_prefix_get(const struct vmap *vmap, const struct prefix *prefix, struct mxg_prefix *ret);
 int vmap_prefix_put(struct vmap *vmap, const struct prefix *prefix, const struct mxg_prefix *value);
 int vmap_prefix_del(struct vmap *vmap, const struct prefix *prefix);
-/* The prefix after *prefix in the table of its family (bits 0 and no match: the first). */
+/*
+ * The prefix after *prefix in the table of its family (bits 0: the first; one that
+ * is not there: wherever the kernel goes on). 0, -ENOENT at the end, -errno.
+ */
 int vmap_prefix_next(const struct vmap *vmap, const struct prefix *prefix, struct prefix *ret);
 
 int vmap_config_put(struct vmap *vmap, const struct mxg_config *config);
