@@ -123,8 +123,9 @@ static bool is_iface(const char *text)
 {
 	if (!*text || strlen(text) >= IFNAMSIZ)
 		return false;
+	/* What the kernel refuses (/ and :), and what would break the printer. */
 	for (; *text; text++)
-		if (*text <= ' ' || *text > '~' || *text == '/' || *text == ':')
+		if (*text <= ' ' || *text > '~' || strchr("/:\"\\$", *text))
 			return false;
 	return true;
 }
