@@ -682,6 +682,38 @@ Test(resolver, many_at_once)
 	resolver_end(resolver, 1);
 }
 
+/* How many of count addresses, each with its number between head and tail, are taken. */
+static unsigned int take(struct resolver *resolver, const char *head, const char *tail,
+			 unsigned int count)
+{
+	unsigned int taken = 0, i;
+	char text[ADDR_TEXT_MAX];
+	struct addr addr;
+
+	for (i = 0; i < count; i++) {
+		snprintf(text, sizeof(text), "%s%u%s", head, i, tail);
+		cr_assert_eq(addr_parse(text, &addr), 0);
+		taken += resolver_check(resolver, &addr, on_done, &done) == 0;
+	}
+	return taken;
+}
+
+/* Sources whose reverse zone is dead must not take all the room there is. */
+Test(resolver, one_zone_has_its_share)
+{
+	struct resolver *resolver =
+		resolver_start(1, (const enum behaviour[]){DO_SILENT}, 300, 160);
+
+	cr_expect_eq(take(resolver, "198.51.100.", "", 100), 20, "a /24");
+	cr_expect_eq(take(resolver, "198.51.101.", "", 1), 1, "the next /24");
+	cr_expect_eq(take(resolver, "2001:db8:1:", "::25", 100), 20, "a /48");
+	cr_expect_eq(take(resolver, "2001:db8:2:", "::25", 1), 1, "the next /48");
+	wait_for(42);
+	cr_expect_eq(take(resolver, "198.51.100.", "", 100), 20, "there is room again");
+	wait_for(62);
+	resolver_end(resolver, 1);
+}
+
 /* Freed at every stage of an evaluation: nobody is called, nothing leaks. */
 Test(resolver, freed_while_busy)
 {

@@ -49,6 +49,10 @@
 #define FIRST_MS_MAX  1500
 #define FIRST_MS_MIN  100
 #define ATTEMPTS_EACH 16 /* live attempts per address allowed, abandoned ones too */
+#define ZONE_PARTS    8  /* one reverse zone has an eighth of max_outstanding, */
+#define ZONE_MIN      16 /* but no less than this */
+#define ZONE4_BYTES   3  /* /24, as reverse zones of IPv4 are cut */
+#define ZONE6_BYTES   6  /* /48 */
 
 /*
  * c-ares sends a query again after 1, 2, 4 times the first timeout; together
@@ -113,9 +117,17 @@ struct waiter {
 	struct waiter *next;
 };
 
+/* The addresses under way that share a reverse zone, as far as one can tell without asking. */
+struct zone {
+	struct addr addr; /* the first of its network */
+	uint32_t count;
+	UT_hash_handle hh;
+};
+
 struct check {
 	struct resolver *resolver;
 	struct addr addr;
+	struct zone *zone;
 	UT_hash_handle hh;
 	uint64_t due_ns;
 	TAILQ_ENTRY(check) by_deadline;
@@ -165,6 +177,7 @@ struct resolver {
 	TAILQ_HEAD(, attempt) young; /* oldest first */
 	uint32_t young_count;
 	struct check *checks; /* uthash, by address */
+	struct zone *zones;   /* uthash, by network */
 	TAILQ_HEAD(, check) deadlines;
 	TAILQ_HEAD(, check) ready;
 	TAILQ_HEAD(query_queue, query) waits[WAIT_MAX];
@@ -677,6 +690,57 @@ static void query_next(struct query *query)
 		attempt_start(query, server, now_ns);
 }
 
+/* --- zones ---------------------------------------------------------------------------------- */
+
+static void zone_addr(const struct addr *addr, struct addr *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	ret->family = addr->family;
+	memcpy(ret->bytes, addr->bytes, addr->family == 4 ? ZONE4_BYTES : ZONE6_BYTES);
+}
+
+static bool zone_is_full(const struct resolver *resolver, const struct addr *addr)
+{
+	uint32_t share = resolver->max_outstanding / ZONE_PARTS;
+	const struct zone *zone;
+	struct addr network;
+
+	zone_addr(addr, &network);
+	HASH_FIND(hh, resolver->zones, &network, sizeof(network), zone);
+	return zone && zone->count >= (share > ZONE_MIN ? share : ZONE_MIN);
+}
+
+/* The zone of addr with one more in it, or NULL when out of memory. */
+static struct zone *zone_enter(struct resolver *resolver, const struct addr *addr)
+{
+	struct addr network;
+	struct zone *zone;
+
+	zone_addr(addr, &network);
+	HASH_FIND(hh, resolver->zones, &network, sizeof(network), zone);
+	if (!zone) {
+		zone = calloc(1, sizeof(*zone));
+		if (!zone)
+			return NULL;
+		zone->addr = network;
+		HASH_ADD(hh, resolver->zones, addr, sizeof(zone->addr), zone);
+		if (!zone->hh.tbl) {
+			free(zone);
+			return NULL;
+		}
+	}
+	zone->count++;
+	return zone;
+}
+
+static void zone_leave(struct resolver *resolver, struct zone *zone)
+{
+	if (--zone->count > 0)
+		return;
+	HASH_DEL(resolver->zones, zone);
+	free(zone);
+}
+
 /* --- checks --------------------------------------------------------------------------------- */
 
 static void check_free(struct check *check)
@@ -696,6 +760,7 @@ static void check_unlink(struct check *check)
 	unsigned int i;
 
 	HASH_DEL(resolver->checks, check);
+	zone_leave(resolver, check->zone);
 	TAILQ_REMOVE(&resolver->deadlines, check, by_deadline);
 	if (check->ready)
 		TAILQ_REMOVE(&resolver->ready, check, by_ready);
@@ -981,9 +1046,12 @@ static struct check *check_new(struct resolver *resolver, const struct addr *add
 		return NULL;
 	check->resolver = resolver;
 	check->addr = *addr;
-	if (add_waiter(check, on_done, user) == 0)
+	check->zone = zone_enter(resolver, addr);
+	if (check->zone && add_waiter(check, on_done, user) == 0)
 		HASH_ADD(hh, resolver->checks, addr, sizeof(check->addr), check);
 	if (!check->hh.tbl) {
+		if (check->zone)
+			zone_leave(resolver, check->zone);
 		check_free(check);
 		return NULL;
 	}
@@ -993,9 +1061,10 @@ static struct check *check_new(struct resolver *resolver, const struct addr *add
 	return check;
 }
 
-static bool is_full(const struct resolver *resolver)
+static bool is_full(const struct resolver *resolver, const struct addr *addr)
 {
-	return resolver->stats.outstanding >= resolver->max_outstanding ||
+	return zone_is_full(resolver, addr) ||
+	       resolver->stats.outstanding >= resolver->max_outstanding ||
 	       resolver->live / ATTEMPTS_EACH >= resolver->max_outstanding;
 }
 
@@ -1012,7 +1081,7 @@ int resolver_check(struct resolver *resolver, const struct addr *addr, resolver_
 			resolver->stats.joined++;
 		return err;
 	}
-	if (is_full(resolver)) {
+	if (is_full(resolver, addr)) {
 		resolver->stats.refused_full++;
 		return -EBUSY;
 	}

@@ -5,8 +5,10 @@
  *
  * One c-ares channel per server, so that the report can say who answered and a
  * SERVFAIL, REFUSED or timeout is asked again of the next server. Bounded: at
- * most max_outstanding addresses at once, one evaluation per address (a second
- * request for it joins the first). It decides nothing and writes no verdict.
+ * most max_outstanding addresses at once, of them an eighth (but 16) in one reverse
+ * zone, taken to be a /24 or a /48, so that a dead one cannot starve the rest; one
+ * evaluation per address (a second request for it joins the first). It decides
+ * nothing and writes no verdict.
  */
 #ifndef MXGATE_IO_RESOLVER_H
 #define MXGATE_IO_RESOLVER_H
@@ -38,7 +40,7 @@ struct resolver_server_stats {
 struct resolver_stats {
 	uint64_t started;
 	uint64_t done[IPREV_SPECIAL + 1]; /* by enum iprev_result */
-	uint64_t refused_full;            /* requests turned away: max_outstanding reached */
+	uint64_t refused_full;            /* requests turned away: no room, or none for its zone */
 	uint64_t joined;                  /* requests that joined one under way */
 	uint32_t outstanding;
 	unsigned int server_count;
@@ -53,14 +55,15 @@ typedef void (*resolver_done_fn)(const struct iprev_report *report, void *user);
 /*
  * 0 and *ret to be freed with resolver_free(), or -errno: -ENOENT when no server
  * is configured and /etc/resolv.conf names none, -EINVAL for a deadline or a
- * max_outstanding of 0.
+ * max_outstanding of 0. After -ENOMEM, too, the loop must run once more.
  */
 int resolver_new(uv_loop_t *loop, const struct resolver_conf *conf, struct resolver **ret);
 
 /*
  * Starts the evaluation of addr; on_done is called exactly once, from the loop,
  * never from inside this call, unless resolver_free() comes first (then not at
- * all). 0, -EBUSY when max_outstanding is reached (nothing is called), -ENOMEM.
+ * all). 0, -ENOMEM, or -EBUSY when max_outstanding or the zone's share of it is reached;
+ * nothing is called then.
  */
 int resolver_check(struct resolver *resolver, const struct addr *addr, resolver_done_fn on_done,
 		   void *user);
