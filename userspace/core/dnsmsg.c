@@ -343,33 +343,35 @@ static bool scan_authority(struct reading *r, bool *ret_soa, bool *ret_ns)
 	return r->answer->note == NULL;
 }
 
-/* Who may say without proof that a name has nothing: a resolver, or the zone's own server. */
-static bool may_deny(const struct reading *r)
+/* Why a reply without the SOA that proves it is no absence, or NULL if it may be one. */
+static const char *unfounded(const struct reading *r, bool is_nxdomain, bool has_ns)
 {
-	return ns_msg_getflag(r->msg, ns_f_ra) || ns_msg_getflag(r->msg, ns_f_aa);
+	if (!is_nxdomain && r->hops > 0)
+		return "CNAME chain ends without an answer";
+	if (!is_nxdomain && has_ns)
+		return "referral instead of an answer";
+	if (r->hops == 0 && ns_msg_count(r->msg, ns_s_an) > 0)
+		return "answers, and none to our question";
+	/* A resolver may deny without proof, and the zone's own server. Who else has looked? */
+	if (!ns_msg_getflag(r->msg, ns_f_ra) && !ns_msg_getflag(r->msg, ns_f_aa))
+		return "from a server that neither resolves nor has authority";
+	return NULL;
 }
 
 static void conclude_absence(struct reading *r, bool is_nxdomain)
 {
+	const char *why = NULL;
 	bool soa, ns;
 
 	if (!scan_authority(r, &soa, &ns))
 		return;
 	if (!soa)
-		r->ttl_sec = min_u32(r->ttl_sec, DNS_NEGATIVE_TTL_SEC);
-	if (!is_nxdomain && !soa && r->hops > 0) {
-		conclude(r, DNS_LAME, "CNAME chain ends without an answer");
+		why = unfounded(r, is_nxdomain, ns);
+	if (why) {
+		conclude(r, DNS_LAME, why);
 		return;
 	}
-	if (!is_nxdomain && !soa && ns) {
-		conclude(r, DNS_LAME, "referral instead of an answer");
-		return;
-	}
-	if (!soa && !may_deny(r)) {
-		conclude(r, DNS_LAME, "from a server that neither resolves nor has authority");
-		return;
-	}
-	r->answer->ttl_sec = r->ttl_sec;
+	r->answer->ttl_sec = soa ? r->ttl_sec : min_u32(r->ttl_sec, DNS_NEGATIVE_TTL_SEC);
 	conclude(r, is_nxdomain ? DNS_NXDOMAIN : DNS_NODATA, soa ? NULL : "absence without SOA");
 }
 
