@@ -68,7 +68,7 @@ const struct conf_key CONF_KEYS[] = {
 	{"policy", "ttl_min", KEY_SPAN, IN(ttl_min_sec), 1, YEAR, NULL, NULL,
 	 "The least life of such a verdict, whatever the DNS data's TTL."},
 	{"policy", "ttl_max", KEY_SPAN, IN(ttl_max_sec), 1, YEAR, NULL, NULL,
-	 "The greatest life of such a verdict; at most 1h for what can be dropped, so that a "
+	 "The greatest life of such a verdict; at most 1h for all but pass, so that a "
 	 "repaired PTR counts soon."},
 	{"policy", "enforce", KEY_FLAG, IN(enforce), NO_RANGE, "false|true", NULL,
 	 "false keeps this reason in monitor while mode = enforce acts on the others."},
