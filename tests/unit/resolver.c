@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "io/resolver.h"
@@ -41,6 +42,8 @@ struct server {
 	unsigned int client_count;
 	uint16_t port;
 	unsigned int udp_queries, tcp_queries, with_edns;
+	in_port_t last_port; /* that a query came from over UDP */
+	unsigned int port_changes;
 	char udp_buf[65536], tcp_buf[65536];
 };
 
@@ -205,6 +208,8 @@ static void on_udp(uv_udp_t *udp, ssize_t n, const uv_buf_t *buf, const struct s
 	(void)flags;
 	if (n < 17 || !from)
 		return;
+	server->port_changes += server->last_port != ((const struct sockaddr_in *)from)->sin_port;
+	server->last_port = ((const struct sockaddr_in *)from)->sin_port;
 	late = calloc(1, sizeof(*late));
 	late->len = answer(server, msg, false);
 	if (late->len == 0) {
@@ -297,11 +302,15 @@ static void on_done(const struct iprev_report *got, void *user)
 	done++;
 }
 
+static uint32_t channel_ms;
+
 static struct resolver *resolver_start(unsigned int count, const enum behaviour *behaviours,
 				       uint32_t deadline_ms, uint32_t max)
 {
-	struct resolver_conf conf = {
-		.server_count = count, .deadline_ms = deadline_ms, .max_outstanding = max};
+	struct resolver_conf conf = {.server_count = count,
+				     .deadline_ms = deadline_ms,
+				     .max_outstanding = max,
+				     .channel_ms = channel_ms};
 	struct resolver *resolver = NULL;
 	unsigned int i;
 
@@ -711,6 +720,30 @@ Test(resolver, one_zone_has_its_share)
 	wait_for(42);
 	cr_expect_eq(take(resolver, "198.51.100.", "", 100), 20, "there is room again");
 	wait_for(62);
+	resolver_end(resolver, 1);
+}
+
+/* A source port is not kept; what is under way on the old one is not lost with it. */
+Test(resolver, source_ports_change)
+{
+	struct resolver *resolver;
+	char text[ADDR_TEXT_MAX];
+	unsigned int i;
+
+	channel_ms = 20;
+	resolver = resolver_start(1, (const enum behaviour[]){DO_SLOW}, 5000, 100);
+	for (i = 0; i < 10; i++) {
+		snprintf(text, sizeof(text), "198.51.100.%u", i);
+		check_addr(resolver, text);
+		uv_run(&loop, UV_RUN_NOWAIT);
+		usleep(25000);
+	}
+	wait_for(10);
+	cr_expect_eq(report.result, IPREV_PERMERROR);
+	cr_expect_eq(servers[0].udp_queries, 10, "none was asked twice");
+	cr_expect_geq(servers[0].port_changes, 8, "%u", servers[0].port_changes);
+	check_addr(resolver, "192.0.2.1");
+	uv_run(&loop, UV_RUN_NOWAIT);
 	resolver_end(resolver, 1);
 }
 

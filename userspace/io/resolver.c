@@ -40,7 +40,7 @@
 #define NS_PER_MS     1000000ULL
 #define TICK_MS       50                /* how often c-ares may see to its timeouts */
 #define PAUSE_NS      (250 * NS_PER_MS) /* before a server is asked again */
-#define CHANNEL_NS    (60 * CLOCK_NS_PER_SEC)
+#define CHANNEL_MS    60000
 #define DOWN_NS       (5 * CLOCK_NS_PER_SEC)
 #define YOUNG_MAX     200 /* the default 208 KiB take some 270 small datagrams */
 #define YOUNG_NS      (50 * NS_PER_MS)
@@ -168,6 +168,7 @@ struct server {
 struct resolver {
 	uv_loop_t *loop;
 	uint64_t deadline_ns;
+	uint64_t channel_ns;
 	uint32_t first_ms;
 	uint32_t max_outstanding;
 	unsigned int server_count;
@@ -345,14 +346,14 @@ static struct channel *channel_new(struct resolver *resolver, struct server *ser
 }
 
 /*
- * A channel serves a minute. A fresh one has another source port, and tries EDNS
- * again, which 1.18 gives up for good after one FORMERR.
+ * A channel serves a minute, unless told otherwise. A fresh one has another source port, and tries
+ * EDNS again, which 1.18 gives up for good after one FORMERR.
  */
 static struct channel *channel_get(struct server *server, uint64_t now_ns)
 {
 	struct channel *old = server->channel, *fresh;
 
-	if (now_ns - old->born_ns < CHANNEL_NS)
+	if (now_ns - old->born_ns < old->resolver->channel_ns)
 		return old;
 	fresh = channel_new(old->resolver, server);
 	if (!fresh)
@@ -967,6 +968,7 @@ static void init_conf(struct resolver *resolver, const struct resolver_conf *con
 	uint32_t first_ms = conf->deadline_ms / FIRST_SHARE;
 
 	resolver->deadline_ns = conf->deadline_ms * NS_PER_MS;
+	resolver->channel_ns = (conf->channel_ms ? conf->channel_ms : CHANNEL_MS) * NS_PER_MS;
 	resolver->max_outstanding = conf->max_outstanding;
 	if (first_ms > FIRST_MS_MAX)
 		first_ms = FIRST_MS_MAX;
