@@ -617,6 +617,9 @@ int keeper_run(const char *conf_path, const char *object)
 	do {
 		keeper.spawn = false;
 		uv_run(&keeper.loop, UV_RUN_DEFAULT);
+		/* Both can come of one turn of the loop; then nobody would end the worker. */
+		if (keeper.stopping)
+			break;
 		if (keeper.spawn && spawn_worker(&keeper, &code))
 			return code;
 	} while (keeper.spawn);
