@@ -2,10 +2,13 @@
 #include "daemon/spawn.h"
 
 #include <cap-ng.h>
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -38,6 +41,44 @@ int spawn_resolve(const struct conf *conf, struct spawn_ids *ret, char *why, siz
 	return 0;
 }
 
+static bool is_empty(int dir_fd)
+{
+	int fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 3);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+	bool empty = dir != NULL;
+
+	while (empty && (entry = readdir(dir)))
+		empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+	if (dir)
+		closedir(dir);
+	else if (fd >= 0)
+		close(fd);
+	return empty;
+}
+
+/*
+ * Hands over what was just made or lies empty. A directory of somebody else's, or
+ * one of root's with something in it (/etc), is a mistake in the file; a link could
+ * have been put there by the worker.
+ */
+static int hand_over(const char *path, const struct spawn_ids *ids)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), err = 0;
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0 || st.st_uid != 0)
+		err = -EPERM;
+	else if (!is_empty(fd))
+		err = -ENOTEMPTY;
+	else if (fchown(fd, ids->uid, ids->gid) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
 static int own_directory(const char *path, const struct spawn_ids *ids)
 {
 	struct stat st;
@@ -48,12 +89,7 @@ static int own_directory(const char *path, const struct spawn_ids *ids)
 		return -errno;
 	if (!S_ISDIR(st.st_mode))
 		return -ENOTDIR;
-	if (st.st_uid == ids->uid)
-		return 0;
-	/* Taking over a directory that is somebody else's could be a mistake in the file. */
-	if (st.st_uid != 0)
-		return -EPERM;
-	return chown(path, ids->uid, ids->gid) < 0 ? -errno : 0;
+	return st.st_uid == ids->uid ? 0 : hand_over(path, ids);
 }
 
 int spawn_state_directory(const struct conf *conf, const struct spawn_ids *ids, char *why,
