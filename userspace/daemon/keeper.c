@@ -51,6 +51,8 @@ struct keeper {
 	struct conf conf;
 	struct conf fresh; /* read by a reload, taken over when the worker has ended */
 	bool has_fresh;
+	struct conf proven; /* the last under which a worker has come up */
+	bool is_unproven;   /* conf is of a reload, and no worker has come up under it yet */
 	struct spawn_ids ids;
 	struct gate *gate;
 	struct slots slots;
@@ -243,6 +245,8 @@ static void child_is_ready(struct keeper *keeper)
 	bool first = !keeper->was_ready;
 
 	keeper->child.ready = true;
+	keeper->proven = keeper->conf;
+	keeper->is_unproven = false;
 	if (!first)
 		return;
 	keeper->was_ready = true;
@@ -254,21 +258,67 @@ static void child_is_ready(struct keeper *keeper)
 	say("READY=1\nSTATUS=gate attached");
 }
 
+/* Takes over what a reload has read; the worker has ended. */
+static void apply_fresh(struct keeper *keeper)
+{
+	struct conf old = keeper->conf;
+	char why[GATE_WHY_MAX];
+	int fd = keeper->listen_fd;
+
+	keeper->has_fresh = false;
+	keeper->is_unproven = true;
+	keeper->child.due_ns = clock_mono_ns();
+	keeper->conf = keeper->fresh;
+	open_log(&keeper->conf, "mxgated");
+	if (strcmp(old.control.path, keeper->conf.control.path) != 0) {
+		if (open_socket(keeper) != 0) {
+			strcpy(keeper->conf.control.path, old.control.path);
+		} else {
+			close(fd);
+			unlink(old.control.path);
+		}
+	}
+	if (open_state(keeper) != 0)
+		strcpy(keeper->conf.state_directory, old.state_directory);
+	if (gate_tables(keeper->gate, keeper->conf.verdicts.max4, keeper->conf.verdicts.max6, why) <
+	    0)
+		log_error("event=reload detail=\"%s; the tables keep their size\"", why);
+	slots_configure(&keeper->slots, &keeper->conf);
+	reconcile(keeper);
+}
+
+/* What only a start could do, and what a worker under this configuration could not. */
+static int check_fresh(const struct keeper *keeper, const struct conf *fresh,
+		       char why[static CONF_ERRORS_MAX])
+{
+	struct spawn_ids ids;
+
+	if (strcmp(fresh->bpf_object, keeper->conf.bpf_object) != 0) {
+		snprintf(why, CONF_ERRORS_MAX,
+			 "%s: bpf_object cannot change in a reload; restart mxgated",
+			 keeper->conf_path);
+		return -EINVAL;
+	}
+	if (spawn_resolve(fresh, &ids, why, CONF_ERRORS_MAX) < 0 ||
+	    spawn_state_directory(fresh, &ids, why, CONF_ERRORS_MAX) < 0)
+		return -EINVAL;
+	return 0;
+}
+
 static void reload(struct keeper *keeper, bool reply)
 {
 	static struct message message;
+	static struct conf fresh;
 	int err;
 
 	memset(&message, 0, sizeof(message));
 	message.kind = MESSAGE_RELOADED;
 	say("RELOADING=1");
-	err = read_conf(keeper, &keeper->fresh, message.text);
-	if (err == 0 && strcmp(keeper->fresh.bpf_object, keeper->conf.bpf_object) != 0) {
-		err = -EINVAL;
-		snprintf(message.text, sizeof(message.text),
-			 "%s: bpf_object cannot change in a reload; restart mxgated\n",
-			 keeper->conf_path);
-		log_error("%.*s", (int)strcspn(message.text, "\n"), message.text);
+	err = read_conf(keeper, &fresh, message.text);
+	if (err == 0) {
+		err = check_fresh(keeper, &fresh, message.text);
+		if (err < 0)
+			log_error("%s", message.text);
 	}
 	message.err = err;
 	if (err == 0)
@@ -280,9 +330,13 @@ static void reload(struct keeper *keeper, bool reply)
 	say("READY=1");
 	if (err < 0)
 		return;
+	keeper->fresh = fresh;
 	keeper->has_fresh = true;
 	/* The new configuration begins with a new worker. */
-	stop_child(keeper);
+	if (keeper->child.pid)
+		stop_child(keeper);
+	else
+		apply_fresh(keeper);
 }
 
 static void on_child(uv_poll_t *poll, int status, int events)
@@ -301,33 +355,6 @@ static void on_child(uv_poll_t *poll, int status, int events)
 	}
 	if (got < 0)
 		uv_poll_stop(poll); /* SIGCHLD says the rest */
-}
-
-/* Takes over what a reload has read; the worker has ended. */
-static void apply_fresh(struct keeper *keeper)
-{
-	struct conf old = keeper->conf;
-	char why[GATE_WHY_MAX];
-	int fd = keeper->listen_fd;
-
-	keeper->has_fresh = false;
-	keeper->conf = keeper->fresh;
-	open_log(&keeper->conf, "mxgated");
-	if (strcmp(old.control.path, keeper->conf.control.path) != 0) {
-		if (open_socket(keeper) != 0) {
-			strcpy(keeper->conf.control.path, old.control.path);
-		} else {
-			close(fd);
-			unlink(old.control.path);
-		}
-	}
-	if (open_state(keeper) != 0)
-		strcpy(keeper->conf.state_directory, old.state_directory);
-	if (gate_tables(keeper->gate, keeper->conf.verdicts.max4, keeper->conf.verdicts.max6, why) <
-	    0)
-		log_error("event=reload detail=\"%s; the tables keep their size\"", why);
-	slots_configure(&keeper->slots, &keeper->conf);
-	reconcile(keeper);
 }
 
 static void on_child_closed(uv_handle_t *handle)
@@ -367,8 +394,15 @@ static void child_ended(struct keeper *keeper, int status)
 		child->backoff_ns *= 2;
 	child->restarts += !expected;
 	child->due_ns = expected ? now : now + child->backoff_ns;
-	if (keeper->has_fresh)
+	if (!expected && !child->ready && keeper->is_unproven && !keeper->has_fresh) {
+		log_error("event=reload-undone detail=\"no worker comes up under the new "
+			  "configuration; the one before it is back\"");
+		keeper->fresh = keeper->proven;
 		apply_fresh(keeper);
+		keeper->is_unproven = false;
+	} else if (keeper->has_fresh) {
+		apply_fresh(keeper);
+	}
 }
 
 static void on_signal(uv_signal_t *handle, int signum)
