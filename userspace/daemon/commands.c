@@ -14,6 +14,7 @@
 
 #define AUDIT_LIMIT_DEFAULT 50
 #define AUDIT_LIMIT_MAX     10000
+#define LIST_STEP           512 /* exceptions that are sent in one turn of the loop */
 
 /* A request that is answered later: a lookup under way, or a list being sent. */
 struct pending {
@@ -29,6 +30,10 @@ struct pending {
 	enum mxg_reason reason; /* NONE: any */
 	int action;             /* -1: any */
 	uint64_t limit, sent;
+	/* of a list of exceptions */
+	uint32_t *ids;
+	size_t id_count, id_at;
+	bool all;
 };
 
 static struct pending *pending_new(struct worker *worker, struct control_request *request)
@@ -49,6 +54,7 @@ static void pending_free(struct pending *pending)
 {
 	DL_DELETE(pending->worker->pending, pending);
 	free(pending->entries);
+	free(pending->ids);
 	free(pending);
 }
 
@@ -349,14 +355,24 @@ static void end_list(struct pending *list, bool more)
 	control_reply_ok(request, result);
 }
 
-/* Sends until the client falls behind; goes on when it has caught up. */
+/*
+ * Sends until the client falls behind; goes on when it has caught up. One step of
+ * the table a turn, also when nothing in it is wanted: a list must not hold up the
+ * heartbeat or another client.
+ */
 static void send_verdicts(struct control_request *request, void *user)
 {
 	struct pending *list = user;
 	uint64_t now = clock_mono_ns();
+	bool stepped = false;
 
 	while (!control_request_is_gone(request)) {
 		if (list->entry_at >= list->entry_count) {
+			if (stepped) {
+				control_request_on_drain(request, send_verdicts, list);
+				return;
+			}
+			stepped = true;
 			list->entry_count =
 				vmap_next(list->worker->vmap, &list->cursor, list->entries);
 			list->entry_at = 0;
@@ -609,32 +625,54 @@ static void cmd_exception_add(struct worker *worker, struct control_request *req
 				   "verdicts_removed", removed));
 }
 
-struct exception_list {
-	struct worker *worker;
-	struct control_request *request;
-	bool all;
-	json_int_t count;
-};
-
-static int list_exception(const struct exception *exception, void *user)
+static int collect_id(const struct exception *exception, void *user)
 {
-	struct exception_list *list = user;
+	struct pending *list = user;
 
-	if (!list->all && exception->expires_sec && exception->expires_sec <= clock_wall_sec())
-		return 0;
-	list->count++;
-	/* At most MXG_PREFIX_MAX of them: the server's queue limit is the bound. */
-	control_reply_item(list->request, exception_json(list->worker, exception));
-	return control_request_is_gone(list->request) ? -EPIPE : 0;
+	if (list->all || !exception->expires_sec || exception->expires_sec > clock_wall_sec())
+		list->ids[list->id_count++] = exception->id;
+	return 0;
+}
+
+/* As send_verdicts(); what is removed meanwhile is left out. */
+static void send_exceptions(struct control_request *request, void *user)
+{
+	struct pending *list = user;
+	const struct exception *exception;
+	json_t *result;
+
+	while (list->id_at < list->id_count && !control_request_is_gone(request)) {
+		exception = exceptions_get(list->worker->exceptions, list->ids[list->id_at++]);
+		if (!exception)
+			continue;
+		list->sent++;
+		if (control_reply_item(request, exception_json(list->worker, exception)) ==
+			    -EAGAIN ||
+		    list->id_at % LIST_STEP == 0) {
+			control_request_on_drain(request, send_exceptions, list);
+			return;
+		}
+	}
+	result = json_pack("{s:I}", "count", (json_int_t)list->sent);
+	pending_free(list);
+	control_reply_ok(request, result);
 }
 
 static void cmd_exception_list(struct worker *worker, struct control_request *request)
 {
-	struct exception_list list = {.worker = worker, .request = request};
+	struct pending *list = pending_new(worker, request);
 
-	list.all = json_is_true(json_object_get(control_request_args(request), "all"));
-	exceptions_each(worker->exceptions, list_exception, &list);
-	control_reply_ok(request, json_pack("{s:I}", "count", list.count));
+	if (!list)
+		return;
+	list->all = json_is_true(json_object_get(control_request_args(request), "all"));
+	list->ids = calloc(exceptions_count(worker->exceptions) + 1, sizeof(*list->ids));
+	if (!list->ids) {
+		pending_free(list);
+		control_reply_error(request, CONTROL_ERR_INTERNAL, NULL, "out of memory");
+		return;
+	}
+	exceptions_each(worker->exceptions, collect_id, list);
+	send_exceptions(request, list);
 }
 
 static json_t *audit_json(const struct store_audit_row *row)
