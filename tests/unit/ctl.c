@@ -135,6 +135,7 @@ Test(ctl, what_is_refused_before_the_daemon_is_asked)
 		{"exception show 4294967296", 65, "is not the number"},
 		{"exception remove 7 --deny", 64, "--deny goes with a prefix"},
 		{"exception remove 192.0.2.1 --why ''", 65, "--why is empty"},
+		{"why \xff --json", 65, "\\\\255"}, /* what is not UTF-8, in JSON as well */
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

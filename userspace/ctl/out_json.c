@@ -52,16 +52,28 @@ static void list_end(struct ctl *ctl, const json_t *result)
 		fputs(ctl->out_state.items ? "\n]\n" : "[]\n", ctl->to);
 }
 
+/* An argument that is quoted may not be UTF-8: then as the text output has it. */
+static json_t *string_of(const char *text)
+{
+	json_t *string = json_string(text);
+	char safe[4096];
+	size_t used = 0;
+
+	for (; !string && *text && used + 5 < sizeof(safe); text++)
+		used += (size_t)snprintf(safe + used, sizeof(safe) - used,
+					 *text >= 0x20 && *text <= 0x7e ? "%c" : "\\%03u",
+					 (unsigned char)*text);
+	return string ? string : json_stringn(safe, used);
+}
+
 static void error(struct ctl *ctl, const char *code, const char *message, const char *hint)
 {
-	json_t *body = json_pack("{s:s, s:s}", "code", code, "message", message);
+	json_t *body = json_pack("{s:s, s:o}", "code", code, "message", string_of(message));
 	json_t *line;
 
 	if (hint && body)
-		json_object_set_new(body, "hint", json_string(hint));
-	/* an argument that is not UTF-8 cannot be quoted */
-	line = body ? json_pack("{s:o}", "error", body)
-		    : json_pack("{s:{s:s}}", "error", "code", code);
+		json_object_set_new(body, "hint", string_of(hint));
+	line = json_pack("{s:o}", "error", body);
 	put(ctl->err, line, JSON_COMPACT);
 	fputc('\n', ctl->err);
 	json_decref(line);
