@@ -41,7 +41,7 @@ const struct ctl_command ctl_commands[] = {
 			  "certain answer.",
 		.example = "mxgate check 192.0.2.25\n"
 			   "mxgate check 2001:db8::25 --dns 127.0.0.1:53 --dns [::1]:5353",
-		.options = {{"dns", "HOST:PORT", "ask this server instead of the system's", true},
+		.options = {{"dns", "ADDR[:PORT]", "ask this server instead of the system's", true},
 			    {"config", "FILE", "policy and servers of this mxgate.conf", false}},
 		.run = check_run,
 	},

@@ -690,10 +690,18 @@ static int collect_audit(const struct store_audit_row *row, void *user)
 	return 0;
 }
 
+struct audit_list {
+	struct control_request *request;
+	json_int_t count;
+};
+
 static int send_audit(const struct store_audit_row *row, void *user)
 {
-	control_reply_item(user, audit_json(row));
-	return control_request_is_gone(user) ? -EPIPE : 0;
+	struct audit_list *list = user;
+
+	list->count++;
+	control_reply_item(list->request, audit_json(row));
+	return control_request_is_gone(list->request) ? -EPIPE : 0;
 }
 
 static void show_one(struct worker *worker, const struct exception *exception, json_t *found)
@@ -790,17 +798,18 @@ static void cmd_exception_remove(struct worker *worker, struct control_request *
 
 static void cmd_audit(struct worker *worker, struct control_request *request)
 {
+	struct audit_list list = {.request = request};
 	uint64_t limit;
 	int n;
 
 	if (!get_number(request, "limit", 1, AUDIT_LIMIT_MAX, AUDIT_LIMIT_DEFAULT, &limit))
 		return;
-	n = store_audit_each(worker->store, "", (unsigned int)limit, send_audit, request);
+	n = store_audit_each(worker->store, "", (unsigned int)limit, send_audit, &list);
 	if (n < 0 && n != -EPIPE)
 		control_reply_error(request, CONTROL_ERR_IO, NULL,
 				    "the audit trail cannot be read: %s", strerror(-n));
 	else
-		control_reply_ok(request, NULL);
+		control_reply_ok(request, json_pack("{s:I}", "count", list.count));
 }
 
 static void cmd_status(struct worker *worker, struct control_request *request)

@@ -79,7 +79,9 @@ int main(int argc, char **argv)
 			return KEEPER_EXIT_USAGE;
 		}
 	if (optind < argc) {
-		fprintf(stderr, "mxgated: unexpected argument; mxgated --help tells the options\n");
+		fprintf(stderr,
+			"mxgated: unexpected argument %s; mxgated --help tells the options\n",
+			argv[optind]);
 		return KEEPER_EXIT_USAGE;
 	}
 	if (test)
