@@ -24,7 +24,9 @@
 #define COPY_BATCH 4096
 
 #define DISPATCHER_DIR   BPFFS "/xdp"
+#define DISPATCHER_NAME  "xdp_dispatcher"
 #define DISPATCHER_SLOTS 10 /* programs in one dispatcher */
+#define PIN_MAX          96
 
 struct gate {
 	char object_path[256];
@@ -355,94 +357,121 @@ const char *gate_mode_name(enum gate_mode mode)
 	return names[mode];
 }
 
-static enum gate_mode mode_from_xdp(enum xdp_attach_mode mode)
+/* What the kernel says about a program; what is needed to tell it from others. */
+struct look {
+	struct bpf_prog_info info;
+	__u32 map_ids[64];
+};
+
+/* Takes fd. */
+static int look_at(int fd, struct look *ret)
 {
-	switch (mode) {
-	case XDP_MODE_NATIVE:
-		return GATE_MODE_NATIVE;
-	case XDP_MODE_SKB:
-		return GATE_MODE_GENERIC;
-	case XDP_MODE_HW:
-		return GATE_MODE_OFFLOAD;
-	default:
-		return GATE_MODE_NONE;
-	}
+	__u32 len = sizeof(ret->info);
+	int err;
+
+	memset(ret, 0, sizeof(*ret));
+	if (fd < 0)
+		return -errno;
+	ret->info.nr_map_ids = sizeof(ret->map_ids) / sizeof(ret->map_ids[0]);
+	ret->info.map_ids = (__u64)(uintptr_t)ret->map_ids;
+	err = bpf_obj_get_info_by_fd(fd, &ret->info, &len) < 0 ? -errno : 0;
+	close(fd);
+	return err;
+}
+
+static bool is_our_name(const char *name)
+{
+	return strcmp(name, MXG_PROG_NAME) == 0;
 }
 
 /* Same code, and its maps are those that this process writes to. */
-static bool is_current(const struct gate *gate, int prog_fd)
+static bool is_current(const struct gate *gate, const struct look *look)
 {
-	struct bpf_prog_info info = {0};
-	__u32 ids[64], len = sizeof(info);
-
-	info.nr_map_ids = sizeof(ids) / sizeof(ids[0]);
-	info.map_ids = (__u64)(uintptr_t)ids;
-	if (bpf_obj_get_info_by_fd(prog_fd, &info, &len) < 0 ||
-	    memcmp(info.tag, gate->tag, sizeof(gate->tag)) != 0)
+	if (memcmp(look->info.tag, gate->tag, sizeof(gate->tag)) != 0)
 		return false;
-	for (__u32 i = 0; i < info.nr_map_ids && i < sizeof(ids) / sizeof(ids[0]); i++)
-		if (ids[i] == gate->config_id)
+	for (__u32 i = 0;
+	     i < look->info.nr_map_ids && i < sizeof(look->map_ids) / sizeof(look->map_ids[0]); i++)
+		if (look->map_ids[i] == gate->config_id)
 			return true;
 	return false;
 }
 
-static __u32 prog_id_of(struct xdp_program *prog)
+static void found_ours(const struct gate *gate, const struct look *look, struct gate_found *found)
 {
-	struct bpf_prog_info info = {0};
-	__u32 len = sizeof(info);
-
-	return bpf_obj_get_info_by_fd(xdp_program__fd(prog), &info, &len) < 0 ? 0 : info.id;
+	found->is_ours = true;
+	found->is_current = is_current(gate, look);
+	found->prog_id = look->info.id;
 }
 
-static bool is_our_name(struct xdp_program *prog)
+/* The names are those of libxdp's protocol for sharing a dispatcher. */
+static void dispatcher_pin(int ifindex, uint32_t dispatcher_id, int slot, const char *what,
+			   char buf[static PIN_MAX])
 {
-	return strcmp(xdp_program__name(prog), MXG_PROG_NAME) == 0;
+	snprintf(buf, PIN_MAX, DISPATCHER_DIR "/dispatch-%d-%u/prog%d-%s", ifindex, dispatcher_id,
+		 slot, what);
 }
 
-/* Our program within what the interface carries, or NULL. Owned by mp. */
-static struct xdp_program *find_ours(struct xdp_multiprog *mp)
+/* A component is in force while its link is pinned, or held by somebody. */
+static void look_into_dispatcher(const struct gate *gate, int ifindex, struct gate_found *found)
 {
-	struct xdp_program *prog = NULL;
+	struct look look;
+	char pin[PIN_MAX];
 
-	if (xdp_multiprog__is_legacy(mp)) {
-		prog = xdp_multiprog__main_prog(mp);
-		return prog && is_our_name(prog) ? prog : NULL;
+	for (int i = 0; i < DISPATCHER_SLOTS && !found->is_ours; i++) {
+		dispatcher_pin(ifindex, found->dispatcher_id, i, "link", pin);
+		if (access(pin, F_OK) < 0)
+			continue;
+		dispatcher_pin(ifindex, found->dispatcher_id, i, "prog", pin);
+		if (look_at(bpf_obj_get(pin), &look) == 0 && is_our_name(look.info.name))
+			found_ours(gate, &look, found);
 	}
-	while ((prog = xdp_multiprog__next_prog(prog, mp)))
-		if (is_our_name(prog))
-			return prog;
-	return NULL;
 }
 
+/* The program in charge and its mode; 0 if there is none. */
+static uint32_t main_program(const struct bpf_xdp_query_opts *opts, enum gate_mode *ret_mode)
+{
+	*ret_mode = GATE_MODE_NONE;
+	if (opts->attach_mode == XDP_ATTACHED_NONE)
+		return 0;
+	if (opts->drv_prog_id) {
+		*ret_mode = GATE_MODE_NATIVE;
+		return opts->drv_prog_id;
+	}
+	*ret_mode = opts->skb_prog_id ? GATE_MODE_GENERIC : GATE_MODE_OFFLOAD;
+	return opts->skb_prog_id ? opts->skb_prog_id : opts->hw_prog_id;
+}
+
+/*
+ * By the kernel's word and not by xdp_multiprog__get_from_ifindex(): this is called
+ * twice a second, and up to libxdp 1.4.0 each such call leaves a descriptor open.
+ */
 int gate_find(const struct gate *gate, int ifindex, struct gate_found *ret)
 {
+	LIBBPF_OPTS(bpf_xdp_query_opts, opts, .prog_id = 0);
 	struct gate_found found = {0};
-	struct xdp_program *ours, *main_prog;
-	struct xdp_multiprog *mp;
-	long err;
+	struct look look;
+	uint32_t id;
+	int err = bpf_xdp_query(ifindex, 0, &opts);
 
-	mp = xdp_multiprog__get_from_ifindex(ifindex);
-	err = libxdp_get_error(mp);
-	if (err == -ENOENT) {
-		*ret = found;
-		return 0;
+	if (err < 0)
+		return err;
+	id = main_program(&opts, &found.mode);
+	if (id) {
+		err = look_at(bpf_prog_get_fd_by_id(id), &look);
+		if (err < 0 && err != -ENOENT)
+			return err;
+		if (err == -ENOENT) {
+			found.mode = GATE_MODE_NONE; /* it went while we looked */
+		} else if (is_our_name(look.info.name)) {
+			found_ours(gate, &look, &found);
+		} else if (strcmp(look.info.name, DISPATCHER_NAME) == 0) {
+			found.dispatcher_id = id;
+			look_into_dispatcher(gate, ifindex, &found);
+		} else {
+			found.is_foreign = true;
+			found.prog_id = id;
+		}
 	}
-	if (err || !mp)
-		return err ? (int)err : -EIO;
-	found.mode = mode_from_xdp(xdp_multiprog__attach_mode(mp));
-	ours = find_ours(mp);
-	main_prog = xdp_multiprog__main_prog(mp);
-	if (main_prog && !xdp_multiprog__is_legacy(mp))
-		found.dispatcher_id = prog_id_of(main_prog);
-	if (ours) {
-		found.is_ours = true;
-		found.is_current = is_current(gate, xdp_program__fd(ours));
-		found.prog_id = prog_id_of(ours);
-	} else if (xdp_multiprog__is_legacy(mp) && main_prog) {
-		found.is_foreign = true;
-		found.prog_id = prog_id_of(main_prog);
-	}
-	xdp_multiprog__close(mp);
 	*ret = found;
 	return 0;
 }
@@ -501,6 +530,21 @@ int gate_attach(struct gate *gate, int ifindex, enum gate_mode mode, char why[st
 	return err ? explain_attach((int)err, mode, why) : 0;
 }
 
+/* Our program within what the interface carries, or NULL. Owned by mp. */
+static struct xdp_program *find_ours(struct xdp_multiprog *mp)
+{
+	struct xdp_program *prog = NULL;
+
+	if (xdp_multiprog__is_legacy(mp)) {
+		prog = xdp_multiprog__main_prog(mp);
+		return prog && is_our_name(xdp_program__name(prog)) ? prog : NULL;
+	}
+	while ((prog = xdp_multiprog__next_prog(prog, mp)))
+		if (is_our_name(xdp_program__name(prog)))
+			return prog;
+	return NULL;
+}
+
 int gate_detach(int ifindex)
 {
 	struct xdp_multiprog *mp = xdp_multiprog__get_from_ifindex(ifindex);
@@ -533,35 +577,20 @@ static bool carries(int ifindex, uint32_t prog_id)
 	       opts.skb_prog_id == prog_id || opts.hw_prog_id == prog_id;
 }
 
-static bool is_our_pin(const char *path)
-{
-	struct bpf_prog_info info = {0};
-	__u32 len = sizeof(info);
-	int fd = bpf_obj_get(path);
-	bool is_ours;
-
-	if (fd < 0)
-		return false;
-	is_ours = bpf_obj_get_info_by_fd(fd, &info, &len) == 0 &&
-		  strcmp(info.name, MXG_PROG_NAME) == 0;
-	close(fd);
-	return is_ours;
-}
-
-/* The names are those of libxdp's protocol for sharing a dispatcher. */
 static void unpin_ours(int ifindex, uint32_t dispatcher_id)
 {
-	char dir[64], prog[96], link[96];
+	char prog[PIN_MAX], link[PIN_MAX], dir[PIN_MAX];
+	struct look look;
 
-	snprintf(dir, sizeof(dir), DISPATCHER_DIR "/dispatch-%d-%u", ifindex, dispatcher_id);
 	for (int i = 0; i < DISPATCHER_SLOTS; i++) {
-		snprintf(prog, sizeof(prog), "%s/prog%d-prog", dir, i);
-		snprintf(link, sizeof(link), "%s/prog%d-link", dir, i);
-		if (!is_our_pin(prog))
+		dispatcher_pin(ifindex, dispatcher_id, i, "prog", prog);
+		dispatcher_pin(ifindex, dispatcher_id, i, "link", link);
+		if (look_at(bpf_obj_get(prog), &look) < 0 || !is_our_name(look.info.name))
 			continue;
 		unlink(link);
 		unlink(prog);
 	}
+	snprintf(dir, sizeof(dir), DISPATCHER_DIR "/dispatch-%d-%u", ifindex, dispatcher_id);
 	rmdir(dir); /* stays while the program of another is pinned in it */
 }
 
