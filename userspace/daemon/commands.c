@@ -249,8 +249,10 @@ static json_t *why_json(const struct worker *worker, const struct addr *addr)
 	free(evidence);
 	if (!object && !live && !exception)
 		return NULL;
-	if (!object)
-		object = json_pack("{s:s}", "address", addr_format(addr, text));
+	if (!object) /* never looked up, or the evidence is lost: the same keys */
+		object = json_pack("{s:s, s:s, s:[], s:[], s:n, s:n, s:[]}", "address",
+				   addr_format(addr, text), "iprev", "none", "names", "confirmed",
+				   "ttl_sec", "expires", "steps");
 	json_object_set_new(object, "known", json_boolean(live));
 	json_object_set_new(object, "exception", json_null());
 	json_object_set_new(object, "enforced", json_false());
