@@ -152,6 +152,8 @@ Test(evidence, the_sentence_says_what_and_how_to_mend_it)
 	static const char *const number[] = {"192.0.2.7"};
 	static const char *const many[] = {"a.example", "b.example", "c.example", "d.example",
 					   "e.example"};
+	static const char *const eleven[] = {"a.e", "b.e", "c.e", "d.e", "e.e", "f.e",
+					     "g.e", "h.e", "i.e", "j.e", "k.e"};
 
 	start("192.0.2.7");
 	answer_plain(0, DNS_NXDOMAIN, 3);
@@ -193,6 +195,12 @@ Test(evidence, the_sentence_says_what_and_how_to_mend_it)
 	for (uint8_t i = 1; i <= 5; i++)
 		answer_plain(i, DNS_NXDOMAIN, 3);
 	EXPLAINS("many", "a.example, b.example, c.example and 2 more");
+	start("192.0.2.7");
+	answer_names(11, eleven, true);
+	for (uint8_t i = 1; i <= 10; i++)
+		answer_plain(i, DNS_NXDOMAIN, 3);
+	EXPLAINS("more than are evaluated",
+		 "192.0.2.7 has 11 PTR names, of which 10 were evaluated", "not held against");
 }
 
 /* The longest hostile names do not overflow anything; only printable ASCII leaves. */

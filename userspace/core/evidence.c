@@ -118,6 +118,14 @@ static void explain_temperror(struct sentence *s, const struct iprev_report *rep
 	for (i = 0; i < report->step_count; i++, step++)
 		if (step->answered && !dns_status_is_certain(step->status))
 			break;
+	if (i == report->step_count && report->names_total > report->name_count) {
+		say(s,
+		    "%s has %u PTR names, of which %u were evaluated; none of these has that "
+		    "address, another might: this is not held against a host, but one PTR record "
+		    "that names the host is enough.",
+		    addr, report->names_total, report->name_count);
+		return;
+	}
 	if (i == report->step_count)
 		step = report->steps;
 	say(s, "The DNS gave no certain answer about %s (%s for %s %s", addr,

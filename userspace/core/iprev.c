@@ -83,6 +83,30 @@ static void end(struct iprev *iprev, enum iprev_result result, uint32_t ttl_sec)
 	iprev->open = 0;
 }
 
+/*
+ * All forward steps are answered and none confirms: certain only if all are, and
+ * if no name was left out, since that one might have confirmed.
+ */
+static void conclude(struct iprev *iprev)
+{
+	const struct iprev_report *report = &iprev->report;
+	uint32_t ttl_sec = report->steps[0].ttl_sec;
+	unsigned int i;
+
+	if (report->names_total > report->name_count) {
+		end(iprev, IPREV_TEMPERROR, 0);
+		return;
+	}
+	for (i = 1; i < report->step_count; i++) {
+		if (!dns_status_is_certain(report->steps[i].status)) {
+			end(iprev, IPREV_TEMPERROR, 0);
+			return;
+		}
+		ttl_sec = min_u32(ttl_sec, report->steps[i].ttl_sec);
+	}
+	end(iprev, IPREV_FAIL, ttl_sec);
+}
+
 /* --- the PTR answer ------------------------------------------------------------------------- */
 
 /*
@@ -132,7 +156,7 @@ static void on_names(struct iprev *iprev, const struct dns_answer *answer)
 			 skipped);
 	/* Names that can have no address are answered: none of them confirms. */
 	if (report->step_count == 1)
-		end(iprev, IPREV_FAIL, answer->ttl_sec);
+		conclude(iprev);
 }
 
 static void on_ptr(struct iprev *iprev, const struct dns_answer *answer)
@@ -167,23 +191,6 @@ static void note_special(struct iprev_step *step, const struct dns_answer *answe
 	if (special > 0)
 		snprintf(step->note, sizeof(step->note), "%u special-purpose, no evidence",
 			 special);
-}
-
-/* All forward steps are answered and none confirms: certain only if all are. */
-static void conclude(struct iprev *iprev)
-{
-	const struct iprev_report *report = &iprev->report;
-	uint32_t ttl_sec = report->steps[0].ttl_sec;
-	unsigned int i;
-
-	for (i = 1; i < report->step_count; i++) {
-		if (!dns_status_is_certain(report->steps[i].status)) {
-			end(iprev, IPREV_TEMPERROR, 0);
-			return;
-		}
-		ttl_sec = min_u32(ttl_sec, report->steps[i].ttl_sec);
-	}
-	end(iprev, IPREV_FAIL, ttl_sec);
 }
 
 static void on_addresses(struct iprev *iprev, struct iprev_step *step,
