@@ -26,12 +26,13 @@
 #include "io/gate.h"
 #include "io/links.h"
 
-#define TICK_MS        500 /* an interface is gated again well within 2 s */
-#define SILENCE_NS     (20 * CLOCK_NS_PER_SEC)
-#define STOP_NS        (5 * CLOCK_NS_PER_SEC)
-#define BACKOFF_MIN_NS (CLOCK_NS_PER_SEC / 10)
-#define BACKOFF_MAX_NS (10 * CLOCK_NS_PER_SEC)
-#define STEADY_NS      (30 * CLOCK_NS_PER_SEC) /* alive this long: forget old crashes */
+#define TICK_MS         500 /* an interface is gated again well within 2 s */
+#define SILENCE_NS      (20 * CLOCK_NS_PER_SEC)
+#define STOP_NS         (5 * CLOCK_NS_PER_SEC)
+#define BACKOFF_MIN_NS  (CLOCK_NS_PER_SEC / 10)
+#define BACKOFF_MAX_NS  (10 * CLOCK_NS_PER_SEC)
+#define MESSAGES_A_TURN 16
+#define STEADY_NS       (30 * CLOCK_NS_PER_SEC) /* alive this long: forget old crashes */
 
 /* The worker's process, as the keeper sees it. */
 struct child {
@@ -62,6 +63,7 @@ struct keeper {
 	uv_signal_t sig_term, sig_int, sig_hup, sig_chld;
 	uv_timer_t tick;
 	int listen_fd, lock_fd;
+	int fresh_fd; /* the socket of fresh if it is at another path, else -1 */
 	uint64_t started_ns;
 	bool was_ready; /* some worker has been: an early failure is final before that */
 	bool stopping;
@@ -139,17 +141,48 @@ static int open_gate(struct keeper *keeper)
 	return 0;
 }
 
+static int listen_at(const char *path, int *ret_fd, char *why, size_t why_size)
+{
+	int err = control_listen(path, ret_fd);
+
+	if (err < 0)
+		snprintf(why, why_size, "control socket %s cannot be made: %s; %s", path,
+			 strerror(-err),
+			 err == -EADDRINUSE
+				 ? "another mxgated answers there: stop it, or set another path"
+				 : "check control { path } and its directory");
+	return err;
+}
+
 static int open_socket(struct keeper *keeper)
 {
-	const char *path = keeper->conf.control.path;
-	int err = control_listen(path, &keeper->listen_fd);
+	char why[512];
+	int err = listen_at(keeper->conf.control.path, &keeper->listen_fd, why, sizeof(why));
 
 	if (err == 0)
 		return 0;
-	log_error("control socket %s cannot be made: %s; %s", path, strerror(-err),
-		  err == -EADDRINUSE ? "another mxgated answers there: stop it, or set another path"
-				     : "check control { path } and its directory");
+	log_error("%s", why);
 	return err == -EADDRINUSE ? KEEPER_EXIT_RUNNING : KEEPER_EXIT_OS;
+}
+
+/* The socket of a configuration to come, unless that in use or that waiting will do. */
+static int open_fresh_socket(struct keeper *keeper, const char *path, char *why, size_t why_size)
+{
+	int fd = -1, err;
+
+	if (keeper->fresh_fd >= 0 && strcmp(path, keeper->fresh.control.path) == 0)
+		return 0;
+	if (strcmp(path, keeper->conf.control.path) != 0) {
+		err = listen_at(path, &fd, why, why_size);
+		if (err < 0)
+			return err;
+	}
+	if (keeper->fresh_fd >= 0) {
+		close(keeper->fresh_fd);
+		unlink(keeper->fresh.control.path);
+	}
+	keeper->fresh_fd = fd;
+	return 0;
 }
 
 static int open_state(struct keeper *keeper)
@@ -263,20 +296,17 @@ static void apply_fresh(struct keeper *keeper)
 {
 	struct conf old = keeper->conf;
 	char why[GATE_WHY_MAX];
-	int fd = keeper->listen_fd;
 
 	keeper->has_fresh = false;
 	keeper->is_unproven = true;
 	keeper->child.due_ns = clock_mono_ns();
 	keeper->conf = keeper->fresh;
 	open_log(&keeper->conf, "mxgated");
-	if (strcmp(old.control.path, keeper->conf.control.path) != 0) {
-		if (open_socket(keeper) != 0) {
-			strcpy(keeper->conf.control.path, old.control.path);
-		} else {
-			close(fd);
-			unlink(old.control.path);
-		}
+	if (keeper->fresh_fd >= 0) {
+		close(keeper->listen_fd);
+		unlink(old.control.path);
+		keeper->listen_fd = keeper->fresh_fd;
+		keeper->fresh_fd = -1;
 	}
 	if (open_state(keeper) != 0)
 		strcpy(keeper->conf.state_directory, old.state_directory);
@@ -288,7 +318,7 @@ static void apply_fresh(struct keeper *keeper)
 }
 
 /* What only a start could do, and what a worker under this configuration could not. */
-static int check_fresh(const struct keeper *keeper, const struct conf *fresh,
+static int check_fresh(struct keeper *keeper, const struct conf *fresh,
 		       char why[static CONF_ERRORS_MAX])
 {
 	struct spawn_ids ids;
@@ -302,7 +332,7 @@ static int check_fresh(const struct keeper *keeper, const struct conf *fresh,
 	if (spawn_resolve(fresh, &ids, why, CONF_ERRORS_MAX) < 0 ||
 	    spawn_state_directory(fresh, &ids, why, CONF_ERRORS_MAX) < 0)
 		return -EINVAL;
-	return 0;
+	return open_fresh_socket(keeper, fresh->control.path, why, CONF_ERRORS_MAX);
 }
 
 static void reload(struct keeper *keeper, bool reply)
@@ -343,10 +373,12 @@ static void on_child(uv_poll_t *poll, int status, int events)
 {
 	static struct message message;
 	struct keeper *keeper = poll->data;
-	int got = status < 0 ? -EPIPE : 0;
+	int got = status < 0 ? -EPIPE : 0, n = 0;
 
 	(void)events;
-	while (got >= 0 && (got = message_receive(keeper->child.fd, &message)) > 0) {
+	/* A worker that never stops talking must not keep us from the rest. */
+	while (got >= 0 && n++ < MESSAGES_A_TURN &&
+	       (got = message_receive(keeper->child.fd, &message)) > 0) {
 		keeper->child.heard_ns = clock_mono_ns();
 		if (message.kind == MESSAGE_ALIVE && !keeper->child.ready)
 			child_is_ready(keeper);
@@ -365,6 +397,22 @@ static void on_child_closed(uv_handle_t *handle)
 	keeper->child.fd = -1;
 	if (keeper->stopping)
 		uv_stop(&keeper->loop);
+}
+
+static void undo_reload(struct keeper *keeper)
+{
+	char why[512];
+	int err = open_fresh_socket(keeper, keeper->proven.control.path, why, sizeof(why));
+
+	log_error("event=reload-undone detail=\"no worker comes up under the new configuration; "
+		  "the one before it is back\"");
+	keeper->fresh = keeper->proven;
+	if (err < 0) {
+		log_error("%s", why);
+		strcpy(keeper->fresh.control.path, keeper->conf.control.path);
+	}
+	apply_fresh(keeper);
+	keeper->is_unproven = false;
 }
 
 static void child_ended(struct keeper *keeper, int status)
@@ -395,11 +443,7 @@ static void child_ended(struct keeper *keeper, int status)
 	child->restarts += !expected;
 	child->due_ns = expected ? now : now + child->backoff_ns;
 	if (!expected && !child->ready && keeper->is_unproven && !keeper->has_fresh) {
-		log_error("event=reload-undone detail=\"no worker comes up under the new "
-			  "configuration; the one before it is back\"");
-		keeper->fresh = keeper->proven;
-		apply_fresh(keeper);
-		keeper->is_unproven = false;
+		undo_reload(keeper);
 	} else if (keeper->has_fresh) {
 		apply_fresh(keeper);
 	}
@@ -617,6 +661,10 @@ static void close_all(struct keeper *keeper)
 		unlink(keeper->conf.control.path);
 		close(keeper->listen_fd);
 	}
+	if (keeper->fresh_fd >= 0) {
+		unlink(keeper->fresh.control.path);
+		close(keeper->fresh_fd);
+	}
 	if (keeper->lock_fd >= 0)
 		close(keeper->lock_fd);
 }
@@ -626,6 +674,7 @@ int keeper_run(const char *conf_path, const char *object)
 	struct keeper keeper = {.conf_path = conf_path,
 				.object = object,
 				.listen_fd = -1,
+				.fresh_fd = -1,
 				.lock_fd = -1,
 				.child = {.fd = -1, .backoff_ns = BACKOFF_MIN_NS},
 				.started_ns = clock_mono_ns()};
