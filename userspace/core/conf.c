@@ -130,6 +130,11 @@ static int check_policy_value(cfg_t *sec, const struct conf_key *key, const void
 			  cfg_title(sec));
 		return -1;
 	}
+	if (key->type == KEY_FLAG && good && !*(const bool *)value) {
+		cfg_error(sec, "policy %s has nothing to enforce: it passes in every mode",
+			  cfg_title(sec));
+		return -1;
+	}
 	if (strcmp(key->name, "ttl_min") != 0 && strcmp(key->name, "ttl_max") != 0)
 		return 0;
 	if (row != &scratch.policy.row[MXG_REASON_PASS] &&
