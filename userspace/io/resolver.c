@@ -33,26 +33,27 @@
 
 #include "base/clock.h"
 
-#define RESOLV_CONF   "/etc/resolv.conf"
-#define DNS_PORT      53
-#define EDNS_SIZE     1232
-#define RCVBUF_BYTES  (4 << 20) /* with less, windows over 500 lose replies */
-#define NS_PER_MS     1000000ULL
-#define TICK_MS       50                /* how often c-ares may see to its timeouts */
-#define PAUSE_NS      (250 * NS_PER_MS) /* before a server is asked again */
-#define CHANNEL_MS    60000
-#define DOWN_NS       (5 * CLOCK_NS_PER_SEC)
-#define YOUNG_MAX     200 /* the default 208 KiB take some 270 small datagrams */
-#define YOUNG_NS      (50 * NS_PER_MS)
-#define SILENT_MAX    3 /* unanswered in a row, and a server is not asked first */
-#define TRIES_MAX     2 /* of one server for one query */
-#define FIRST_MS_MAX  1500
-#define FIRST_MS_MIN  100
-#define ATTEMPTS_EACH 16 /* live attempts per address allowed, abandoned ones too */
-#define ZONE_PARTS    8  /* one reverse zone has an eighth of max_outstanding, */
-#define ZONE_MIN      16 /* but no less than this */
-#define ZONE4_BYTES   3  /* /24, as reverse zones of IPv4 are cut */
-#define ZONE6_BYTES   6  /* /48 */
+#define RESOLV_CONF    "/etc/resolv.conf"
+#define DNS_PORT       53
+#define EDNS_SIZE      1232
+#define RCVBUF_BYTES   (4 << 20) /* with less, windows over 500 lose replies */
+#define NS_PER_MS      1000000ULL
+#define TICK_MS        50                /* how often c-ares may see to its timeouts */
+#define PAUSE_NS       (250 * NS_PER_MS) /* before a server is asked again */
+#define CHANNEL_MS     10000             /* then another source port */
+#define DOWN_NS        (5 * CLOCK_NS_PER_SEC)
+#define QUERIES_A_PORT 1000 /* where c-ares can count them */
+#define YOUNG_MAX      200  /* the default 208 KiB take some 270 small datagrams */
+#define YOUNG_NS       (50 * NS_PER_MS)
+#define SILENT_MAX     3 /* unanswered in a row, and a server is not asked first */
+#define TRIES_MAX      2 /* of one server for one query */
+#define FIRST_MS_MAX   1500
+#define FIRST_MS_MIN   100
+#define ATTEMPTS_EACH  16 /* live attempts per address allowed, abandoned ones too */
+#define ZONE_PARTS     8  /* one reverse zone has an eighth of max_outstanding, */
+#define ZONE_MIN       16 /* but no less than this */
+#define ZONE4_BYTES    3  /* /24, as reverse zones of IPv4 are cut */
+#define ZONE6_BYTES    6  /* /48 */
 
 /*
  * c-ares sends a query again after 1, 2, 4 times the first timeout; together
@@ -311,6 +312,13 @@ static int ares_start(struct channel *channel)
 #ifdef ARES_OPT_QUERY_CACHE
 	options.qcache_max_ttl = 0; /* what DNS says now, not what it said */
 	mask |= ARES_OPT_QUERY_CACHE;
+#endif
+#ifdef ARES_OPT_UDP_MAX_QUERIES
+	options.udp_max_queries = QUERIES_A_PORT;
+	mask |= ARES_OPT_UDP_MAX_QUERIES;
+#endif
+#ifdef ARES_FLAG_DNS0x20
+	options.flags |= ARES_FLAG_DNS0x20; /* the case of the question is to be guessed, too */
 #endif
 #ifdef ARES_OPT_MAXTIMEOUTMS
 	/* A reply to anything but the last copy is lost there: see that one waits long. */
