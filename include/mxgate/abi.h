@@ -145,8 +145,8 @@ struct mxg_bucket {
 /*
  * Counters. The first group is the outcome of a packet: each packet adds one to
  * exactly one of them. The second group counts what happened beside it. The
- * names are those of `mxgate status` and of the metrics; new ones go before
- * MXG_CTR_MAX and do not move the others.
+ * names are those of `mxgate status` and of the metrics. A new one of the second
+ * group goes last and moves no other; a new outcome is a new ABI.
  *
  *   X(symbol, "name", "help")
  */

@@ -104,6 +104,7 @@ Test(ctl, what_is_refused_before_the_daemon_is_asked)
 		{"status --json=1", 64, "--json takes no value"},
 		{"audit --limit", 64, "--limit needs its N after it"},
 		{"exception add 192.0.2.1 --owner --reason x", 64, "--owner needs its NAME"},
+		{"check 192.0.2.1 --dns :53", 65, "--dns :53 is no server that can be found"},
 		{"why 192.0.2", 65, "\"192.0.2\" is not an IP address"},
 		{"why mail.example.org", 65, "is not an IP address"},
 		{"recheck 192.0.2.0/24", 65, "is not an IP address"},

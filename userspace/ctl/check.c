@@ -8,6 +8,8 @@
  * another), else the defaults and /etc/resolv.conf; --dns overrides the servers.
  */
 #include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include <uv.h>
@@ -66,6 +68,32 @@ static int load_conf(struct ctl *ctl, struct conf *conf)
 			strerror(-err));
 }
 
+/* HOST or HOST:PORT; the first address that the system has for it. -EINVAL if none. */
+static int server_by_name(const char *text, struct endpoint *ret)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_DGRAM}, *found;
+	char host[NI_MAXHOST], number[NI_MAXHOST];
+	const char *colon = strchr(text, ':');
+	int err = -EINVAL;
+
+	if (snprintf(host, sizeof(host), "%.*s", (int)strcspn(text, ":"), text) >=
+		    (int)sizeof(host) ||
+	    getaddrinfo(host, NULL, &hints, &found) != 0)
+		return -EINVAL;
+	/* With the port as it was written, so that one parser has the say on it. */
+	if (getnameinfo(found->ai_addr, found->ai_addrlen, number, sizeof(number), NULL, 0,
+			NI_NUMERICHOST) == 0) {
+		char whole[NI_MAXHOST + 64];
+
+		snprintf(whole, sizeof(whole),
+			 found->ai_family == AF_INET6 ? "[%s]%.32s" : "%s%.32s", number,
+			 colon ? colon : "");
+		err = endpoint_parse(whole, DNS_PORT, ret);
+	}
+	freeaddrinfo(found);
+	return err;
+}
+
 /* --dns in the order given, else what the configuration has. */
 static int choose_servers(struct ctl *ctl, const struct conf *conf, struct resolver_conf *ret)
 {
@@ -77,10 +105,11 @@ static int choose_servers(struct ctl *ctl, const struct conf *conf, struct resol
 		if (n >= RESOLVER_SERVERS_MAX)
 			return ctl_fail(ctl, CTL_EXIT_USAGE, NULL, "at most %d --dns",
 					RESOLVER_SERVERS_MAX);
-		if (endpoint_parse(text, DNS_PORT, &ret->servers[n]) < 0)
+		if (endpoint_parse(text, DNS_PORT, &ret->servers[n]) < 0 &&
+		    server_by_name(text, &ret->servers[n]) < 0)
 			return ctl_fail(ctl, CTL_EXIT_DATA,
-					"write ADDR, ADDR:PORT or [ADDR]:PORT, as 127.0.0.1:53",
-					"--dns %s is not the address of a server", text);
+					"write HOST, HOST:PORT or [ADDR]:PORT, as 127.0.0.1:53",
+					"--dns %s is no server that can be found", text);
 		ret->server_count++;
 	}
 	if (n > 0)

@@ -42,10 +42,10 @@ json_t *client_request(const char *cmd)
 	return json_pack("{s:i, s:s}", "v", CONTROL_VERSION, "cmd", cmd);
 }
 
-static int dial(struct ctl *ctl, int *ret_fd)
+static int dial(struct ctl *ctl, int wait_sec, int *ret_fd)
 {
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
-	struct timeval patience = {.tv_sec = CLIENT_WAIT_SEC};
+	struct timeval patience = {.tv_sec = wait_sec};
 	const char *path = ctl->socket_path;
 	int fd;
 
@@ -179,7 +179,7 @@ static int take_line(struct ctl *ctl, const json_t *line,
 			"mxgated answered what this mxgate does not understand");
 }
 
-static int receive(struct ctl *ctl, struct stream *stream,
+static int receive(struct ctl *ctl, struct stream *stream, int wait_sec,
 		   void (*on_item)(struct ctl *, const json_t *), json_t **ret)
 {
 	int code = -1;
@@ -198,7 +198,7 @@ static int receive(struct ctl *ctl, struct stream *stream,
 		if (r == -EAGAIN)
 			return ctl_fail(ctl, CTL_EXIT_UNAVAILABLE,
 					"see what it logs: journalctl -u mxgated",
-					"mxgated has not answered for %d s", CLIENT_WAIT_SEC);
+					"mxgated has not answered for %d s", wait_sec);
 		if (r)
 			return ctl_fail(ctl, CTL_EXIT_IO, NULL, "reading from mxgated: %s",
 					strerror(-r));
@@ -212,13 +212,15 @@ static int receive(struct ctl *ctl, struct stream *stream,
 int client_call(struct ctl *ctl, json_t *request, void (*on_item)(struct ctl *, const json_t *),
 		json_t **ret)
 {
+	const char *cmd = json_string_value(json_object_get(request, "cmd"));
+	int wait_sec = cmd && strcmp(cmd, "recheck") == 0 ? CLIENT_DNS_SEC : CLIENT_WAIT_SEC;
 	struct stream stream = {.fd = -1};
-	int code = dial(ctl, &stream.fd);
+	int code = dial(ctl, wait_sec, &stream.fd);
 
 	if (!code)
 		code = send_request(ctl, stream.fd, request);
 	if (!code)
-		code = receive(ctl, &stream, on_item, ret);
+		code = receive(ctl, &stream, wait_sec, on_item, ret);
 	if (stream.fd >= 0)
 		close(stream.fd);
 	free(stream.buf);

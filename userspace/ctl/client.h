@@ -12,7 +12,8 @@
 struct ctl;
 
 #define CLIENT_LINE_MAX (1u << 20) /* bytes of one line from the daemon */
-#define CLIENT_WAIT_SEC 60         /* silence after which we give up */
+#define CLIENT_WAIT_SEC 10         /* silence after which we give up */
+#define CLIENT_DNS_SEC  65         /* of a command that waits for DNS: its longest deadline */
 
 /* A request for this command, to which arguments are added; NULL when out of memory. */
 json_t *client_request(const char *cmd);

@@ -41,7 +41,7 @@ const struct ctl_command ctl_commands[] = {
 			  "certain answer.",
 		.example = "mxgate check 192.0.2.25\n"
 			   "mxgate check 2001:db8::25 --dns 127.0.0.1:53 --dns [::1]:5353",
-		.options = {{"dns", "ADDR[:PORT]", "ask this server instead of the system's", true},
+		.options = {{"dns", "HOST:PORT", "ask this server instead of the system's", true},
 			    {"config", "FILE", "policy and servers of this mxgate.conf", false}},
 		.run = check_run,
 	},
@@ -171,7 +171,7 @@ const struct ctl_command ctl_commands[] = {
 		.summary = "who changed what, newest first",
 		.detail = "The append-only trail of every change made by command.",
 		.example = "mxgate audit --limit 20",
-		.options = {{"limit", "N", "at most N rows", false}},
+		.options = {{"limit", "N", "at most N rows, 1 to 1000; else 50", false}},
 		.run = audit_run,
 	},
 	{.name = NULL},

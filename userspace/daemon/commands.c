@@ -13,7 +13,7 @@
 #include "daemon/worker.h"
 
 #define AUDIT_LIMIT_DEFAULT 50
-#define AUDIT_LIMIT_MAX     10000
+#define AUDIT_LIMIT_MAX     1000
 #define LIST_STEP           512 /* exceptions that are sent in one turn of the loop */
 
 /* A request that is answered later: a lookup under way, or a list being sent. */

@@ -44,7 +44,7 @@ static void log_verdict(const struct worker *worker, const struct iprev_report *
 
 	/* The name is escaped by the machine that read it. */
 	log_info("verdict addr=%s iprev=%s reason=%s action=%s ttl=%" PRIu32
-		 " mode=%s names=%u ptr=\"%.255s\"",
+		 " mode=%s names=%u ptr=\"%s\"",
 		 addr_format(&report->addr, addr), iprev_result_name(report->result),
 		 policy_reason_name(decision->reason), policy_action_name(decision->action),
 		 decision->ttl_sec, enforced ? "enforce" : "monitor", report->names_total,
