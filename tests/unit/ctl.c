@@ -782,7 +782,7 @@ Test(ctl, runs_against_a_server, .init = start_server, .fini = stop_server)
 		{"mode enforce no-ptr", 0, "mode enforce (by command), acting on: no-ptr\n", ""},
 		{"verdicts", 0,
 		 "ADDRESS                                 ACTION REASON           HITS EXPIRES\n"
-		 "192.0.2.25                              drop  no-ptr             17   1m30s\n",
+		 "192.0.2.25                              drop   no-ptr             17   1m30s\n",
 		 ""},
 		{"verdicts", 0, "(there are more", ""},
 		{"exception list", 0, "no exceptions\n", ""},

@@ -129,7 +129,7 @@ static void verdict_item(FILE *to, const json_t *item)
 	char number[OUT_TEXT_NUMBER_MAX];
 
 	out_text_cell(to, out_text_string(item, "address"), 39);
-	out_text_cell(to, out_text_string(item, "action"), 5);
+	out_text_cell(to, out_text_string(item, "action"), 6);
 	out_text_cell(to, out_text_string(item, "reason"), 11);
 	fprintf(to, "%9s ", out_text_number(out_text_integer(item, "hits"), number));
 	fprintf(to, "%7s\n", out_text_span(out_text_integer(item, "expires_in_sec"), number));
