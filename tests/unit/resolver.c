@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -81,6 +82,12 @@ static size_t put_record(uint8_t *msg, size_t at, uint16_t type, const void *rda
 static const uint8_t mx_example[] = "\2mx\7example";
 static const uint8_t ptr_name[] = "\0011\0012\0010\003192";
 
+/* The question begins with these octets of a name, in any case (c-ares may mix it). */
+static bool asks_for(const uint8_t *msg, const uint8_t *name, size_t len)
+{
+	return strncasecmp((const char *)msg + 12, (const char *)name, len) == 0;
+}
+
 /* Turns the query into the good answer; returns its length. */
 static size_t good(uint8_t *msg)
 {
@@ -90,9 +97,9 @@ static size_t good(uint8_t *msg)
 	msg[2] |= 0x80;
 	msg[3] = 0x80;
 	memset(msg + 6, 0, 6);
-	if (qtype == ns_t_ptr && memcmp(msg + 12, ptr_name, sizeof(ptr_name) - 1) == 0)
+	if (qtype == ns_t_ptr && asks_for(msg, ptr_name, sizeof(ptr_name) - 1))
 		return put_record(msg, at, ns_t_ptr, mx_example, sizeof(mx_example));
-	if (qtype == ns_t_a && memcmp(msg + 12, mx_example, sizeof(mx_example)) == 0)
+	if (qtype == ns_t_a && asks_for(msg, mx_example, sizeof(mx_example)))
 		return put_record(msg, at, ns_t_a, "\300\0\2\1", 4);
 	msg[3] |= ns_r_nxdomain;
 	return at;
