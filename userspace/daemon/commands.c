@@ -16,6 +16,9 @@
 #define AUDIT_LIMIT_MAX     1000
 #define LIST_STEP           512 /* exceptions that are sent in one turn of the loop */
 
+/* Of what could not be written to the store. */
+#define KEEP_HINT "make room, or rights, in the state directory"
+
 /* A request that is answered later: a lookup under way, or a list being sent. */
 struct pending {
 	struct worker *worker;
@@ -474,6 +477,7 @@ static void cmd_mode(struct worker *worker, struct control_request *request)
 {
 	const char *mode = control_request_string(request, "mode");
 	const char *reason = control_request_string(request, "reason");
+	bool in_force;
 	int err;
 
 	if (!mode || (strcmp(mode, "monitor") != 0 && strcmp(mode, "enforce") != 0 &&
@@ -482,18 +486,24 @@ static void cmd_mode(struct worker *worker, struct control_request *request)
 				    "no such mode");
 		return;
 	}
-	err = mode_set(worker, mode, reason);
+	err = mode_set(worker, mode, reason, &in_force);
 	if (err == -EINVAL) {
 		control_reply_error(request, CONTROL_ERR_DATA, "no-ptr, unconfirmed or deny",
 				    "there is no such reason to enforce");
 		return;
 	}
+	if (err == 0 || in_force)
+		audit(worker, request, "mode", mode, reason ? reason : "");
 	if (err < 0) {
-		control_reply_error(request, CONTROL_ERR_IO, NULL, "the mode cannot be kept: %s",
+		control_reply_error(request, CONTROL_ERR_IO,
+				    in_force ? KEEP_HINT ", and repeat it"
+					     : KEEP_HINT "; nothing was changed",
+				    in_force ? "this is in force, but cannot be kept over a "
+					       "restart: %s"
+					     : "the mode cannot be kept: %s",
 				    strerror(-err));
 		return;
 	}
-	audit(worker, request, "mode", mode, reason ? reason : "");
 	control_reply_ok(request, json_pack("{s:s, s:o, s:s}", "mode",
 					    worker->enforce_mask ? "enforce" : "monitor",
 					    "enforced", mode_enforced_json(worker), "source",
@@ -594,14 +604,14 @@ static void reply_add_failed(struct worker *worker, struct control_request *requ
 				    "exception %u covers exactly this already (owner %s)",
 				    there ? there->id : 0, there ? there->owner : "?");
 		break;
-	case -ENOSPC:
+	case -E2BIG:
 		control_reply_error(request, CONTROL_ERR_UNAVAILABLE,
 				    "remove some, or cover several with one prefix",
 				    "the gate holds %d exceptions, which is all it can",
 				    MXG_PREFIX_MAX);
 		break;
 	default:
-		control_reply_error(request, CONTROL_ERR_IO, "nothing was changed",
+		control_reply_error(request, CONTROL_ERR_IO, KEEP_HINT "; nothing was changed",
 				    "the exception cannot be kept: %s", strerror(-err));
 	}
 }
@@ -777,7 +787,7 @@ static void remove_named(struct worker *worker, struct control_request *request,
 	}
 	err = tables_exception_remove(worker, id, control_request_who(request), why);
 	if (err < 0) {
-		control_reply_error(request, CONTROL_ERR_IO, NULL,
+		control_reply_error(request, CONTROL_ERR_IO, KEEP_HINT,
 				    "the exception cannot be removed: %s", strerror(-err));
 		return;
 	}

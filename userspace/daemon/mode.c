@@ -59,18 +59,32 @@ void mode_load(struct worker *worker)
 {
 	const struct policy *policy = &worker->conf->policy;
 	char *text = NULL;
+	int err = store_setting_get(worker->store, SETTING, &text);
 
-	worker->mode_is_command = store_setting_get(worker->store, SETTING, &text) == 0;
-	if (!worker->mode_is_command)
+	worker->mode_is_command = err == 0;
+	if (err == -ENOENT) {
 		worker->enforce_mask = policy_enforce_mask(policy, worker->conf->mode == 1);
-	else if (strncmp(text, "only:", 5) == 0)
+	} else if (err < 0) {
+		/* It may have said monitor. */
+		log_error("event=mode-not-read mode=monitor error=\"%s\"", strerror(-err));
+		worker->enforce_mask = 0;
+	} else if (strncmp(text, "only:", 5) == 0) {
 		worker->enforce_mask = mask_parse(text + 5);
-	else
+	} else {
 		worker->enforce_mask = policy_enforce_mask(policy, strcmp(text, "enforce") == 0);
+	}
 	free(text);
 }
 
-int mode_set(struct worker *worker, const char *what, const char *reason)
+/* The gate opens also when that cannot be written down: a full disk must not hold it shut. */
+static int open_unkept(struct worker *worker, uint32_t mask)
+{
+	worker->enforce_mask &= mask;
+	worker->mode_is_command = true;
+	return tables_write_config(worker);
+}
+
+int mode_set(struct worker *worker, const char *what, const char *reason, bool *ret_in_force)
 {
 	bool enforce = strcmp(what, "enforce") == 0;
 	enum mxg_reason one = MXG_REASON_NONE;
@@ -78,6 +92,7 @@ int mode_set(struct worker *worker, const char *what, const char *reason)
 	char text[128];
 	int err;
 
+	*ret_in_force = false;
 	if (reason && (policy_reason_parse(reason, &one) < 0 || !is_enforceable(one)))
 		return -EINVAL;
 	if (strcmp(what, "config") == 0) {
@@ -91,10 +106,15 @@ int mode_set(struct worker *worker, const char *what, const char *reason)
 	} else {
 		err = store_setting_put(worker->store, SETTING, what);
 	}
-	if (err < 0)
+	if (err < 0) {
+		if (strcmp(what, "monitor") == 0)
+			*ret_in_force = open_unkept(worker, reason ? mask : 0) == 0;
 		return err;
+	}
 	mode_load(worker);
-	return tables_write_config(worker);
+	err = tables_write_config(worker);
+	*ret_in_force = err == 0;
+	return err;
 }
 
 bool mode_is_enforced(const struct worker *worker, enum mxg_reason reason)

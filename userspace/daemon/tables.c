@@ -115,7 +115,7 @@ int tables_exception_add(struct worker *worker, struct exception *exception, con
 	if (err < 0)
 		return err;
 	if (exceptions_count(worker->exceptions) >= MXG_PREFIX_MAX)
-		return -ENOSPC;
+		return -E2BIG;
 	err = store_exception_add(worker->store, exception, who, clock_wall_sec());
 	if (err < 0)
 		return err;
@@ -128,7 +128,7 @@ int tables_exception_add(struct worker *worker, struct exception *exception, con
 	removed = err == 0 ? vmap_flush(worker->vmap, &exception->prefix) : err;
 	if (removed < 0) {
 		undo_add(worker, exception);
-		return removed;
+		return removed == -ENOSPC ? -E2BIG : removed; /* that is not a full disk */
 	}
 	*ret_removed = removed;
 	return 0;

@@ -93,7 +93,7 @@ int tables_sync_prefix(struct worker *worker, const struct prefix *prefix);
 
 /*
  * Store, memory, gate; then the learned verdicts inside go. In force when it
- * returns. Sets exception->id. 0, -EEXIST, -ENOSPC (gate full), -errno; nothing
+ * returns. Sets exception->id. 0, -EEXIST, -E2BIG (gate full), -errno; nothing
  * has changed on failure.
  */
 int tables_exception_add(struct worker *worker, struct exception *exception, const char *who,
@@ -117,9 +117,11 @@ void mode_load(struct worker *worker);
 
 /*
  * what is "monitor", "enforce" or "config"; reason (may be NULL) restricts the
- * change to one reason. 0, -EINVAL for a reason that is never enforced, -errno.
+ * change to one reason. 0, -EINVAL for a reason that is never enforced, -errno. What
+ * cannot be kept is not done, but for "monitor": it is in force until a new worker,
+ * which *ret_in_force tells.
  */
-int mode_set(struct worker *worker, const char *what, const char *reason);
+int mode_set(struct worker *worker, const char *what, const char *reason, bool *ret_in_force);
 
 /* True if the gate acts on this reason now: enforced, and its action is not pass. */
 bool mode_is_enforced(const struct worker *worker, enum mxg_reason reason);

@@ -242,6 +242,13 @@ static int open_db(const char *path, const char *pragmas, const char *schema, in
 
 /* --- opening ------------------------------------------------------------------ */
 
+static void explain_open(const char *path, int err, const char *message, char *why, size_t why_size)
+{
+	snprintf(why, why_size, "cannot open %s (%s): %s", path, message,
+		 err == -ENOSPC ? "make room on that disk"
+				: "the directory must exist and be writable by mxgated's user");
+}
+
 static int state_open(struct store *store, char *why, size_t why_size)
 {
 	int version = 0;
@@ -265,10 +272,8 @@ static int state_open(struct store *store, char *why, size_t why_size)
 			 "begin without exceptions and audit trail",
 			 store->state_path, sqlite3_errstr(code));
 	else if (code != SQLITE_OK)
-		snprintf(why, why_size,
-			 "cannot open %s (%s): the directory must exist and be writable by "
-			 "mxgated's user",
-			 store->state_path, sqlite3_errmsg(store->state));
+		explain_open(store->state_path, to_errno(code), sqlite3_errmsg(store->state), why,
+			     why_size);
 	return to_errno(code);
 }
 
@@ -316,10 +321,8 @@ static int evidence_open(struct store *store, char *why, size_t why_size)
 	int r = is_damage(code) ? evidence_renew(store) : to_errno(code);
 
 	if (r)
-		snprintf(why, why_size,
-			 "cannot open %s (%s): the directory must exist and be writable by "
-			 "mxgated's user",
-			 store->evidence_path, sqlite3_errmsg(store->evidence));
+		explain_open(store->evidence_path, r, sqlite3_errmsg(store->evidence), why,
+			     why_size);
 	return r;
 }
 
