@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
@@ -32,6 +33,7 @@
 #define BACKOFF_MIN_NS  (CLOCK_NS_PER_SEC / 10)
 #define BACKOFF_MAX_NS  (10 * CLOCK_NS_PER_SEC)
 #define MESSAGES_A_TURN 16
+#define FILES_MIN       256 /* libbpf's while it loads, and every client of the worker */
 #define STEADY_NS       (30 * CLOCK_NS_PER_SEC) /* alive this long: forget old crashes */
 
 /* The worker's process, as the keeper sees it. */
@@ -105,6 +107,22 @@ static int read_conf(struct keeper *keeper, struct conf *ret, char errors[static
 	return err;
 }
 
+/* Without descriptors all sorts of things fail, and each would name another cause. */
+static int check_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= FILES_MIN)
+		return 0;
+	limit.rlim_cur = limit.rlim_max < FILES_MIN ? limit.rlim_max : FILES_MIN;
+	if (limit.rlim_cur == FILES_MIN && setrlimit(RLIMIT_NOFILE, &limit) == 0)
+		return 0;
+	log_error("only %llu file descriptors are allowed, and %d are needed; raise the limit "
+		  "(LimitNOFILE=, ulimit -n)",
+		  (unsigned long long)limit.rlim_max, FILES_MIN);
+	return KEEPER_EXIT_OS;
+}
+
 /* One daemon per set of tables. A directory can be locked, and bpffs has no files. */
 static int take_lock(struct keeper *keeper)
 {
@@ -127,6 +145,10 @@ static int open_gate(struct keeper *keeper)
 							  : KEEPER_EXIT_NO_KERNEL;
 	}
 	err = take_lock(keeper);
+	if (err < 0 && err != -EWOULDBLOCK) {
+		log_error(MXG_PIN_DIR " cannot be locked: %s", strerror(-err));
+		return KEEPER_EXIT_OS;
+	}
 	if (err < 0) {
 		log_error("another mxgated fills the tables in " MXG_PIN_DIR
 			  " already; stop it first (systemctl stop mxgated)");
@@ -689,7 +711,9 @@ int keeper_run(const char *conf_path, const char *object)
 	if (read_conf(&keeper, &keeper.conf, errors) < 0)
 		return KEEPER_EXIT_CONFIG;
 	open_log(&keeper.conf, "mxgated");
-	code = open_all(&keeper);
+	code = check_files();
+	if (code == 0)
+		code = open_all(&keeper);
 	if (code != 0)
 		goto out;
 	if (start_loop(&keeper) < 0) {
