@@ -151,11 +151,30 @@ int tables_exception_remove(struct worker *worker, uint32_t id, const char *who,
 	return err < 0 ? err : tables_write_config(worker);
 }
 
+static bool is_in_force(const struct worker *worker, const struct prefix *prefix)
+{
+	struct mxg_prefix value;
+
+	return vmap_prefix_get(worker->vmap, prefix, &value) == 0 &&
+	       clock_mono_ns() < value.expires_ns;
+}
+
+/*
+ * The moment is a wall-clock one: follow the clock when somebody sets it. When that
+ * brings an expired exception back, what was learned meanwhile must not hide it.
+ */
 static int tick_exception(const struct exception *exception, void *user)
 {
-	/* The moment is a wall-clock one: follow the clock when somebody sets it. */
-	if (exception->expires_sec)
-		tables_sync_prefix(user, &exception->prefix);
+	struct worker *worker = user;
+	bool was = exception->expires_sec && is_in_force(worker, &exception->prefix);
+	int removed = 0;
+
+	if (!exception->expires_sec || tables_sync_prefix(worker, &exception->prefix) < 0)
+		return 0;
+	if (!was && is_in_force(worker, &exception->prefix))
+		removed = vmap_flush(worker->vmap, &exception->prefix);
+	if (removed < 0)
+		log_error("event=verdicts-not-removed error=\"%s\"", strerror(-removed));
 	return 0;
 }
 
