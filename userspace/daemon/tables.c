@@ -19,8 +19,13 @@
 static uint64_t mono_of_wall(int64_t wall_sec)
 {
 	int64_t left = wall_sec - clock_wall_sec();
+	uint64_t now = clock_mono_ns();
 
-	return left <= 0 ? 0 : clock_mono_ns() + (uint64_t)left * CLOCK_NS_PER_SEC;
+	if (left <= 0)
+		return 0;
+	if ((uint64_t)left > (MXG_NEVER - now) / CLOCK_NS_PER_SEC)
+		return MXG_NEVER;
+	return now + (uint64_t)left * CLOCK_NS_PER_SEC;
 }
 
 int tables_sync_prefix(struct worker *worker, const struct prefix *prefix)
