@@ -268,6 +268,27 @@ static void expect_refused(int error, const char *words)
 	cr_expect_null(strchr(why, '\n'), "one line: %s", why);
 }
 
+Test(store, a_file_that_was_moved_takes_no_change, .init = make_dir, .fini = remove_dir)
+{
+	struct exception e = make(EXCEPTION_ALLOW, "192.0.2.0/24");
+	struct store *store = open_store();
+	char away[100], *text = NULL;
+	uint32_t id = add(store, EXCEPTION_ALLOW, "192.0.3.0/24");
+
+	snprintf(away, sizeof(away), "%s.away", path_of("state.db"));
+	cr_assert_eq(rename(path_of("state.db"), away), 0);
+	cr_expect_eq(store_exception_add(store, &e, "uid=0(root)", NOW), -ESTALE);
+	cr_expect_eq(store_exception_remove(store, id, "uid=0(root)", "", NOW), -ESTALE);
+	cr_expect_eq(store_audit(store, "uid=0(root)", "flush", "", "", NOW), -ESTALE);
+	cr_expect_eq(store_setting_put(store, "mode", "monitor"), -ESTALE);
+	cr_expect_eq(store_setting_del(store, "mode"), -ESTALE);
+	cr_assert_eq(rename(away, path_of("state.db")), 0);
+	cr_expect_eq(store_setting_put(store, "mode", "monitor"), 0, "it is back");
+	cr_expect_eq(store_setting_get(store, "mode", &text), 0);
+	free(text);
+	store_close(store);
+}
+
 static void overwrite(const char *file, off_t at, size_t len)
 {
 	char junk[8192];

@@ -16,9 +16,6 @@
 #define AUDIT_LIMIT_MAX     1000
 #define LIST_STEP           512 /* exceptions that are sent in one turn of the loop */
 
-/* Of what could not be written to the store. */
-#define KEEP_HINT "make room, or rights, in the state directory"
-
 /* A request that is answered later: a lookup under way, or a list being sent. */
 struct pending {
 	struct worker *worker;
@@ -51,6 +48,21 @@ static struct pending *pending_new(struct worker *worker, struct control_request
 	pending->request = request;
 	DL_APPEND(worker->pending, pending);
 	return pending;
+}
+
+/* What the store has refused to write; rest ends the sentence that says what to do. */
+static void reply_not_kept(struct control_request *request, int err, const char *what,
+			   const char *rest)
+{
+	bool moved = err == -ESTALE;
+	char hint[160];
+
+	snprintf(hint, sizeof(hint), "%s%s",
+		 moved ? "put it back, or restart mxgated to begin without it"
+		       : "make room, or rights, in the state directory",
+		 rest);
+	control_reply_error(request, CONTROL_ERR_IO, hint, "%s: %s", what,
+			    moved ? "state.db was moved or deleted" : strerror(-err));
 }
 
 static void pending_free(struct pending *pending)
@@ -495,13 +507,10 @@ static void cmd_mode(struct worker *worker, struct control_request *request)
 	if (err == 0 || in_force)
 		audit(worker, request, "mode", mode, reason ? reason : "");
 	if (err < 0) {
-		control_reply_error(request, CONTROL_ERR_IO,
-				    in_force ? KEEP_HINT ", and repeat it"
-					     : KEEP_HINT "; nothing was changed",
-				    in_force ? "this is in force, but cannot be kept over a "
-					       "restart: %s"
-					     : "the mode cannot be kept: %s",
-				    strerror(-err));
+		reply_not_kept(request, err,
+			       in_force ? "this is in force, but cannot be kept over a restart"
+					: "the mode cannot be kept",
+			       in_force ? ", and repeat it" : "; nothing was changed");
 		return;
 	}
 	control_reply_ok(request, json_pack("{s:s, s:o, s:s}", "mode",
@@ -611,8 +620,8 @@ static void reply_add_failed(struct worker *worker, struct control_request *requ
 				    MXG_PREFIX_MAX);
 		break;
 	default:
-		control_reply_error(request, CONTROL_ERR_IO, KEEP_HINT "; nothing was changed",
-				    "the exception cannot be kept: %s", strerror(-err));
+		reply_not_kept(request, err, "the exception cannot be kept",
+			       "; nothing was changed");
 	}
 }
 
@@ -787,8 +796,7 @@ static void remove_named(struct worker *worker, struct control_request *request,
 	}
 	err = tables_exception_remove(worker, id, control_request_who(request), why);
 	if (err < 0) {
-		control_reply_error(request, CONTROL_ERR_IO, KEEP_HINT,
-				    "the exception cannot be removed: %s", strerror(-err));
+		reply_not_kept(request, err, "the exception cannot be removed", "");
 		return;
 	}
 	log_info("event=exception-removed id=%u prefix=%s who=\"%s\"", id,

@@ -99,6 +99,8 @@ static bool is_damage(int code)
 
 static int to_errno(int code)
 {
+	if (code == SQLITE_READONLY_DBMOVED)
+		return -ESTALE;
 	switch (code & 0xff) {
 	case SQLITE_OK:
 	case SQLITE_ROW:
@@ -238,6 +240,18 @@ static int open_db(const char *path, const char *pragmas, const char *schema, in
 	}
 	*ret = db;
 	return code;
+}
+
+/* What is written to a file that nobody will find again would be lost in silence. */
+static int check_place(const struct store *store)
+{
+	int moved = 0;
+
+	return sqlite3_file_control(store->state, NULL, SQLITE_FCNTL_HAS_MOVED, &moved) ==
+				       SQLITE_OK &&
+			       moved
+		       ? SQLITE_READONLY_DBMOVED
+		       : SQLITE_OK;
 }
 
 /* --- opening ------------------------------------------------------------------ */
@@ -411,7 +425,9 @@ int store_exception_add(struct store *store, struct exception *exception, const 
 	int code;
 
 	prefix_format(&added.prefix, prefix);
-	code = run(db, "BEGIN IMMEDIATE");
+	code = check_place(store);
+	if (code == SQLITE_OK)
+		code = run(db, "BEGIN IMMEDIATE");
 	if (code != SQLITE_OK)
 		return to_errno(code);
 	code = exception_insert(db, &added, prefix, who, now_sec);
@@ -501,7 +517,9 @@ int store_exception_remove(struct store *store, uint32_t id, const char *who, co
 	prefix_format(&e.prefix, prefix);
 	text_escape(why ? why : "", why ? strlen(why) : 0, text, sizeof(text));
 	snprintf(detail, sizeof(detail), "id=%u kind=%s why=\"%s\"", id, kind_name(e.kind), text);
-	code = run(db, "BEGIN IMMEDIATE");
+	code = check_place(store);
+	if (code == SQLITE_OK)
+		code = run(db, "BEGIN IMMEDIATE");
 	if (code != SQLITE_OK)
 		return to_errno(code);
 	code = exception_mark(db, id, who, why ? why : "", now_sec);
@@ -537,7 +555,11 @@ int store_exception_each(struct store *store,
 int store_audit(struct store *store, const char *who, const char *what, const char *object,
 		const char *detail, int64_t now_sec)
 {
-	return to_errno(audit_insert(store->state, who, what, object, detail, now_sec));
+	int code = check_place(store);
+
+	if (code == SQLITE_OK)
+		code = audit_insert(store->state, who, what, object, detail, now_sec);
+	return to_errno(code);
 }
 
 int store_audit_each(struct store *store, const char *object, unsigned int limit,
@@ -573,11 +595,14 @@ int store_audit_each(struct store *store, const char *object, unsigned int limit
 int store_setting_put(struct store *store, const char *name, const char *value)
 {
 	sqlite3_stmt *stmt;
-	int code = prepare(store->state, &stmt,
-			   "INSERT INTO setting (name, value) VALUES (?1, ?2)"
-			   " ON CONFLICT (name) DO UPDATE SET value = ?2",
-			   "tt", name, value);
+	int code = check_place(store);
 
+	if (code != SQLITE_OK)
+		return to_errno(code);
+	code = prepare(store->state, &stmt,
+		       "INSERT INTO setting (name, value) VALUES (?1, ?2)"
+		       " ON CONFLICT (name) DO UPDATE SET value = ?2",
+		       "tt", name, value);
 	return to_errno(finish(code, stmt));
 }
 
@@ -612,8 +637,11 @@ int store_setting_get(struct store *store, const char *name, char **ret)
 int store_setting_del(struct store *store, const char *name)
 {
 	sqlite3_stmt *stmt;
-	int code = prepare(store->state, &stmt, "DELETE FROM setting WHERE name = ?", "t", name);
+	int code = check_place(store);
 
+	if (code != SQLITE_OK)
+		return to_errno(code);
+	code = prepare(store->state, &stmt, "DELETE FROM setting WHERE name = ?", "t", name);
 	return to_errno(finish(code, stmt));
 }
 

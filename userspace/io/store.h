@@ -3,7 +3,8 @@
  * What must outlive the process, in two SQLite files in the state directory:
  *
  *   state.db     exceptions, the audit trail (append-only by trigger), settings.
- *                Every change is durable before the call returns.
+ *                Every change is durable before the call returns; -ESTALE, and
+ *                nothing has changed, when the file is no longer at its path.
  *   evidence.db  the DNS evidence behind each verdict. Written in batches by
  *                store_flush(); damaged, it is set aside and begun again; above
  *                STORE_EVIDENCE_MAX, what expires first makes room.
