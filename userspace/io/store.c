@@ -99,8 +99,8 @@ static bool is_damage(int code)
 
 static int to_errno(int code)
 {
-	if (code == SQLITE_READONLY_DBMOVED)
-		return -ESTALE;
+	if (code == SQLITE_CONSTRAINT_COMMITHOOK)
+		return -ESTALE; /* refuse_if_moved() */
 	switch (code & 0xff) {
 	case SQLITE_OK:
 	case SQLITE_ROW:
@@ -242,16 +242,15 @@ static int open_db(const char *path, const char *pragmas, const char *schema, in
 	return code;
 }
 
-/* What is written to a file that nobody will find again would be lost in silence. */
-static int check_place(const struct store *store)
+/*
+ * A commit hook: rolls back what would go to a file that nobody will find again, and
+ * so be lost in silence.
+ */
+static int refuse_if_moved(void *db)
 {
 	int moved = 0;
 
-	return sqlite3_file_control(store->state, NULL, SQLITE_FCNTL_HAS_MOVED, &moved) ==
-				       SQLITE_OK &&
-			       moved
-		       ? SQLITE_READONLY_DBMOVED
-		       : SQLITE_OK;
+	return sqlite3_file_control(db, NULL, SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved;
 }
 
 /* --- opening ------------------------------------------------------------------ */
@@ -288,6 +287,11 @@ static int state_open(struct store *store, char *why, size_t why_size)
 	else if (code != SQLITE_OK)
 		explain_open(store->state_path, to_errno(code), sqlite3_errmsg(store->state), why,
 			     why_size);
+	else {
+		/* The hook's refusal is one of the extended codes. */
+		sqlite3_extended_result_codes(store->state, 1);
+		sqlite3_commit_hook(store->state, refuse_if_moved, store->state);
+	}
 	return to_errno(code);
 }
 
@@ -425,9 +429,7 @@ int store_exception_add(struct store *store, struct exception *exception, const 
 	int code;
 
 	prefix_format(&added.prefix, prefix);
-	code = check_place(store);
-	if (code == SQLITE_OK)
-		code = run(db, "BEGIN IMMEDIATE");
+	code = run(db, "BEGIN IMMEDIATE");
 	if (code != SQLITE_OK)
 		return to_errno(code);
 	code = exception_insert(db, &added, prefix, who, now_sec);
@@ -517,9 +519,7 @@ int store_exception_remove(struct store *store, uint32_t id, const char *who, co
 	prefix_format(&e.prefix, prefix);
 	text_escape(why ? why : "", why ? strlen(why) : 0, text, sizeof(text));
 	snprintf(detail, sizeof(detail), "id=%u kind=%s why=\"%s\"", id, kind_name(e.kind), text);
-	code = check_place(store);
-	if (code == SQLITE_OK)
-		code = run(db, "BEGIN IMMEDIATE");
+	code = run(db, "BEGIN IMMEDIATE");
 	if (code != SQLITE_OK)
 		return to_errno(code);
 	code = exception_mark(db, id, who, why ? why : "", now_sec);
@@ -555,11 +555,7 @@ int store_exception_each(struct store *store,
 int store_audit(struct store *store, const char *who, const char *what, const char *object,
 		const char *detail, int64_t now_sec)
 {
-	int code = check_place(store);
-
-	if (code == SQLITE_OK)
-		code = audit_insert(store->state, who, what, object, detail, now_sec);
-	return to_errno(code);
+	return to_errno(audit_insert(store->state, who, what, object, detail, now_sec));
 }
 
 int store_audit_each(struct store *store, const char *object, unsigned int limit,
@@ -595,14 +591,11 @@ int store_audit_each(struct store *store, const char *object, unsigned int limit
 int store_setting_put(struct store *store, const char *name, const char *value)
 {
 	sqlite3_stmt *stmt;
-	int code = check_place(store);
+	int code = prepare(store->state, &stmt,
+			   "INSERT INTO setting (name, value) VALUES (?1, ?2)"
+			   " ON CONFLICT (name) DO UPDATE SET value = ?2",
+			   "tt", name, value);
 
-	if (code != SQLITE_OK)
-		return to_errno(code);
-	code = prepare(store->state, &stmt,
-		       "INSERT INTO setting (name, value) VALUES (?1, ?2)"
-		       " ON CONFLICT (name) DO UPDATE SET value = ?2",
-		       "tt", name, value);
 	return to_errno(finish(code, stmt));
 }
 
@@ -637,11 +630,8 @@ int store_setting_get(struct store *store, const char *name, char **ret)
 int store_setting_del(struct store *store, const char *name)
 {
 	sqlite3_stmt *stmt;
-	int code = check_place(store);
+	int code = prepare(store->state, &stmt, "DELETE FROM setting WHERE name = ?", "t", name);
 
-	if (code != SQLITE_OK)
-		return to_errno(code);
-	code = prepare(store->state, &stmt, "DELETE FROM setting WHERE name = ?", "t", name);
 	return to_errno(finish(code, stmt));
 }
 
