@@ -354,7 +354,7 @@ static struct channel *channel_new(struct resolver *resolver, struct server *ser
 }
 
 /*
- * A channel serves a minute, unless told otherwise. A fresh one has another source port, and tries
+ * A channel serves for a while only: a fresh one has another source port, and tries
  * EDNS again, which 1.18 gives up for good after one FORMERR.
  */
 static struct channel *channel_get(struct server *server, uint64_t now_ns)
@@ -701,21 +701,25 @@ static void query_next(struct query *query)
 
 /* --- zones ---------------------------------------------------------------------------------- */
 
-static void zone_addr(const struct addr *addr, struct addr *ret)
+/* The zone of addr or NULL, and the network that it is known by. */
+static struct zone *zone_find(const struct resolver *resolver, const struct addr *addr,
+			      struct addr *ret_network)
 {
-	memset(ret, 0, sizeof(*ret));
-	ret->family = addr->family;
-	memcpy(ret->bytes, addr->bytes, addr->family == 4 ? ZONE4_BYTES : ZONE6_BYTES);
+	struct zone *zone;
+
+	memset(ret_network, 0, sizeof(*ret_network));
+	ret_network->family = addr->family;
+	memcpy(ret_network->bytes, addr->bytes, addr->family == 4 ? ZONE4_BYTES : ZONE6_BYTES);
+	HASH_FIND(hh, resolver->zones, ret_network, sizeof(*ret_network), zone);
+	return zone;
 }
 
 static bool zone_is_full(const struct resolver *resolver, const struct addr *addr)
 {
 	uint32_t share = resolver->max_outstanding / ZONE_PARTS;
-	const struct zone *zone;
 	struct addr network;
+	const struct zone *zone = zone_find(resolver, addr, &network);
 
-	zone_addr(addr, &network);
-	HASH_FIND(hh, resolver->zones, &network, sizeof(network), zone);
 	return zone && zone->count >= (share > ZONE_MIN ? share : ZONE_MIN);
 }
 
@@ -723,10 +727,8 @@ static bool zone_is_full(const struct resolver *resolver, const struct addr *add
 static struct zone *zone_enter(struct resolver *resolver, const struct addr *addr)
 {
 	struct addr network;
-	struct zone *zone;
+	struct zone *zone = zone_find(resolver, addr, &network);
 
-	zone_addr(addr, &network);
-	HASH_FIND(hh, resolver->zones, &network, sizeof(network), zone);
 	if (!zone) {
 		zone = calloc(1, sizeof(*zone));
 		if (!zone)

@@ -27,7 +27,7 @@ struct resolver_conf {
 	unsigned int server_count; /* 0: those of /etc/resolv.conf */
 	uint32_t deadline_ms;      /* per address, over all its queries */
 	uint32_t max_outstanding;  /* addresses being evaluated at once */
-	uint32_t channel_ms;       /* 0: a minute; how long one source port serves */
+	uint32_t channel_ms;       /* how long one source port serves; 0: 10 s */
 };
 
 struct resolver_server_stats {
