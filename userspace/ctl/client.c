@@ -22,6 +22,7 @@
 
 struct stream {
 	int fd;
+	int wait_sec; /* silence after which we give up */
 	char *buf;
 	size_t start; /* of the next line */
 	size_t end;
@@ -179,7 +180,7 @@ static int take_line(struct ctl *ctl, const json_t *line,
 			"mxgated answered what this mxgate does not understand");
 }
 
-static int receive(struct ctl *ctl, struct stream *stream, int wait_sec,
+static int receive(struct ctl *ctl, struct stream *stream,
 		   void (*on_item)(struct ctl *, const json_t *), json_t **ret)
 {
 	int code = -1;
@@ -198,7 +199,7 @@ static int receive(struct ctl *ctl, struct stream *stream, int wait_sec,
 		if (r == -EAGAIN)
 			return ctl_fail(ctl, CTL_EXIT_UNAVAILABLE,
 					"see what it logs: journalctl -u mxgated",
-					"mxgated has not answered for %d s", wait_sec);
+					"mxgated has not answered for %d s", stream->wait_sec);
 		if (r)
 			return ctl_fail(ctl, CTL_EXIT_IO, NULL, "reading from mxgated: %s",
 					strerror(-r));
@@ -212,15 +213,16 @@ static int receive(struct ctl *ctl, struct stream *stream, int wait_sec,
 int client_call(struct ctl *ctl, json_t *request, void (*on_item)(struct ctl *, const json_t *),
 		json_t **ret)
 {
-	const char *cmd = json_string_value(json_object_get(request, "cmd"));
-	int wait_sec = cmd && strcmp(cmd, "recheck") == 0 ? CLIENT_DNS_SEC : CLIENT_WAIT_SEC;
-	struct stream stream = {.fd = -1};
-	int code = dial(ctl, wait_sec, &stream.fd);
+	struct stream stream = {
+		.fd = -1,
+		.wait_sec = ctl->command->waits_for_dns ? CLIENT_DNS_SEC : CLIENT_WAIT_SEC,
+	};
+	int code = dial(ctl, stream.wait_sec, &stream.fd);
 
 	if (!code)
 		code = send_request(ctl, stream.fd, request);
 	if (!code)
-		code = receive(ctl, &stream, wait_sec, on_item, ret);
+		code = receive(ctl, &stream, on_item, ret);
 	if (stream.fd >= 0)
 		close(stream.fd);
 	free(stream.buf);

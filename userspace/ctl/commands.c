@@ -79,6 +79,7 @@ const struct ctl_command ctl_commands[] = {
 			"For a host whose reverse DNS has been repaired. Replaces the verdict and "
 			"shows the new one as why does.",
 		.example = "mxgate recheck 192.0.2.25",
+		.waits_for_dns = true,
 		.run = why_recheck,
 	},
 	{

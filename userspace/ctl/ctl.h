@@ -58,6 +58,7 @@ struct ctl_command {
 	const char *detail;  /* sentences, for --help and the man page */
 	const char *example; /* complete command lines, one a line */
 	struct ctl_option options[CTL_OPTIONS_MAX + 1];
+	bool waits_for_dns; /* the daemon answers when the DNS has */
 	int (*run)(struct ctl *ctl);
 };
 

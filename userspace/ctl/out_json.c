@@ -6,7 +6,10 @@
  */
 #include "ctl/ctl.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "ctl/out_text.h"
 
 /* jansson leaves DEL as it is. Strings only can hold one. */
 static int put_ascii(const char *text, size_t len, void *user)
@@ -56,14 +59,20 @@ static void list_end(struct ctl *ctl, const json_t *result)
 static json_t *string_of(const char *text)
 {
 	json_t *string = json_string(text);
-	char safe[4096];
-	size_t used = 0;
+	char *safe = NULL;
+	size_t size;
+	FILE *to;
 
-	for (; !string && *text && used + 5 < sizeof(safe); text++)
-		used += (size_t)snprintf(safe + used, sizeof(safe) - used,
-					 *text >= 0x20 && *text <= 0x7e ? "%c" : "\\%03u",
-					 (unsigned char)*text);
-	return string ? string : json_stringn(safe, used);
+	if (string)
+		return string;
+	to = open_memstream(&safe, &size);
+	if (!to)
+		return NULL;
+	out_text_put(to, text);
+	fclose(to);
+	string = json_string(safe);
+	free(safe);
+	return string;
 }
 
 static void error(struct ctl *ctl, const char *code, const char *message, const char *hint)
