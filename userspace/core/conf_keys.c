@@ -28,7 +28,8 @@ const struct conf_key CONF_KEYS[] = {
 	{"", "bpf_object", KEY_PATH, AT(bpf_object), NO_RANGE, "an absolute path",
 	 MXG_PREFIX "/lib/mxgate/mxgate.bpf.o", "The compiled gate."},
 	{"", "state_directory", KEY_PATH, AT(state_directory), NO_RANGE, "an absolute path",
-	 "/var/lib/mxgate", "Exceptions, audit trail and evidence; owned by user. The systemd unit can write only to "
+	 "/var/lib/mxgate",
+	 "Exceptions, audit trail and evidence; owned by user. The systemd unit can write only to "
 	 "the default: another one needs ReadWritePaths= in a drop-in."},
 	{"", "user", KEY_TEXT, AT(user), NO_RANGE, "a user name", "mxgate",
 	 "The unprivileged user that the worker runs as."},
@@ -41,7 +42,8 @@ const struct conf_key CONF_KEYS[] = {
 	{"", "log_level", KEY_CHOICE, AT(log_level), NO_RANGE, "error|warn|info|debug", "info",
 	 "The least important lines to log; info has one line per verdict change."},
 	{"control", "path", KEY_PATH, AT(control.path), NO_RANGE, "an absolute path",
-	 "/run/mxgate/control.sock", "The control socket. Elsewhere than in /run/mxgate, the systemd unit needs "
+	 "/run/mxgate/control.sock",
+	 "The control socket. Elsewhere than in /run/mxgate, the systemd unit needs "
 	 "ReadWritePaths= in a drop-in."},
 	{"control", "group", KEY_TEXT, AT(control.group), NO_RANGE, "a group name", "mxgate",
 	 "Members may read: status, why, verdicts, exception list. A group that does not exist has "
