@@ -54,11 +54,11 @@ struct ctl_command {
 	const char *operands; /* "ADDR", "[PREFIX]", "" */
 	uint8_t operand_min;
 	uint8_t operand_max;
+	bool waits_for_dns;  /* the daemon answers when the DNS has */
 	const char *summary; /* one line, for the list of commands */
 	const char *detail;  /* sentences, for --help and the man page */
 	const char *example; /* complete command lines, one a line */
 	struct ctl_option options[CTL_OPTIONS_MAX + 1];
-	bool waits_for_dns; /* the daemon answers when the DNS has */
 	int (*run)(struct ctl *ctl);
 };
 
