@@ -128,7 +128,10 @@ $(BUILD)/mxgate: $(call obj,$(CTL_SRC)) $(LIB) $(FILES)
 # Criterion's macros are neither pedantic nor prototyped.
 $(call obj,$(UNIT_SRC) $(BPFTEST_SRC)): EXTRA_CFLAGS := -Wno-pedantic -Wno-missing-prototypes
 
-$(BUILD)/test-unit: $(call obj,$(UNIT_SRC) $(filter-out %/main.c,$(CTL_SRC))) $(LIB) $(FILES)
+# The daemon's parts that stand by themselves.
+UNIT_DAEMON_SRC := userspace/daemon/alarms.c
+
+$(BUILD)/test-unit: $(call obj,$(UNIT_SRC) $(filter-out %/main.c,$(CTL_SRC)) $(UNIT_DAEMON_SRC)) $(LIB) $(FILES)
 	$(CC) $(ALL_LDFLAGS) $(filter %.o %.a,$^) $(PKG_LIBS) -lcriterion -o $@
 
 $(BUILD)/test-bpf: $(call obj,$(BPFTEST_SRC)) $(LIB) $(FILES)

@@ -74,6 +74,7 @@
  *   mode            "monitor" | "enforce"
  *   mode_source     "config" | "command"
  *   enforced        [reason] that the gate acts on now
+ *   alarms          [{name, since, detail}] that stand now, oldest first
  *   lease_sec       seconds until the gate opens if the worker falls silent
  *   interfaces      [{name, ifindex, state, mode, prog_id, detail}]
  *                     state: attached | external | absent | foreign | missing | failed

@@ -556,10 +556,16 @@ Test(ctl, status_as_text)
 		"\"brand_new\":7},\"resolver\":{\"outstanding\":1,\"started\":20,\"pass\":10,"
 		"\"fail\":2,\"permerror\":3,\"temperror\":4,\"refused_full\":0,\"joined\":5,"
 		"\"servers\":[{\"name\":\"127.0.0.1:53\",\"queries\":40,\"answers\":38,"
-		"\"failures\":2,\"timeouts\":1}]}}";
+		"\"failures\":2,\"timeouts\":1}]},\"alarms\":[{\"name\":\"dns-trouble\",\"since\":"
+		"\"2026-01-01T10:00:00Z\",\"detail\":\"9 of 10 lookups failed; servers: "
+		"127.0.0.1:53\"},{\"name\":\"x\",\"since\":\"y\",\"detail\":\"z\"}]}";
 	char *text = render(out_text_status, json);
 
 	cr_expect_str_eq(text,
+			 "ALARM       dns-trouble since 2026-01-01T10:00:00Z: 9 of 10 lookups "
+			 "failed;\n"
+			 "            servers: 127.0.0.1:53\n"
+			 "ALARM       x since y: z\n"
 			 "mxgated 0.1.0, up 3h20m, pid 812, worker 815 (restarted 1 times)\n"
 			 "mode        enforce (by command), acting on: no-ptr, deny\n"
 			 "lease       58s, then the gate opens\n"
@@ -594,7 +600,7 @@ Test(ctl, odd_objects_do_no_harm)
 		"{\"address\":7,\"names\":[1,null,{}],\"steps\":[null,7,{}],\"policy\":[],"
 		"\"exception\":7,\"known\":true,\"iprev\":\"pass\"}",
 		"{\"interfaces\":[7],\"ports\":[\"x\"],\"counters\":[],\"resolver\":{\"servers\":7}"
-		","
+		",\"alarms\":[7,{\"name\":7}],"
 		"\"table\":null,\"exceptions\":[]}",
 		"{\"address\":\"\\u001b[2J\\u0007\\u00e4\\u007f\",\"known\":true,\"iprev\":\"\\n\","
 		"\"names\":[\"\\u001b]0;x\\u0007\"],\"explain\":\"a\\nb\\u001b\",\"steps\":[{"

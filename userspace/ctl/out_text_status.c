@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * `mxgate status` as text: mode first, then what the gate sits on, how full it
+ * `mxgate status` as text: alarms and mode first, then what the gate sits on, how full it
  * is, and what it has done, in the groups that an operator asks about.
  */
 #include <mxgate/abi.h>
@@ -27,6 +27,20 @@ static const struct {
 	{"packets not judged, passed", MXG_CTR_OFF, MXG_CTR_NO_LEASE},
 	{"events to the daemon", MXG_CTR_EVENT_UNKNOWN, MXG_CTR_MAX},
 };
+
+static void alarms(FILE *to, const json_t *list)
+{
+	const json_t *alarm;
+	char line[1024];
+	size_t i;
+
+	json_array_foreach (list, i, alarm) {
+		snprintf(line, sizeof(line), "%s since %s: %s", out_text_string(alarm, "name"),
+			 out_text_string(alarm, "since"), out_text_string(alarm, "detail"));
+		fputs("ALARM       ", to);
+		out_text_wrap(to, 12, line);
+	}
+}
 
 static void head(FILE *to, const json_t *result)
 {
@@ -191,6 +205,7 @@ void out_text_status(struct ctl *ctl, const json_t *result)
 	const json_t *resolver = json_object_get(result, "resolver");
 	bool all = ctl_has(ctl, "all");
 
+	alarms(ctl->to, json_object_get(result, "alarms"));
 	head(ctl->to, result);
 	ports(ctl->to, json_object_get(result, "ports"));
 	interfaces(ctl->to, json_object_get(result, "interfaces"));

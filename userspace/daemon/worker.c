@@ -27,12 +27,13 @@ static void tell_keeper(struct worker *worker, enum message_kind kind)
 static void on_heartbeat(uv_timer_t *timer)
 {
 	struct worker *worker = timer->data;
-	uint64_t until = clock_mono_ns() + worker->conf->lease_sec * CLOCK_NS_PER_SEC;
-	int err = vmap_lease_put(worker->vmap, until);
+	uint64_t now = clock_mono_ns();
+	int err = vmap_lease_put(worker->vmap, now + worker->conf->lease_sec * CLOCK_NS_PER_SEC);
 
 	if (err < 0)
 		log_error("event=lease-not-written error=\"%s\"", strerror(-err));
 	tell_keeper(worker, MESSAGE_ALIVE);
+	alarms_tick(&worker->alarms, now);
 }
 
 static void take_link(struct worker *worker, const struct message *message)

@@ -8,6 +8,7 @@
  *   judge.c     event -> lookup -> policy -> verdict, evidence and log line
  *   tables.c    exceptions and configuration into the gate, sweep, re-application
  *   mode.c      which reasons the gate acts on
+ *   alarms.c    what an operator should know now
  *   commands.c  the control commands;  status.c  the answer to `mxgate status`
  */
 #ifndef MXGATE_DAEMON_WORKER_H
@@ -20,6 +21,7 @@
 
 #include "core/conf.h"
 #include "core/exceptions.h"
+#include "daemon/alarms.h"
 #include "daemon/message.h"
 #include "daemon/slots.h"
 #include "io/control.h"
@@ -60,6 +62,7 @@ struct worker {
 	uint32_t enforce_mask;
 	bool mode_is_command; /* set by `mxgate mode`, not by the configuration */
 	uint64_t table_full, table_full_logged_ns;
+	struct alarms alarms;
 	struct control_request *reloading; /* waits for the keeper's word */
 	struct pending *pending;           /* commands.c: requests with work under way */
 	int exit_code;
