@@ -84,6 +84,7 @@
  *   exceptions      {active, total}
  *   counters        {name: count} for every MXG_COUNTERS name
  *   resolver        {outstanding, started, pass, fail, permerror, temperror, refused_full, joined,
+ *                    over_budget: events of networks that have had their lookups of the minute,
  *                    servers: [{name, queries, answers, failures, timeouts}]}
  */
 

@@ -52,6 +52,8 @@ struct conf {
 		unsigned int server_count; /* 0: those of /etc/resolv.conf */
 		uint32_t deadline_sec;
 		uint32_t max_outstanding;
+		uint32_t budget4; /* per minute and /24 */
+		uint32_t budget6; /* per minute and /64 */
 	} dns;
 	struct {
 		uint32_t max4;

@@ -57,6 +57,12 @@ const struct conf_key CONF_KEYS[] = {
 	 "For one source address, over all its queries. Past it the result is temperror."},
 	{"dns", "max_outstanding", KEY_NUMBER, AT(dns.max_outstanding), 1, 50000, NULL, "1000",
 	 "Source addresses being looked up at once; the next ones wait for their next SYN."},
+	{"dns", "budget4", KEY_NUMBER, AT(dns.budget4), 1, 1000000, NULL, "600",
+	 "Lookups that the hosts of an IPv4 /24 may cause in a minute, and as many refreshes of "
+	 "verdicts that stand. Past it its unknown hosts pass without a verdict and the known ones "
+	 "keep theirs."},
+	{"dns", "budget6", KEY_NUMBER, AT(dns.budget6), 1, 1000000, NULL, "60",
+	 "The same for an IPv6 /64, which has room for any number of made-up hosts."},
 	{"verdicts", "max4", KEY_NUMBER, AT(verdicts.max4), 1, 100000000, NULL, "1000000",
 	 "IPv4 verdicts that the gate can hold; a full table only means that new sources pass."},
 	{"verdicts", "max6", KEY_NUMBER, AT(verdicts.max6), 1, 100000000, NULL, "250000",

@@ -165,10 +165,12 @@ static void other_counters(FILE *to, json_t *counters, bool all)
 
 static void evaluations(FILE *to, const json_t *resolver)
 {
-	static const char *const keys[] = {"started", "outstanding", "joined",    "pass",
-					   "fail",    "permerror",   "temperror", "refused_full"};
-	static const char *const words[] = {"started", "under way", "joined",    "pass",
-					    "fail",    "permerror", "temperror", "turned away"};
+	static const char *const keys[] = {"started",   "outstanding",  "joined",
+					   "pass",      "fail",         "permerror",
+					   "temperror", "refused_full", "over_budget"};
+	static const char *const words[] = {"started",   "under way",   "joined",
+					    "pass",      "fail",        "permerror",
+					    "temperror", "turned away", "over budget"};
 	char number[OUT_TEXT_NUMBER_MAX];
 	char line[512];
 	size_t used = 0;

@@ -36,8 +36,8 @@ struct alarms {
 };
 
 /*
- * name is shorter than ALARM_NAME_MAX. Raises the alarm, or gives the one that stands a new detail (which is logged
- * the next time that its turn comes). The detail must be escaped: it may have no
+ * name is shorter than ALARM_NAME_MAX. Raises the alarm, or gives the one that stands a new detail
+ * (which is logged the next time that its turn comes). The detail must be escaped: it may have no
  * byte outside 0x20..0x7e, and is cut when it is longer than there is room.
  */
 void alarms_raise(struct alarms *alarms, uint64_t now_ns, const char *name, const char *fmt, ...)

@@ -32,6 +32,13 @@ void judge_event(enum mxg_event_kind kind, const struct addr *addr, void *user)
 	if (kind == MXG_EVENT_UNKNOWN && vmap_get(worker->vmap, addr, &verdict) == 0 &&
 	    is_live(&verdict, clock_mono_ns()))
 		return;
+	/* Nothing is known of a source over budget, so it passes and will ask again. */
+	if (!budget_take(worker->budget, addr,
+			 kind == MXG_EVENT_REFRESH ? BUDGET_REFRESH : BUDGET_UNKNOWN,
+			 clock_mono_ns())) {
+		worker->over_budget++;
+		return;
+	}
 	/* -EBUSY is counted by the resolver; the source passes and will ask again. */
 	resolver_check(worker->resolver, addr, on_done, worker);
 }

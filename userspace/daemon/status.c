@@ -69,10 +69,11 @@ static json_t *resolver_json(const struct worker *worker)
 	json_t *object;
 
 	resolver_get_stats(worker->resolver, &stats);
-	object = json_pack("{s:I, s:I, s:I, s:I, s:o}", "outstanding",
+	object = json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "outstanding",
 			   (json_int_t)stats.outstanding, "started", (json_int_t)stats.started,
 			   "refused_full", (json_int_t)stats.refused_full, "joined",
-			   (json_int_t)stats.joined, "servers", servers_json(&stats));
+			   (json_int_t)stats.joined, "over_budget", (json_int_t)worker->over_budget,
+			   "servers", servers_json(&stats));
 	for (int i = IPREV_PASS; object && i <= IPREV_TEMPERROR; i++)
 		json_object_set_new(object, iprev_result_name((enum iprev_result)i),
 				    json_integer((json_int_t)stats.done[i]));

@@ -125,6 +125,19 @@ static int fill_tables(struct worker *worker)
 	return err < 0 ? fail("configuration", err) : 0;
 }
 
+static int start_budget(struct worker *worker)
+{
+	struct budget_conf budget = {
+		.per_minute4 = worker->conf->dns.budget4,
+		.per_minute6 = worker->conf->dns.budget6,
+	};
+
+	if (getrandom(budget.seed, sizeof(budget.seed), 0) < 0)
+		return -errno;
+	worker->budget = budget_new(&budget);
+	return worker->budget ? 0 : -ENOMEM;
+}
+
 static int start_resolver(struct worker *worker)
 {
 	const struct conf *conf = worker->conf;
@@ -135,6 +148,9 @@ static int start_resolver(struct worker *worker)
 	};
 	int err;
 
+	err = start_budget(worker);
+	if (err < 0)
+		return fail("budget", err);
 	memcpy(resolver.servers, conf->dns.servers, sizeof(resolver.servers));
 	err = resolver_new(&worker->loop, &resolver, &worker->resolver);
 	if (err == -ENOENT)
@@ -202,6 +218,7 @@ static void done(struct worker *worker)
 	uv_loop_close(&worker->loop);
 	store_close(worker->store);
 	exceptions_free(worker->exceptions);
+	budget_free(worker->budget);
 	vmap_free(worker->vmap);
 	free(worker->sweep_entries);
 }

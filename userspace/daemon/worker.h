@@ -19,6 +19,7 @@
 #include <sys/types.h>
 #include <uv.h>
 
+#include "core/budget.h"
 #include "core/conf.h"
 #include "core/exceptions.h"
 #include "daemon/alarms.h"
@@ -54,6 +55,8 @@ struct worker {
 	struct store *store;
 	struct exceptions *exceptions;
 	struct resolver *resolver;
+	struct budget *budget;
+	uint64_t over_budget; /* events that caused no lookup for that */
 	struct control *control;
 	struct events *events;
 	struct vmap_cursor sweep_cursor;
