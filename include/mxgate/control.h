@@ -86,6 +86,11 @@
  *   resolver        {outstanding, started, pass, fail, permerror, temperror, refused_full, joined,
  *                    over_budget: events of networks that have had their lookups of the minute,
  *                    servers: [{name, queries, answers, failures, timeouts}]}
+ *   confirm         decisions on sources that the policy's row refuses: {refused, waiting, held,
+ *                    frozen, capped}; stale_served: passes served on while DNS failed;
+ *                    released: refusals undone when the breaker opened
+ *   breaker         {opened: times, open: [{scope, cause, since, flips, stays, canaries, good}]}
+ *                    scope: a prefix or "everything"; cause: flips | canaries | zones
  */
 
 enum control_access {

@@ -78,8 +78,8 @@ Test(evidence, keys_of_a_pass)
 {
 	static const char *const names[] = {"mx.example", "old.example"};
 	static const char *const keys[] = {
-		"address",     "iprev",   "reason",  "action", "names", "confirmed", "ttl_sec",
-		"dns_ttl_sec", "decided", "expires", "policy", "steps", "explain"};
+		"address",     "iprev",   "reason",  "action", "names",   "confirmed", "ttl_sec",
+		"dns_ttl_sec", "decided", "expires", "policy", "caution", "steps",     "explain"};
 	json_t *object, *step;
 	size_t i;
 
@@ -251,6 +251,40 @@ Test(evidence, rcode_only_where_a_reply_had_one)
 			cr_expect_str_eq(json_string_value(rcode), rows[i].name);
 		else
 			cr_expect(json_is_null(rcode), "status %d", rows[i].status);
+		json_decref(object);
+	}
+}
+
+/* Each caution has a state of its own and a sentence that a person can act on. */
+Test(evidence, caution)
+{
+	static const struct {
+		struct policy_decision decision;
+		const char *state, *says;
+	} rows[] = {
+		{{.caution = POLICY_CAUTION_WAITING, .seen = 1, .needed = 2},
+		 "waiting",
+		 "passes until it has been found so 2 times; this was number 1."},
+		{{.caution = POLICY_CAUTION_HELD, .hold_sec = 5400},
+		 "held",
+		 "good lately: it is refused only if this lasts 90m more."},
+		{{.caution = POLICY_CAUTION_FROZEN}, "frozen", "the breaker is open"},
+		{{.caution = POLICY_CAUTION_CAPPED}, "capped", "newly refused this minute"},
+	};
+	struct policy policy;
+	json_t *object, *caution;
+	size_t i;
+
+	policy_defaults(&policy);
+	start("192.0.2.1");
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		object = evidence_to_json(&iprev.report, &policy, &rows[i].decision, 1700000000);
+		caution = json_object_get(object, "caution");
+		cr_expect_str_eq(text_of(caution, "state"), rows[i].state);
+		cr_expect(strstr(text_of(object, "explain"), rows[i].says) != NULL, "%s: %s",
+			  rows[i].state, text_of(object, "explain"));
+		cr_expect_eq(json_integer_value(json_object_get(caution, "seen")),
+			     rows[i].decision.seen);
 		json_decref(object);
 	}
 }

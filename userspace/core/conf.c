@@ -275,6 +275,11 @@ static int check_whole(const char *path, const struct conf *conf)
 			     path);
 	if (conf->port_count == 0)
 		error_append("%s: ports: empty; name 1 to %d ports\n", path, MXG_PORTS_MAX);
+	if (conf->confirm.different_servers && conf->dns.server_count == 1)
+		error_append(
+			"%s: confirm: different_servers needs two servers; name another in dns "
+			"{ servers }\n",
+			path);
 	for (size_t i = 0; i < CONF_POLICY_ROW_COUNT; i++) {
 		const struct policy_row *row = &conf->policy.row[CONF_POLICY_ROWS[i]];
 

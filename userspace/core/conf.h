@@ -16,6 +16,8 @@
 #include <stdio.h>
 
 #include "base/addr.h"
+#include "core/breaker.h"
+#include "core/confirm.h"
 #include "core/policy.h"
 
 #define CONF_INTERFACES_MAX 16
@@ -64,6 +66,8 @@ struct conf {
 		uint32_t burst;
 		uint32_t interval_sec;
 	} events;
+	struct confirm_conf confirm;
+	struct breaker_conf breaker;
 	struct policy policy;
 };
 

@@ -73,6 +73,41 @@ const struct conf_key CONF_KEYS[] = {
 	 "How many of them at once."},
 	{"events", "interval", KEY_SPAN, AT(events.interval_sec), 1, 600, NULL, "3s",
 	 "A source is asked about at most once in this time."},
+	{"confirm", "confirmations", KEY_NUMBER, AT(confirm.confirmations), 1, 10, NULL, "2",
+	 "How often a source must be found bad before it is refused; until then it passes. 1 refuses "
+	 "at the first time."},
+	{"confirm", "apart", KEY_SPAN, AT(confirm.apart_sec), 0, 3600, NULL, "60s",
+	 "At least so long between two times that count. The next one is made by the source's next "
+	 "connection after that. A resolver may answer it from its cache: a longer time than its "
+	 "negative answers live makes the two independent, and so does different_servers."},
+	{"confirm", "different_servers", KEY_CHOICE, AT(confirm.different_servers), NO_RANGE,
+	 "false|true", "false",
+	 "true: each time that counts must have been answered by another server than the one before. "
+	 "Needs two or more servers."},
+	{"confirm", "hold", KEY_SPAN, AT(confirm.hold_sec), 0, 604800, NULL, "2h",
+	 "A source that was good within the last two days is refused only after it has been found bad "
+	 "for so long without a break."},
+	{"confirm", "per_minute", KEY_NUMBER, AT(confirm.per_minute), 1, 10000000, NULL, "10000",
+	 "New refusals at most, against a mistake in the policy; who comes on top passes for now."},
+	{"breaker", "window", KEY_SPAN, AT(breaker.window_sec), 1, 86400, NULL, "1h",
+	 "The time over which the breaker counts, one to two of these back."},
+	{"breaker", "flips", KEY_NUMBER, AT(breaker.flips), 1, 1000000, NULL, "3",
+	 "So many sources of one reverse zone (/24 and /16, /48 and /32) that were good and now are "
+	 "bad open the breaker for that zone: nobody in it is newly refused until half of them are "
+	 "good again."},
+	{"breaker", "share", KEY_NUMBER, AT(breaker.share_pct), 1, 100, NULL, "50",
+	 "The same sources must also be so many percent of all known-good ones of that zone that were "
+	 "looked at again."},
+	{"breaker", "total_flips", KEY_NUMBER, AT(breaker.total_flips), 1, 1000000, NULL, "50",
+	 "As flips, for all sources together: nobody at all is newly refused."},
+	{"breaker", "total_share", KEY_NUMBER, AT(breaker.total_share_pct), 1, 100, NULL, "5",
+	 "As share, for all sources together."},
+	{"breaker", "longest", KEY_SPAN, AT(breaker.longest_sec), 60, 2592000, NULL, "24h",
+	 "After so long the breaker closes even if nothing has become good again."},
+	{"breaker", "canaries", KEY_ADDRS, AT(breaker.canaries), NO_RANGE, NULL, "",
+	 "Addresses whose reverse DNS is known to be right, such as those of your own outbound "
+	 "servers and of large providers. They are looked at every minute; when more than half of "
+	 "them are bad, the breaker opens for everything."},
 	{"policy", "action", KEY_ACTION, IN(action), NO_RANGE, "pass|drop", NULL,
 	 "What happens to a SYN of such a source. pass and temperror can only pass."},
 	{"policy", "ttl_min", KEY_SPAN, IN(ttl_min_sec), 1, YEAR, NULL, NULL,
@@ -91,7 +126,8 @@ _Static_assert(sizeof(CONF_KEYS) / sizeof(CONF_KEYS[0]) <= CONF_KEY_MAX, "raise 
 const enum mxg_reason CONF_POLICY_ROWS[CONF_POLICY_ROW_COUNT] = {
 	MXG_REASON_PASS, MXG_REASON_NO_PTR, MXG_REASON_UNCONFIRMED, MXG_REASON_TEMPERROR};
 
-const char *const CONF_SECTIONS[] = {"control", "dns", "verdicts", "events", "policy"};
+const char *const CONF_SECTIONS[] = {"control", "dns",     "verdicts", "events",
+				     "confirm", "breaker", "policy"};
 const size_t CONF_SECTION_COUNT = sizeof(CONF_SECTIONS) / sizeof(CONF_SECTIONS[0]);
 _Static_assert(sizeof(CONF_SECTIONS) / sizeof(CONF_SECTIONS[0]) <= CONF_SECTION_MAX, "raise it");
 
@@ -173,6 +209,8 @@ static int list_store(const struct conf_key *key, const char *text, unsigned int
 			return -EINVAL;
 		((struct endpoint *)at)[n] = endpoint;
 		return 0;
+	case KEY_ADDRS:
+		return n < BREAKER_CANARIES_MAX ? addr_parse(text, (struct addr *)at + n) : -EINVAL;
 	default:
 		return -EINVAL;
 	}
@@ -207,6 +245,7 @@ int conf_key_store(const struct conf_key *key, const char *text, unsigned int n,
 	case KEY_IFACES:
 	case KEY_PORTS:
 	case KEY_SERVERS:
+	case KEY_ADDRS:
 		return list_store(key, text, n, at);
 	}
 	return -EINVAL;
@@ -237,6 +276,9 @@ void conf_key_allowed(const struct conf_key *key, char *buf, size_t size)
 			 "[ADDR]:PORT",
 			 CONF_SERVERS_MAX);
 		break;
+	case KEY_ADDRS:
+		snprintf(buf, size, "a list of at most %d addresses", BREAKER_CANARIES_MAX);
+		break;
 	default:
 		snprintf(buf, size, "%s", key->allowed);
 		for (char *p = buf; *p; p++)
@@ -254,6 +296,8 @@ unsigned int *conf_key_count(const struct conf_key *key, struct conf *conf)
 		return &conf->port_count;
 	case KEY_SERVERS:
 		return &conf->dns.server_count;
+	case KEY_ADDRS:
+		return &conf->breaker.canary_count;
 	default:
 		return NULL;
 	}
@@ -261,5 +305,6 @@ unsigned int *conf_key_count(const struct conf_key *key, struct conf *conf)
 
 bool conf_key_is_list(const struct conf_key *key)
 {
-	return key->type == KEY_IFACES || key->type == KEY_PORTS || key->type == KEY_SERVERS;
+	return key->type == KEY_IFACES || key->type == KEY_PORTS || key->type == KEY_SERVERS ||
+	       key->type == KEY_ADDRS;
 }

@@ -19,6 +19,7 @@ enum conf_key_type {
 	KEY_IFACES, /* list of interface names */
 	KEY_PORTS,  /* list of ports */
 	KEY_SERVERS,
+	KEY_ADDRS,  /* list of addresses */
 	KEY_ACTION, /* enum mxg_action of a policy row */
 	KEY_FLAG,   /* bool of a policy row */
 };

@@ -7,7 +7,7 @@
 
 static void value_print(const struct conf_key *key, const void *at, unsigned int count, FILE *out)
 {
-	char span[TEXT_SPAN_MAX], name[32], endpoint[ENDPOINT_TEXT_MAX];
+	char span[TEXT_SPAN_MAX], name[32], address[ENDPOINT_TEXT_MAX];
 	const char *separator = "";
 
 	switch (key->type) {
@@ -34,6 +34,7 @@ static void value_print(const struct conf_key *key, const void *at, unsigned int
 	case KEY_IFACES:
 	case KEY_PORTS:
 	case KEY_SERVERS:
+	case KEY_ADDRS:
 		break;
 	}
 	fputc('{', out);
@@ -42,9 +43,12 @@ static void value_print(const struct conf_key *key, const void *at, unsigned int
 			fprintf(out, "%s\"%s\"", separator, ((const char(*)[IFNAMSIZ])at)[n]);
 		else if (key->type == KEY_PORTS)
 			fprintf(out, "%s%u", separator, ((const uint16_t *)at)[n]);
+		else if (key->type == KEY_ADDRS)
+			fprintf(out, "%s\"%s\"", separator,
+				addr_format(&((const struct addr *)at)[n], address));
 		else
 			fprintf(out, "%s\"%s\"", separator,
-				endpoint_format(&((const struct endpoint *)at)[n], endpoint));
+				endpoint_format(&((const struct endpoint *)at)[n], address));
 	fputc('}', out);
 }
 

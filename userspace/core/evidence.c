@@ -137,6 +137,36 @@ static void explain_temperror(struct sentence *s, const struct iprev_report *rep
 	say(s, "); this is never held against a host, and it is asked again soon.");
 }
 
+/* Why it is let through all the same. */
+static void explain_caution(struct sentence *s, const struct policy_decision *decision)
+{
+	char span[TEXT_SPAN_MAX];
+
+	switch (decision->caution) {
+	case POLICY_CAUTION_WAITING:
+		say(s, " It passes until it has been found so %u times; this was number %u.",
+		    decision->needed, decision->seen);
+		break;
+	case POLICY_CAUTION_HELD:
+		say(s,
+		    " It passes for now, since it was good lately: it is refused only if this "
+		    "lasts %s more.",
+		    text_from_span(decision->hold_sec, span));
+		break;
+	case POLICY_CAUTION_FROZEN:
+		say(s, " It passes for now: the breaker is open, since hosts that were good have "
+		       "no confirmed reverse DNS all at once (see mxgate status).");
+		break;
+	case POLICY_CAUTION_CAPPED:
+		say(s, " It passes for now: as many hosts have been newly refused this minute as "
+		       "the configuration allows.");
+		break;
+	case POLICY_CAUTION_NONE:
+	case POLICY_CAUTION_MAX:
+		break;
+	}
+}
+
 static void explain(struct sentence *s, const struct iprev_report *report)
 {
 	char addr[ADDR_TEXT_MAX];
@@ -224,6 +254,17 @@ static json_t *row_to_json(const struct policy *policy, const struct policy_deci
 			 (json_int_t)row->ttl_max_sec, "enforce", (int)row->enforce);
 }
 
+static json_t *caution_to_json(const struct policy_decision *decision)
+{
+	if (!decision->caution)
+		return json_null();
+	return json_pack("{s:s, s:I, s:I, s:I, s:I}", "state",
+			 policy_caution_name(decision->caution), "seen", (json_int_t)decision->seen,
+			 "needed", (json_int_t)decision->needed, "wait_sec",
+			 (json_int_t)decision->refresh_sec, "hold_sec",
+			 (json_int_t)decision->hold_sec);
+}
+
 json_t *evidence_to_json(const struct iprev_report *report, const struct policy *policy,
 			 const struct policy_decision *decision, int64_t decided_sec)
 {
@@ -232,8 +273,9 @@ json_t *evidence_to_json(const struct iprev_report *report, const struct policy 
 	json_t *object;
 
 	explain(&why, report);
+	explain_caution(&why, decision);
 	object = json_pack(
-		"{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:s, s:s, s:o, s:o, s:s}", "address",
+		"{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:s, s:s, s:o, s:o, s:o, s:s}", "address",
 		addr_format(&report->addr, addr), "iprev", iprev_result_name(report->result),
 		"reason", policy_reason_name(decision->reason), "action",
 		policy_action_name(decision->action), "names", names_to_json(report, false),
@@ -241,7 +283,8 @@ json_t *evidence_to_json(const struct iprev_report *report, const struct policy 
 		"dns_ttl_sec", (json_int_t)report->ttl_sec, "decided",
 		text_from_moment(decided_sec, decided), "expires",
 		text_from_moment(decided_sec + decision->ttl_sec, expires), "policy",
-		row_to_json(policy, decision), "steps", steps_to_json(report), "explain", why.text);
+		row_to_json(policy, decision), "caution", caution_to_json(decision), "steps",
+		steps_to_json(report), "explain", why.text);
 	if (!object)
 		return NULL;
 	if (report->names_total > report->name_count)

@@ -23,6 +23,17 @@ static const char *const action_names[MXG_ACTION_MAX] = {
 	[MXG_ACTION_DROP] = "drop",
 };
 
+static const char *const caution_names[POLICY_CAUTION_MAX] = {
+	[POLICY_CAUTION_NONE] = "none",     [POLICY_CAUTION_WAITING] = "waiting",
+	[POLICY_CAUTION_HELD] = "held",     [POLICY_CAUTION_FROZEN] = "frozen",
+	[POLICY_CAUTION_CAPPED] = "capped",
+};
+
+const char *policy_caution_name(enum policy_caution caution)
+{
+	return caution_names[caution];
+}
+
 const char *policy_reason_name(enum mxg_reason reason)
 {
 	return (unsigned int)reason < MXG_REASON_MAX ? reason_names[reason] : "none";
@@ -121,7 +132,9 @@ void policy_decide(const struct policy *policy, enum iprev_result result, uint32
 		ttl_sec = row->ttl_min_sec;
 	if (ttl_sec > row->ttl_max_sec)
 		ttl_sec = row->ttl_max_sec;
+	memset(ret, 0, sizeof(*ret));
 	ret->reason = reason;
+	ret->ttl_max_sec = row->ttl_max_sec;
 	ret->action =
 		may_block(reason) && row->action < MXG_ACTION_MAX ? row->action : MXG_ACTION_PASS;
 	ret->ttl_sec = ttl_sec;

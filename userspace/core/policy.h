@@ -27,11 +27,25 @@ struct policy {
 	struct policy_row row[MXG_REASON_MAX]; /* used: PASS..TEMPERROR */
 };
 
+/* Why a source that the policy would refuse is let through for now (core/confirm.h). */
+enum policy_caution {
+	POLICY_CAUTION_NONE = 0,
+	POLICY_CAUTION_WAITING, /* not seen often enough yet */
+	POLICY_CAUTION_HELD,    /* it was good lately */
+	POLICY_CAUTION_FROZEN,  /* the breaker is open */
+	POLICY_CAUTION_CAPPED,  /* too many new refusals this minute */
+	POLICY_CAUTION_MAX
+};
+
 struct policy_decision {
 	enum mxg_reason reason;
 	enum mxg_action action;
 	uint32_t ttl_sec;     /* life of the verdict */
 	uint32_t refresh_sec; /* from this age on a hit asks for a new lookup */
+	uint32_t ttl_max_sec; /* of the row */
+	enum policy_caution caution;
+	uint32_t seen, needed; /* negative observations; needed 0: none was weighed */
+	uint32_t hold_sec;     /* POLICY_CAUTION_HELD: how much longer at most */
 };
 
 /* no-ptr drop at most 1 h, unconfirmed pass at most 1 h, temperror 60 s, pass 1..24 h. */
@@ -47,6 +61,9 @@ enum mxg_reason policy_reason(enum iprev_result result);
  */
 void policy_decide(const struct policy *policy, enum iprev_result result, uint32_t ttl_sec,
 		   struct policy_decision *ret);
+
+/* "none", "waiting", "held", "frozen", "capped". */
+const char *policy_caution_name(enum policy_caution caution);
 
 /* The bits for mxg_config.enforce_mask; deny exceptions are enforced with the rest. */
 uint32_t policy_enforce_mask(const struct policy *policy, bool enforce);

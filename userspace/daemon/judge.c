@@ -16,9 +16,29 @@ static bool is_live(const struct mxg_verdict *verdict, uint64_t now_ns)
 	return now_ns < verdict->expires_ns;
 }
 
+/* Seconds of the monotonic clock, never 0, as history, confirm and breaker count. */
+uint32_t judge_now_sec(void)
+{
+	return (uint32_t)(clock_mono_ns() / CLOCK_NS_PER_SEC) + 1;
+}
+
 static void on_done(const struct iprev_report *report, void *user)
 {
 	judge_apply(user, report);
+}
+
+/* A second opinion is asked of another server, where that is wanted. */
+static int look_up(struct worker *worker, const struct addr *addr)
+{
+	const struct history_source *source;
+
+	if (!worker->conf->confirm.different_servers)
+		return resolver_check(worker->resolver, addr, on_done, worker);
+	source = history_find(worker->history, addr);
+	if (!source || source->seen == 0 || source->server == 0)
+		return resolver_check(worker->resolver, addr, on_done, worker);
+	return resolver_check_avoiding(worker->resolver, addr, source->server - 1u, on_done,
+				       worker);
 }
 
 void judge_event(enum mxg_event_kind kind, const struct addr *addr, void *user)
@@ -40,7 +60,7 @@ void judge_event(enum mxg_event_kind kind, const struct addr *addr, void *user)
 		return;
 	}
 	/* -EBUSY is counted by the resolver; the source passes and will ask again. */
-	resolver_check(worker->resolver, addr, on_done, worker);
+	look_up(worker, addr);
 }
 
 static void log_verdict(const struct worker *worker, const struct iprev_report *report,
@@ -50,11 +70,13 @@ static void log_verdict(const struct worker *worker, const struct iprev_report *
 	char addr[ADDR_TEXT_MAX];
 
 	/* The name is escaped by the machine that read it. */
-	log_info("verdict addr=%s iprev=%s reason=%s action=%s ttl=%" PRIu32
+	log_info("verdict addr=%s iprev=%s reason=%s action=%s%s%s ttl=%" PRIu32
 		 " mode=%s names=%u ptr=\"%s\"",
 		 addr_format(&report->addr, addr), iprev_result_name(report->result),
 		 policy_reason_name(decision->reason), policy_action_name(decision->action),
-		 decision->ttl_sec, enforced ? "enforce" : "monitor", report->names_total,
+		 decision->caution ? " caution=" : "",
+		 decision->caution ? policy_caution_name(decision->caution) : "", decision->ttl_sec,
+		 enforced ? "enforce" : "monitor", report->names_total,
 		 report->name_count ? report->names[0].text : "");
 }
 
@@ -87,11 +109,98 @@ static void keep_evidence(struct worker *worker, const struct iprev_report *repo
 	json_decref(evidence);
 }
 
+/* What the result says about the source is remembered, and told to the breaker. */
+static struct history_source *learn(struct worker *worker, const struct iprev_report *report,
+				    uint32_t now_sec)
+{
+	struct history_source *source;
+	bool was_good;
+
+	if (report->result != IPREV_PASS && report->result != IPREV_FAIL &&
+	    report->result != IPREV_PERMERROR)
+		return NULL;
+	source = history_get(worker->history, &report->addr);
+	if (report->result == IPREV_PASS) {
+		was_good = history_is_good(source, now_sec);
+		history_on_good(source, now_sec);
+		breaker_on_good(worker->breaker, &report->addr, was_good, now_sec);
+	} else {
+		was_good = history_on_bad(source, now_sec);
+		breaker_on_bad(worker->breaker, &report->addr, was_good, now_sec);
+	}
+	return source;
+}
+
+static uint16_t server_of(const struct worker *worker, const struct iprev_report *report)
+{
+	const char *name = report->step_count ? report->steps[0].server : "";
+
+	return (uint16_t)(1 + resolver_server_number(worker->resolver, name));
+}
+
+/* A refusal has to be confirmed; anything else stands as the policy has it. */
+static void weigh(struct worker *worker, const struct iprev_report *report,
+		  struct history_source *source, bool is_refused, uint32_t now_sec,
+		  struct policy_decision *decision)
+{
+	const struct confirm_case observed = {
+		.now_sec = now_sec,
+		.server = server_of(worker, report),
+		.is_frozen = breaker_is_open(worker->breaker, &report->addr),
+		.is_refused = is_refused,
+		.wait_sec = decision->refresh_sec,
+	};
+
+	if (!source || report->result == IPREV_PASS || decision->action == MXG_ACTION_PASS)
+		return;
+	confirm_weigh(&worker->confirm, &observed, source, decision);
+	worker->cautions[decision->caution]++;
+}
+
+static int put_verdict(struct worker *worker, const struct addr *addr,
+		       const struct policy_decision *decision, uint64_t now_ns)
+{
+	struct mxg_verdict fresh = {
+		.expires_ns = now_ns + decision->ttl_sec * CLOCK_NS_PER_SEC,
+		.refresh_ns = now_ns + decision->refresh_sec * CLOCK_NS_PER_SEC,
+		.action = (__u8)decision->action,
+		.reason = (__u8)decision->reason,
+	};
+	int err = vmap_put(worker->vmap, addr, &fresh);
+
+	if (err == -E2BIG)
+		log_table_full(worker, now_ns);
+	else if (err < 0)
+		log_error("event=verdict-not-written error=\"%s\"", strerror(-err));
+	return err;
+}
+
+/*
+ * A temporary failure says nothing: what stands, stands until its own expiry. A pass
+ * that has run out is served on, a little at a time (RFC 8767 §5): its evidence, too,
+ * stays what was last known. 0 if neither is the case, 1 if that was all, -errno.
+ */
+static int stand_by(struct worker *worker, const struct addr *addr, const struct mxg_verdict *live,
+		    const struct policy_decision *decision, uint64_t now_ns)
+{
+	struct policy_decision stale = *decision;
+
+	if (live)
+		return live->reason != MXG_REASON_TEMPERROR;
+	if (!history_is_good(history_find(worker->history, addr), judge_now_sec()))
+		return 0;
+	worker->stale_served++;
+	stale.reason = MXG_REASON_PASS;
+	return put_verdict(worker, addr, &stale, now_ns) < 0 ? -E2BIG : 1;
+}
+
 int judge_apply(struct worker *worker, const struct iprev_report *report)
 {
 	uint64_t now = clock_mono_ns();
-	struct mxg_verdict old = {0}, fresh = {0};
+	uint32_t now_sec = judge_now_sec();
+	struct history_source *source = learn(worker, report, now_sec);
 	struct policy_decision decision;
+	struct mxg_verdict old = {0};
 	bool had;
 	int err;
 
@@ -99,25 +208,38 @@ int judge_apply(struct worker *worker, const struct iprev_report *report)
 	if (exceptions_match(worker->exceptions, &report->addr, clock_wall_sec()))
 		return 0;
 	had = vmap_get(worker->vmap, &report->addr, &old) == 0 && is_live(&old, now);
-	/* A temporary failure says nothing: what stands, stands until its own expiry. */
-	if (report->result == IPREV_TEMPERROR && had && old.reason != MXG_REASON_TEMPERROR)
-		return 0;
 	policy_decide(&worker->conf->policy, report->result, report->ttl_sec, &decision);
-	fresh.expires_ns = now + decision.ttl_sec * CLOCK_NS_PER_SEC;
-	fresh.refresh_ns = now + decision.refresh_sec * CLOCK_NS_PER_SEC;
-	fresh.action = (__u8)decision.action;
-	fresh.reason = (__u8)decision.reason;
-	err = vmap_put(worker->vmap, &report->addr, &fresh);
-	if (err == -E2BIG) {
-		log_table_full(worker, now);
-		return err;
+	if (report->result == IPREV_TEMPERROR) {
+		err = stand_by(worker, &report->addr, had ? &old : NULL, &decision, now);
+		if (err != 0)
+			return err < 0 ? err : 0;
 	}
-	if (err < 0) {
-		log_error("event=verdict-not-written error=\"%s\"", strerror(-err));
+	weigh(worker, report, source, had && old.action != MXG_ACTION_PASS, now_sec, &decision);
+	err = put_verdict(worker, &report->addr, &decision, now);
+	if (err < 0)
 		return err;
-	}
-	if (!had || old.reason != fresh.reason || old.action != fresh.action)
+	if (!had || old.reason != (__u8)decision.reason || old.action != (__u8)decision.action)
 		log_verdict(worker, report, &decision);
 	keep_evidence(worker, report, &decision);
 	return 0;
+}
+
+bool judge_is_undone(const struct worker *worker, const struct vmap_entry *entry)
+{
+	const struct history_source *source;
+	uint32_t since;
+
+	if (entry->verdict.action == MXG_ACTION_PASS ||
+	    !breaker_since(worker->breaker, &entry->addr, &since))
+		return false;
+	source = history_find(worker->history, &entry->addr);
+	return source && source->bad_sec >= since;
+}
+
+void judge_adopt(struct worker *worker, const struct vmap_entry *entry, uint32_t now_sec)
+{
+	if (entry->verdict.reason == MXG_REASON_PASS)
+		history_on_good(history_get(worker->history, &entry->addr), now_sec);
+	else if (entry->verdict.action != MXG_ACTION_PASS)
+		confirm_restore(history_get(worker->history, &entry->addr), now_sec);
 }

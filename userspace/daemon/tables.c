@@ -242,7 +242,11 @@ static bool reapply_one(const struct worker *worker, const struct vmap_entry *en
 	latest = now + row->ttl_max_sec * CLOCK_NS_PER_SEC;
 	if (verdict.expires_ns > latest)
 		verdict.expires_ns = latest;
-	verdict.action = (__u8)row->action;
+	/* A pass that the policy would not give waits for its confirmation: ask soon. */
+	if (verdict.action == MXG_ACTION_PASS && row->action != MXG_ACTION_PASS)
+		verdict.refresh_ns = now;
+	else
+		verdict.action = (__u8)row->action;
 	verdict.hits = 0; /* vmap_put() carries them over */
 	*ret = verdict;
 	return true;
@@ -267,7 +271,10 @@ int tables_reapply_policy(struct worker *worker)
 				continue;
 			}
 			kept++;
-			if (verdict.action != was->action || verdict.expires_ns != was->expires_ns)
+			judge_adopt(worker, &entries[i], judge_now_sec());
+			if (verdict.action != was->action ||
+			    verdict.expires_ns != was->expires_ns ||
+			    verdict.refresh_ns != was->refresh_ns)
 				vmap_put(worker->vmap, &entries[i].addr, &verdict);
 		}
 	free(entries);
@@ -282,9 +289,14 @@ void tables_on_sweep(uv_timer_t *timer)
 	uint64_t now = clock_mono_ns();
 	int n = vmap_next(worker->vmap, &worker->sweep_cursor, worker->sweep_entries);
 
-	for (int i = 0; i < n; i++)
-		if (now >= worker->sweep_entries[i].verdict.expires_ns)
-			vmap_del(worker->vmap, &worker->sweep_entries[i].addr);
+	for (int i = 0; i < n; i++) {
+		const struct vmap_entry *entry = &worker->sweep_entries[i];
+		bool is_undone = now < entry->verdict.expires_ns && judge_is_undone(worker, entry);
+
+		worker->released += is_undone;
+		if (is_undone || now >= entry->verdict.expires_ns)
+			vmap_del(worker->vmap, &entry->addr);
+	}
 	if (n > 0) {
 		uv_timer_start(timer, tables_on_sweep, SWEEP_STEP_MS, 0);
 		return;

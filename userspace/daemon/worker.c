@@ -108,8 +108,11 @@ static int open_state(struct worker *worker)
  */
 static int fill_tables(struct worker *worker)
 {
-	int err = vmap_new(&worker->args.maps, &worker->vmap);
+	int err = watch_init(worker);
 
+	if (err < 0)
+		return fail("memory", err);
+	err = vmap_new(&worker->args.maps, &worker->vmap);
 	if (err < 0)
 		return fail("tables", err);
 	err = tables_load_exceptions(worker);
@@ -187,6 +190,11 @@ static int start_loop(struct worker *worker)
 	uv_timer_start(&worker->heartbeat, on_heartbeat, 0, HEARTBEAT_MS);
 	uv_timer_start(&worker->sweep, tables_on_sweep, EXCEPTION_TICK_MS, 0);
 	uv_timer_start(&worker->exception_tick, tables_on_exception_tick, 1000, 1000);
+	uv_timer_start(&worker->watch, watch_on_tick, 1000, 1000);
+	if (worker->conf->confirm.different_servers && resolver_server_count(worker->resolver) < 2)
+		log_warn("event=one-server-only detail=\"confirm { different_servers = true } "
+			 "refuses "
+			 "nobody with one DNS server: name another in dns { servers }\"");
 	return 0;
 }
 
@@ -196,10 +204,12 @@ static void init_handles(struct worker *worker)
 	uv_timer_init(&worker->loop, &worker->heartbeat);
 	uv_timer_init(&worker->loop, &worker->sweep);
 	uv_timer_init(&worker->loop, &worker->exception_tick);
+	uv_timer_init(&worker->loop, &worker->watch);
 	uv_signal_init(&worker->loop, &worker->term);
 	worker->term.data = worker;
 	uv_signal_start(&worker->term, on_term, SIGTERM);
 	worker->heartbeat.data = worker->sweep.data = worker->exception_tick.data = worker;
+	worker->watch.data = worker;
 }
 
 static void done(struct worker *worker)
@@ -214,11 +224,13 @@ static void done(struct worker *worker)
 	uv_close((uv_handle_t *)&worker->heartbeat, NULL);
 	uv_close((uv_handle_t *)&worker->sweep, NULL);
 	uv_close((uv_handle_t *)&worker->exception_tick, NULL);
+	uv_close((uv_handle_t *)&worker->watch, NULL);
 	uv_run(&worker->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&worker->loop);
 	store_close(worker->store);
 	exceptions_free(worker->exceptions);
 	budget_free(worker->budget);
+	watch_done(worker);
 	vmap_free(worker->vmap);
 	free(worker->sweep_entries);
 }

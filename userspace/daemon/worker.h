@@ -6,6 +6,7 @@
  *
  *   worker.c    starts and ends it, heartbeat, messages from the keeper
  *   judge.c     event -> lookup -> policy -> verdict, evidence and log line
+ *   watch.c     the breaker's canaries, and what it says
  *   tables.c    exceptions and configuration into the gate, sweep, re-application
  *   mode.c      which reasons the gate acts on
  *   alarms.c    what an operator should know now
@@ -19,9 +20,12 @@
 #include <sys/types.h>
 #include <uv.h>
 
+#include "core/breaker.h"
 #include "core/budget.h"
 #include "core/conf.h"
+#include "core/confirm.h"
 #include "core/exceptions.h"
+#include "core/history.h"
 #include "daemon/alarms.h"
 #include "daemon/message.h"
 #include "daemon/slots.h"
@@ -48,12 +52,17 @@ struct worker {
 	struct worker_args args;
 	const struct conf *conf;
 	uv_loop_t loop;
-	uv_timer_t heartbeat, sweep, exception_tick;
+	uv_timer_t heartbeat, sweep, exception_tick, watch;
 	uv_signal_t term;
 	uv_poll_t keeper;
 	struct vmap *vmap;
 	struct store *store;
 	struct exceptions *exceptions;
+	struct history *history;
+	struct confirm confirm;
+	struct breaker *breaker;
+	uint64_t cautions[POLICY_CAUTION_MAX]; /* decisions that ended so; NONE: refusals */
+	uint64_t stale_served, breaker_opened, released;
 	struct resolver *resolver;
 	struct budget *budget;
 	uint64_t over_budget; /* events that caused no lookup for that */
@@ -88,6 +97,27 @@ void judge_event(enum mxg_event_kind kind, const struct addr *addr, void *user);
  * that an exception covers. 0 or -errno of the table (-E2BIG: full).
  */
 int judge_apply(struct worker *worker, const struct iprev_report *report);
+
+uint32_t judge_now_sec(void);
+
+/* True if this refusal came of what the breaker is now open for: it is to go. */
+bool judge_is_undone(const struct worker *worker, const struct vmap_entry *entry);
+
+/* Remembers what a verdict of an earlier run says about its source. */
+void judge_adopt(struct worker *worker, const struct vmap_entry *entry, uint32_t now_sec);
+
+/* --- watch.c ------------------------------------------------------------------ */
+
+/* Sets up history, confirmations and breaker. 0 or -ENOMEM. */
+int watch_init(struct worker *worker);
+void watch_done(struct worker *worker);
+
+/* A timer, every second: looks at the canaries that are due. */
+void watch_on_tick(uv_timer_t *timer);
+
+/* The "confirm" and "breaker" objects of CONTROL_STATUS. New references. */
+json_t *watch_confirm_json(const struct worker *worker);
+json_t *watch_breaker_json(const struct worker *worker);
 
 /* --- tables.c ------------------------------------------------------------------ */
 

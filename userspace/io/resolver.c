@@ -21,6 +21,7 @@
 #include <ares.h>
 #include <arpa/nameser.h>
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,6 +136,7 @@ struct check {
 	TAILQ_ENTRY(check) by_ready;
 	bool ready;
 	uint8_t query_count;
+	uint8_t avoid; /* 1 + number of the server that is asked last; 0: none */
 	struct waiter *waiters;
 	struct iprev iprev;
 	struct query queries[IPREV_STEPS_MAX];
@@ -628,13 +630,13 @@ static struct server *choose_server(struct query *query, uint64_t now_ns)
 {
 	struct resolver *resolver = query->check->resolver;
 	struct server *best = NULL, *server;
-	unsigned int i, rank, best_rank = 2 * TRIES_MAX;
+	unsigned int i, rank, best_rank = UINT_MAX;
 
 	for (i = 0; i < resolver->server_count; i++) {
 		server = &resolver->servers[i];
 		if (query->asking & 1u << i || query->tried[i] >= TRIES_MAX)
 			continue;
-		rank = 2u * query->tried[i] +
+		rank = 4u * query->tried[i] + 2u * (i + 1 == query->check->avoid) +
 		       (server->silent >= SILENT_MAX && now_ns < server->down_ns);
 		if (rank < best_rank) {
 			best = server;
@@ -1080,8 +1082,8 @@ static bool is_full(const struct resolver *resolver, const struct addr *addr)
 	       resolver->live / ATTEMPTS_EACH >= resolver->max_outstanding;
 }
 
-int resolver_check(struct resolver *resolver, const struct addr *addr, resolver_done_fn on_done,
-		   void *user)
+static int check_start(struct resolver *resolver, const struct addr *addr, unsigned int avoid,
+		       resolver_done_fn on_done, void *user)
 {
 	struct check *check;
 	int err;
@@ -1100,11 +1102,37 @@ int resolver_check(struct resolver *resolver, const struct addr *addr, resolver_
 	check = check_new(resolver, addr, on_done, user);
 	if (!check)
 		return -ENOMEM;
+	check->avoid = (uint8_t)avoid;
 	resolver->stats.started++;
 	resolver->stats.outstanding++;
 	make_ready(check);
 	uv_idle_start(&resolver->idle, on_idle);
 	return 0;
+}
+
+int resolver_check(struct resolver *resolver, const struct addr *addr, resolver_done_fn on_done,
+		   void *user)
+{
+	return check_start(resolver, addr, 0, on_done, user);
+}
+
+int resolver_check_avoiding(struct resolver *resolver, const struct addr *addr, unsigned int avoid,
+			    resolver_done_fn on_done, void *user)
+{
+	return check_start(resolver, addr, 1 + avoid, on_done, user);
+}
+
+int resolver_server_number(const struct resolver *resolver, const char *name)
+{
+	for (unsigned int i = 0; i < resolver->server_count; i++)
+		if (strcmp(resolver->servers[i].stats.name, name) == 0)
+			return (int)i;
+	return -1;
+}
+
+unsigned int resolver_server_count(const struct resolver *resolver)
+{
+	return resolver->server_count;
 }
 
 void resolver_get_stats(const struct resolver *resolver, struct resolver_stats *ret)

@@ -69,6 +69,17 @@ int resolver_new(uv_loop_t *loop, const struct resolver_conf *conf, struct resol
 int resolver_check(struct resolver *resolver, const struct addr *addr, resolver_done_fn on_done,
 		   void *user);
 
+/*
+ * The same, but server number avoid (in the order of resolver_stats) is asked last: for a
+ * second opinion. One that joins an evaluation under way takes what that gives.
+ */
+int resolver_check_avoiding(struct resolver *resolver, const struct addr *addr, unsigned int avoid,
+			    resolver_done_fn on_done, void *user);
+
+/* The number of the server of this name, or -1. */
+int resolver_server_number(const struct resolver *resolver, const char *name);
+unsigned int resolver_server_count(const struct resolver *resolver);
+
 void resolver_get_stats(const struct resolver *resolver, struct resolver_stats *ret);
 
 /*

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* A source's story, observation by observation: when is it refused, and when not yet. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "core/confirm.h"
+
+#define NOW 1000000u
+#define ROW 3600u
+
+/* One observation: seconds after the last, by which server, and what must come of it. */
+struct step {
+	uint32_t after_sec;
+	uint16_t server;
+	bool frozen, refused, good;
+	enum policy_caution caution;
+	uint32_t refresh_sec; /* 0: not looked at */
+};
+
+#define STEPS 8
+
+struct story {
+	const char *label;
+	struct confirm_conf conf;
+	bool was_good;
+	unsigned int count;
+	struct step steps[STEPS];
+};
+
+#define CONF(n, apart, other, hold)                                                                \
+	{                                                                                          \
+		n, apart, other, hold, 1000                                                        \
+	}
+#define NONE    POLICY_CAUTION_NONE
+#define WAITING POLICY_CAUTION_WAITING
+#define HELD    POLICY_CAUTION_HELD
+#define FROZEN  POLICY_CAUTION_FROZEN
+#define CAPPED  POLICY_CAUTION_CAPPED
+
+/* clang-format off */
+static const struct story stories[] = {
+	{"one is enough where one is asked for", CONF(1, 60, 0, 0), false, 1,
+	 {{0, 1, 0, 0, 0, NONE, 300}}},
+	{"two, a minute apart", CONF(2, 60, 0, 0), false, 2,
+	 {{0, 1, 0, 0, 0, WAITING, 60}, {60, 1, 0, 0, 0, NONE, 300}}},
+	{"too soon does not count", CONF(2, 60, 0, 0), false, 4,
+	 {{0, 1, 0, 0, 0, WAITING, 60}, {20, 1, 0, 0, 0, WAITING, 40},
+	  {39, 1, 0, 0, 0, WAITING, 1}, {1, 1, 0, 0, 0, NONE, 300}}},
+	{"three", CONF(3, 10, 0, 0), false, 3,
+	 {{0, 1, 0, 0, 0, WAITING, 10}, {10, 1, 0, 0, 0, WAITING, 10}, {10, 1, 0, 0, 0, NONE, 300}}},
+	{"a good one between begins anew", CONF(2, 60, 0, 0), false, 4,
+	 {{0, 1, 0, 0, 0, WAITING, 60}, {60, 1, 0, 0, 1, NONE, 0},
+	  {60, 1, 0, 0, 0, WAITING, 60}, {60, 1, 0, 0, 0, NONE, 300}}},
+	{"the same server is no second opinion", CONF(2, 60, 1, 0), false, 4,
+	 {{0, 1, 0, 0, 0, WAITING, 60}, {60, 1, 0, 0, 0, WAITING, 1},
+	  {600, 1, 0, 0, 0, WAITING, 1}, {1, 2, 0, 0, 0, NONE, 300}}},
+	{"another server, but too soon", CONF(2, 60, 1, 0), false, 3,
+	 {{0, 1, 0, 0, 0, WAITING, 60}, {30, 2, 0, 0, 0, WAITING, 30}, {30, 2, 0, 0, 0, NONE, 300}}},
+	{"a day later it is the first time again", CONF(2, 60, 0, 0), false, 3,
+	 {{0, 1, 0, 0, 0, WAITING, 60}, {HISTORY_BAD_SEC + 1, 1, 0, 0, 0, WAITING, 60},
+	  {60, 1, 0, 0, 0, NONE, 300}}},
+	{"refused before, back within a day: at once", CONF(2, 60, 0, 0), false, 3,
+	 {{0, 1, 0, 0, 0, WAITING, 60}, {60, 1, 0, 0, 0, NONE, 300},
+	  {HISTORY_BAD_SEC, 1, 0, 0, 0, NONE, 300}}},
+	{"a live refusal is renewed without counting", CONF(5, 60, 0, 7200), true, 2,
+	 {{0, 1, 0, 1, 0, NONE, 300}, {1, 1, 0, 1, 0, NONE, 300}}},
+	{"a live refusal is renewed while the breaker is open", CONF(2, 60, 0, 7200), false, 1,
+	 {{0, 1, 1, 1, 0, NONE, 300}}},
+	{"known to be good: held, looked at again soon, then refused", CONF(2, 60, 0, 7200), true, 5,
+	 {{0, 1, 0, 0, 0, HELD, 300}, {300, 1, 0, 0, 0, HELD, 300}, {6800, 1, 0, 0, 0, HELD, 100},
+	  {99, 1, 0, 0, 0, HELD, 1}, {1, 1, 0, 0, 0, NONE, 300}}},
+	{"held, and seen too rarely: waits on", CONF(2, 60, 0, 7200), true, 3,
+	 {{0, 1, 0, 0, 0, HELD, 300}, {7200, 1, 0, 0, 0, NONE, 300}, {60, 1, 0, 1, 0, NONE, 300}}},
+	{"recovered within the hold", CONF(1, 60, 0, 7200), true, 3,
+	 {{0, 1, 0, 0, 0, HELD, 300}, {3600, 1, 0, 0, 1, NONE, 0}, {7000, 1, 0, 0, 0, HELD, 300}}},
+	{"what is seen while frozen counts for nothing", CONF(2, 60, 0, 0), false, 5,
+	 {{0, 1, 1, 0, 0, FROZEN, 300}, {60, 1, 1, 0, 0, FROZEN, 300}, {60, 1, 1, 0, 0, FROZEN, 300},
+	  {60, 1, 0, 0, 0, WAITING, 60}, {60, 1, 0, 0, 0, NONE, 300}}},
+	{"nor for the patience with a good one", CONF(1, 60, 0, 7200), true, 4,
+	 {{0, 1, 0, 0, 0, HELD, 300}, {9000, 1, 1, 0, 0, FROZEN, 300}, {7199, 1, 0, 0, 0, HELD, 1},
+	  {1, 1, 0, 0, 0, NONE, 300}}},
+};
+/* clang-format on */
+
+static void decide(struct policy_decision *decision)
+{
+	struct policy policy;
+
+	policy_defaults(&policy);
+	policy_decide(&policy, IPREV_PERMERROR, ROW, decision);
+}
+
+static void tell(const struct story *story)
+{
+	struct history_source source = {.addr = {.family = 4}};
+	struct policy_decision decision;
+	struct confirm_case observed;
+	struct confirm confirm;
+	uint32_t now = NOW;
+
+	confirm_init(&confirm, &story->conf, now);
+	if (story->was_good)
+		history_on_good(&source, now - 10);
+	for (unsigned int i = 0; i < story->count; i++) {
+		const struct step *step = &story->steps[i];
+
+		now += step->after_sec;
+		if (step->good) {
+			history_on_good(&source, now);
+			continue;
+		}
+		history_on_bad(&source, now);
+		decide(&decision);
+		observed = (struct confirm_case){now, step->server, step->frozen, step->refused,
+						 decision.refresh_sec};
+		confirm_weigh(&confirm, &observed, &source, &decision);
+		cr_expect_eq(decision.caution, step->caution, "%s, step %u: %s", story->label, i,
+			     policy_caution_name(decision.caution));
+		cr_expect_eq(decision.action, step->caution ? MXG_ACTION_PASS : MXG_ACTION_DROP,
+			     "%s, step %u", story->label, i);
+		cr_expect(!step->refresh_sec || decision.refresh_sec == step->refresh_sec,
+			  "%s, step %u: refresh %u", story->label, i, decision.refresh_sec);
+		cr_expect_leq(decision.refresh_sec, decision.ttl_sec);
+	}
+}
+
+Test(confirm, stories)
+{
+	for (size_t i = 0; i < sizeof(stories) / sizeof(stories[0]); i++)
+		tell(&stories[i]);
+}
+
+static unsigned int refuse(struct confirm *confirm, unsigned int sources, uint32_t now)
+{
+	unsigned int refused = 0;
+
+	for (unsigned int i = 0; i < sources; i++) {
+		struct history_source source = {.addr = {.family = 4}};
+		const struct confirm_case observed = {.now_sec = now, .wait_sec = 300};
+		struct policy_decision decision;
+
+		decide(&decision);
+		confirm_weigh(confirm, &observed, &source, &decision);
+		refused += decision.caution == POLICY_CAUTION_NONE;
+		if (decision.caution)
+			cr_expect_eq(decision.caution, POLICY_CAUTION_CAPPED);
+	}
+	return refused;
+}
+
+Test(confirm, new_refusals_are_capped_by_the_minute)
+{
+	const struct confirm_conf conf = {.confirmations = 1, .per_minute = 120};
+	struct confirm confirm;
+
+	confirm_init(&confirm, &conf, NOW);
+	cr_expect_eq(refuse(&confirm, 500, NOW), 120, "a minute's worth at once");
+	cr_expect_eq(refuse(&confirm, 500, NOW), 0);
+	cr_expect_eq(refuse(&confirm, 500, NOW + 1), 2, "then two a second");
+	cr_expect_eq(refuse(&confirm, 500, NOW + 31), 60);
+	cr_expect_eq(refuse(&confirm, 500, NOW + 86431), 120, "and no more saved up");
+}
+
+Test(confirm, a_slow_cap_still_lets_one_through_in_its_time)
+{
+	const struct confirm_conf conf = {.confirmations = 1, .per_minute = 1};
+	struct confirm confirm;
+
+	confirm_init(&confirm, &conf, NOW);
+	cr_expect_eq(refuse(&confirm, 5, NOW), 1);
+	cr_expect_eq(refuse(&confirm, 5, NOW + 59), 0);
+	cr_expect_eq(refuse(&confirm, 5, NOW + 60), 1);
+}
+
+/* A worker that starts anew takes what the gate refuses for confirmed. */
+Test(confirm, refusals_outlive_a_restart)
+{
+	const struct confirm_conf conf = CONF(3, 60, 1, 7200);
+	const struct confirm_case observed = {.now_sec = NOW, .wait_sec = 300};
+	struct history_source source = {.addr = {.family = 4}};
+	struct policy_decision decision;
+	struct confirm confirm;
+
+	confirm_init(&confirm, &conf, NOW);
+	confirm_restore(&source, NOW);
+	decide(&decision);
+	confirm_weigh(&confirm, &observed, &source, &decision);
+	cr_expect_eq(decision.action, MXG_ACTION_DROP);
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* What is remembered, for how long, and who makes way when the table is full. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+#include "core/history.h"
+
+#define NOW 1000000u
+
+static struct addr numbered(unsigned int n)
+{
+	struct addr addr = {.family = 4};
+
+	addr.bytes[0] = 198;
+	addr.bytes[1] = (uint8_t)(n >> 16);
+	addr.bytes[2] = (uint8_t)(n >> 8);
+	addr.bytes[3] = (uint8_t)n;
+	return addr;
+}
+
+Test(history, good_is_remembered_for_two_days)
+{
+	struct history *history = history_new(1024, 1);
+	struct addr addr = numbered(1);
+	struct history_source *source;
+
+	cr_expect_null(history_find(history, &addr));
+	cr_expect_not(history_is_good(NULL, NOW));
+	source = history_get(history, &addr);
+	cr_expect_not(history_is_good(source, NOW), "nothing is known of it yet");
+	history_on_good(source, NOW);
+	cr_expect_eq(history_find(history, &addr), source);
+	cr_expect(history_is_good(source, NOW));
+	cr_expect(history_is_good(source, NOW + HISTORY_GOOD_SEC));
+	cr_expect_not(history_is_good(source, NOW + HISTORY_GOOD_SEC + 1));
+	history_free(history);
+}
+
+Test(history, only_the_first_bad_after_good_is_a_flip)
+{
+	struct history_source source = {.addr = numbered(1)};
+
+	cr_expect_not(history_on_bad(&source, NOW), "was never good");
+	history_on_good(&source, NOW + 1);
+	cr_expect_eq(source.bad_sec, 0);
+	cr_expect(history_on_bad(&source, NOW + 2));
+	cr_expect_not(history_on_bad(&source, NOW + 3), "bad already");
+	cr_expect_eq(source.bad_sec, NOW + 2, "since the first time");
+	history_on_good(&source, NOW + 4);
+	cr_expect(history_on_bad(&source, NOW + 5), "and again");
+	history_on_good(&source, NOW + 6);
+	cr_expect_not(history_on_bad(&source, NOW + 7 + HISTORY_GOOD_SEC), "too long ago");
+}
+
+/* Families are apart, and 198.51.0.1 is not the IPv6 address that begins so. */
+Test(history, keys_are_whole_addresses)
+{
+	struct history *history = history_new(1024, 1);
+	struct addr four = numbered(1), six = four;
+
+	six.family = 6;
+	history_on_good(history_get(history, &four), NOW);
+	cr_expect_null(history_find(history, &six));
+	six.bytes[15] = 1;
+	cr_expect_null(history_find(history, &six));
+	history_free(history);
+}
+
+Test(history, bad_sources_make_way_before_good_ones)
+{
+	struct history *history = history_new(8, 1); /* one set */
+	struct addr addr;
+	unsigned int n;
+
+	for (n = 0; n < 4; n++) {
+		addr = numbered(n);
+		history_on_good(history_get(history, &addr), NOW + n);
+	}
+	for (n = 4; n < 5000; n++) {
+		addr = numbered(n);
+		history_on_bad(history_get(history, &addr), NOW + n);
+	}
+	for (n = 0; n < 4; n++) {
+		addr = numbered(n);
+		cr_expect(history_is_good(history_find(history, &addr), NOW + 5000), "%u", n);
+	}
+	addr = numbered(4998);
+	cr_expect_not_null(history_find(history, &addr), "the newest bad ones are there");
+	addr = numbered(4);
+	cr_expect_null(history_find(history, &addr), "the oldest are not");
+	history_free(history);
+}
+
+Test(history, the_oldest_good_one_makes_way_for_a_new_one)
+{
+	struct history *history = history_new(8, 1);
+	struct addr addr;
+	unsigned int n;
+
+	for (n = 0; n < 9; n++) {
+		addr = numbered(n);
+		history_on_good(history_get(history, &addr), NOW + n);
+	}
+	addr = numbered(0);
+	cr_expect_null(history_find(history, &addr));
+	for (n = 1; n < 9; n++) {
+		addr = numbered(n);
+		cr_expect_not_null(history_find(history, &addr), "%u", n);
+	}
+	history_free(history);
+}
+
+/* A table of the size asked for takes nearly as many at random as it has room for. */
+Test(history, places_are_used)
+{
+	struct history *history = history_new(8192, 12345);
+	unsigned int n, found = 0;
+	struct addr addr;
+
+	for (n = 0; n < 4096; n++) {
+		addr = numbered(n);
+		history_on_good(history_get(history, &addr), NOW);
+	}
+	for (n = 0; n < 4096; n++) {
+		addr = numbered(n);
+		found += history_find(history, &addr) != NULL;
+	}
+	cr_expect_geq(found, 4000, "%u of 4096", found);
+	history_free(history);
+}
+
+Test(history, forget)
+{
+	struct history *history = history_new(1024, 1);
+	struct addr a = numbered(1), b = numbered(256);
+	const char *why;
+	struct prefix prefix;
+
+	history_on_good(history_get(history, &a), NOW);
+	history_on_good(history_get(history, &b), NOW);
+	cr_assert_eq(prefix_parse("198.0.0.0/24", &prefix, &why), 0);
+	history_forget(history, &prefix);
+	cr_expect_null(history_find(history, &a));
+	cr_expect_not_null(history_find(history, &b));
+	history_forget(history, NULL);
+	cr_expect_null(history_find(history, &b));
+	history_free(history);
+}

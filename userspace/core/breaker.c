@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "core/breaker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+
+#define SETS        4096u /* of zones remembered, by a keyed hash */
+#define WAYS        4u
+#define WATCHED_MAX 8
+#define ACTIVE_MAX  256 /* zones that are open or being looked at */
+#define LEVELS      2
+#define ROUND_SEC   30 /* between two looks at the canaries of an open scope */
+#define CANARY_SEC  60 /* between two looks at the operator's canaries */
+
+/* How reverse zones are cut, the narrowest first. */
+static const uint8_t CUT4[LEVELS] = {24, 16}, CUT6[LEVELS] = {48, 32};
+
+struct watched {
+	struct addr addr;
+	bool is_bad;
+};
+
+struct scope {
+	struct prefix prefix;
+	const char *cause; /* while it is open */
+	uint32_t opened_sec;
+	uint32_t window_sec; /* begin of the present window */
+	uint32_t flips[2], stays[2];
+	uint32_t round_sec; /* begin of the last round of looks */
+	uint32_t touched_sec;
+	bool is_active;
+	uint8_t count, next; /* of watched; next is where the oldest is */
+	uint8_t at;          /* of the round: what is looked at next */
+	struct watched watched[WATCHED_MAX];
+};
+
+struct breaker {
+	struct breaker_conf conf;
+	uint64_t seed;
+	breaker_fn on_change;
+	void *user;
+	struct scope total;
+	struct watched canaries[BREAKER_CANARIES_MAX];
+	uint32_t canary_sec;
+	unsigned int canary_at;
+	struct scope *active[ACTIVE_MAX];
+	unsigned int active_count;
+	struct scope scopes[SETS * WAYS];
+};
+
+const char *breaker_scope_name(const struct breaker_info *info, char buf[static BREAKER_SCOPE_MAX])
+{
+	if (info->scope.addr.family == 0)
+		return strcpy(buf, "everything");
+	return prefix_format(&info->scope, buf);
+}
+
+struct breaker *breaker_new(const struct breaker_conf *conf, uint64_t seed, breaker_fn on_change,
+			    void *user)
+{
+	struct breaker *breaker = calloc(1, sizeof(*breaker));
+
+	if (!breaker)
+		return NULL;
+	breaker->conf = *conf;
+	breaker->seed = seed;
+	breaker->on_change = on_change;
+	breaker->user = user;
+	for (unsigned int i = 0; i < conf->canary_count; i++)
+		breaker->canaries[i].addr = conf->canaries[i];
+	return breaker;
+}
+
+void breaker_free(struct breaker *breaker)
+{
+	free(breaker);
+}
+
+/* --- scopes ------------------------------------------------------------------------- */
+
+static struct prefix cut(const struct addr *addr, unsigned int level)
+{
+	uint8_t bits = addr->family == 4 ? CUT4[level] : CUT6[level];
+	struct prefix prefix = {.addr.family = addr->family, .bits = bits};
+
+	memcpy(prefix.addr.bytes, addr->bytes, bits / 8u);
+	return prefix;
+}
+
+static struct scope *set_of(const struct breaker *breaker, const struct prefix *prefix)
+{
+	uint64_t hash = hash_bytes(breaker->seed, prefix, sizeof(*prefix));
+
+	return (struct scope *)&breaker->scopes[(hash & (SETS - 1)) * WAYS];
+}
+
+static struct scope *find(const struct breaker *breaker, const struct addr *addr,
+			  unsigned int level)
+{
+	struct prefix prefix = cut(addr, level);
+	struct scope *set = set_of(breaker, &prefix);
+
+	for (unsigned int i = 0; i < WAYS; i++)
+		if (prefix_equal(&set[i].prefix, &prefix))
+			return &set[i];
+	return NULL;
+}
+
+/* The scope of addr at this level; NULL when its places are taken by active ones. */
+static struct scope *get(struct breaker *breaker, const struct addr *addr, unsigned int level)
+{
+	struct scope *scope = find(breaker, addr, level), *set;
+	struct prefix prefix = cut(addr, level);
+
+	if (scope)
+		return scope;
+	set = set_of(breaker, &prefix);
+	for (unsigned int i = 0; i < WAYS; i++)
+		if (!set[i].is_active && (!scope || set[i].touched_sec < scope->touched_sec))
+			scope = &set[i];
+	if (!scope)
+		return NULL;
+	memset(scope, 0, sizeof(*scope));
+	scope->prefix = prefix;
+	return scope;
+}
+
+static void roll_window(const struct breaker *breaker, struct scope *scope, uint32_t now_sec)
+{
+	uint32_t gone = now_sec - scope->window_sec;
+
+	scope->touched_sec = now_sec;
+	if (gone < breaker->conf.window_sec)
+		return;
+	scope->flips[1] = gone < 2 * breaker->conf.window_sec ? scope->flips[0] : 0;
+	scope->stays[1] = gone < 2 * breaker->conf.window_sec ? scope->stays[0] : 0;
+	scope->flips[0] = scope->stays[0] = 0;
+	scope->window_sec = now_sec;
+}
+
+static uint32_t flips_of(const struct scope *scope)
+{
+	return scope->flips[0] + scope->flips[1];
+}
+
+static uint32_t stays_of(const struct scope *scope)
+{
+	return scope->stays[0] + scope->stays[1];
+}
+
+static struct watched *watched_find(struct watched *list, unsigned int count,
+				    const struct addr *addr)
+{
+	for (unsigned int i = 0; i < count; i++)
+		if (addr_equal(&list[i].addr, addr))
+			return &list[i];
+	return NULL;
+}
+
+/* Keeps what is known of it; a new one takes the place of the oldest. */
+static void watch(struct scope *scope, const struct addr *addr, bool is_bad)
+{
+	struct watched *at = watched_find(scope->watched, scope->count, addr);
+
+	if (!at) {
+		at = &scope->watched[scope->next];
+		scope->next = (uint8_t)((scope->next + 1) % WATCHED_MAX);
+		if (scope->count < WATCHED_MAX)
+			scope->count++;
+		at->addr = *addr;
+	}
+	at->is_bad = is_bad;
+}
+
+static unsigned int count_good(const struct watched *list, unsigned int count)
+{
+	unsigned int good = 0;
+
+	for (unsigned int i = 0; i < count; i++)
+		good += !list[i].is_bad;
+	return good;
+}
+
+/* --- opening and closing -------------------------------------------------------------- */
+
+static struct breaker_info info_of(const struct breaker *breaker, const struct scope *scope)
+{
+	struct breaker_info info = {
+		.scope = scope->prefix,
+		.cause = scope->cause,
+		.opened_sec = scope->opened_sec,
+		.flips = flips_of(scope),
+		.stays = stays_of(scope),
+		.canaries = scope->count,
+		.recovered = count_good(scope->watched, scope->count),
+	};
+
+	if (scope == &breaker->total) {
+		info.canaries += breaker->conf.canary_count;
+		info.recovered += count_good(breaker->canaries, breaker->conf.canary_count);
+	}
+	return info;
+}
+
+static void deactivate(struct breaker *breaker, struct scope *scope)
+{
+	for (unsigned int i = 0; i < breaker->active_count; i++) {
+		if (breaker->active[i] != scope)
+			continue;
+		breaker->active[i] = breaker->active[--breaker->active_count];
+		break;
+	}
+	scope->is_active = false;
+}
+
+/* Puts the zone among those to look after; false when as many are open already. */
+static bool activate(struct breaker *breaker, struct scope *scope)
+{
+	if (scope->is_active)
+		return true;
+	for (unsigned int i = 0; breaker->active_count == ACTIVE_MAX && i < ACTIVE_MAX; i++)
+		if (!breaker->active[i]->opened_sec)
+			deactivate(breaker, breaker->active[i]);
+	if (breaker->active_count == ACTIVE_MAX)
+		return false;
+	breaker->active[breaker->active_count++] = scope;
+	scope->is_active = true;
+	return true;
+}
+
+/* Those that turned bad are the ones whose recovery counts. */
+static void keep_bad(struct scope *scope)
+{
+	uint8_t kept = 0;
+
+	for (uint8_t i = 0; i < scope->count; i++)
+		if (scope->watched[i].is_bad)
+			scope->watched[kept++] = scope->watched[i];
+	scope->count = kept;
+	scope->next = (uint8_t)(kept % WATCHED_MAX);
+}
+
+static void begin_round(struct scope *scope, uint32_t now_sec)
+{
+	scope->round_sec = now_sec;
+	scope->at = 0;
+}
+
+static void open_scope(struct breaker *breaker, struct scope *scope, const char *cause,
+		       uint32_t now_sec)
+{
+	struct breaker_info info;
+
+	/* So many zones at once that there is no room to look after each: it is everything. */
+	if (scope != &breaker->total && !activate(breaker, scope)) {
+		scope = &breaker->total;
+		cause = "zones";
+	}
+	if (scope->opened_sec)
+		return;
+	scope->opened_sec = now_sec;
+	scope->cause = cause;
+	keep_bad(scope);
+	begin_round(scope, now_sec);
+	info = info_of(breaker, scope);
+	breaker->on_change(&info, true, breaker->user);
+}
+
+static void close_scope(struct breaker *breaker, struct scope *scope, uint32_t now_sec)
+{
+	struct breaker_info info = info_of(breaker, scope);
+
+	scope->opened_sec = 0;
+	scope->cause = NULL;
+	memset(scope->flips, 0, sizeof(scope->flips));
+	memset(scope->stays, 0, sizeof(scope->stays));
+	scope->window_sec = now_sec;
+	deactivate(breaker, scope); /* everything is never among them */
+	breaker->on_change(&info, false, breaker->user);
+}
+
+static void consider_opening(struct breaker *breaker, struct scope *scope, uint32_t now_sec)
+{
+	bool is_total = scope == &breaker->total;
+	uint32_t least = is_total ? breaker->conf.total_flips : breaker->conf.flips;
+	uint32_t share = is_total ? breaker->conf.total_share_pct : breaker->conf.share_pct;
+	uint64_t flips = flips_of(scope), all = flips + stays_of(scope);
+
+	if (flips >= least && flips * 100 >= all * share)
+		open_scope(breaker, scope, "flips", now_sec);
+}
+
+/* Half of those looked at, and of the operator's own, must be good. */
+static void consider_closing(struct breaker *breaker, struct scope *scope, uint32_t now_sec)
+{
+	unsigned int mine = scope == &breaker->total ? breaker->conf.canary_count : 0;
+
+	if (!scope->opened_sec)
+		return;
+	if (now_sec - scope->opened_sec < breaker->conf.longest_sec &&
+	    (2 * count_good(scope->watched, scope->count) < scope->count ||
+	     2 * count_good(breaker->canaries, mine) < mine))
+		return;
+	close_scope(breaker, scope, now_sec);
+}
+
+/* --- results in ------------------------------------------------------------------------- */
+
+/* More than half of the operator's canaries bad: it is we who do not see the DNS. */
+static void on_canary(struct breaker *breaker, const struct addr *addr, bool is_bad,
+		      uint32_t now_sec)
+{
+	unsigned int count = breaker->conf.canary_count;
+	struct watched *canary = watched_find(breaker->canaries, count, addr);
+
+	if (!canary)
+		return;
+	canary->is_bad = is_bad;
+	if (2 * count_good(breaker->canaries, count) < count)
+		open_scope(breaker, &breaker->total, "canaries", now_sec);
+	else
+		consider_closing(breaker, &breaker->total, now_sec);
+}
+
+static void scope_on_good(struct breaker *breaker, struct scope *scope, const struct addr *addr,
+			  bool was_good, uint32_t now_sec)
+{
+	roll_window(breaker, scope, now_sec);
+	scope->stays[0] += was_good;
+	/* While it is open, those stay that it was opened for. */
+	if (!scope->opened_sec || watched_find(scope->watched, scope->count, addr))
+		watch(scope, addr, false);
+	consider_closing(breaker, scope, now_sec);
+}
+
+void breaker_on_good(struct breaker *breaker, const struct addr *addr, bool was_good,
+		     uint32_t now_sec)
+{
+	struct scope *scope;
+
+	on_canary(breaker, addr, false, now_sec);
+	for (unsigned int level = 0; level < LEVELS; level++) {
+		scope = get(breaker, addr, level);
+		if (scope)
+			scope_on_good(breaker, scope, addr, was_good, now_sec);
+	}
+	scope_on_good(breaker, &breaker->total, addr, was_good, now_sec);
+}
+
+static void scope_on_flip(struct breaker *breaker, struct scope *scope, const struct addr *addr,
+			  uint32_t now_sec)
+{
+	roll_window(breaker, scope, now_sec);
+	scope->flips[0]++;
+	watch(scope, addr, true);
+	consider_opening(breaker, scope, now_sec);
+	/* Are its neighbours still well? Everything has too many to ask. */
+	if (!scope->opened_sec && scope != &breaker->total &&
+	    now_sec - scope->round_sec >= ROUND_SEC && activate(breaker, scope))
+		begin_round(scope, now_sec);
+}
+
+static void scope_on_bad(struct scope *scope, const struct addr *addr)
+{
+	struct watched *at = watched_find(scope->watched, scope->count, addr);
+
+	if (at)
+		at->is_bad = true;
+}
+
+void breaker_on_bad(struct breaker *breaker, const struct addr *addr, bool is_flip,
+		    uint32_t now_sec)
+{
+	struct scope *scope;
+
+	on_canary(breaker, addr, true, now_sec);
+	for (unsigned int level = 0; level < LEVELS; level++) {
+		scope = is_flip ? get(breaker, addr, level) : find(breaker, addr, level);
+		if (scope && is_flip)
+			scope_on_flip(breaker, scope, addr, now_sec);
+		else if (scope)
+			scope_on_bad(scope, addr);
+	}
+	if (is_flip)
+		scope_on_flip(breaker, &breaker->total, addr, now_sec);
+	else
+		scope_on_bad(&breaker->total, addr);
+}
+
+/* --- answers out -------------------------------------------------------------------------- */
+
+/* The open scope that covers addr, the one opened first; or NULL. */
+static const struct scope *covering(const struct breaker *breaker, const struct addr *addr)
+{
+	const struct scope *best = breaker->total.opened_sec ? &breaker->total : NULL, *scope;
+
+	/* The usual case costs no lookup. */
+	for (unsigned int level = 0; breaker->active_count > 0 && level < LEVELS; level++) {
+		scope = find(breaker, addr, level);
+		if (scope && scope->opened_sec && (!best || scope->opened_sec < best->opened_sec))
+			best = scope;
+	}
+	return best;
+}
+
+bool breaker_is_open(const struct breaker *breaker, const struct addr *addr)
+{
+	return covering(breaker, addr) != NULL;
+}
+
+bool breaker_since(const struct breaker *breaker, const struct addr *addr, uint32_t *ret_since)
+{
+	const struct scope *scope = covering(breaker, addr);
+	uint32_t back = 2 * breaker->conf.window_sec;
+
+	if (!scope)
+		return false;
+	*ret_since = scope->opened_sec > back ? scope->opened_sec - back : 1;
+	return true;
+}
+
+static bool next_canary(struct breaker *breaker, uint32_t now_sec, struct addr *ret)
+{
+	uint32_t pause = breaker->total.opened_sec ? ROUND_SEC : CANARY_SEC;
+
+	if (breaker->canary_at >= breaker->conf.canary_count) {
+		if (breaker->conf.canary_count == 0 || now_sec - breaker->canary_sec < pause)
+			return false;
+		breaker->canary_at = 0;
+		breaker->canary_sec = now_sec;
+	}
+	*ret = breaker->canaries[breaker->canary_at++].addr;
+	return true;
+}
+
+static bool next_of(struct breaker *breaker, struct scope *scope, uint32_t now_sec,
+		    struct addr *ret)
+{
+	if (scope->opened_sec && scope->at >= scope->count &&
+	    now_sec - scope->round_sec >= ROUND_SEC)
+		begin_round(scope, now_sec);
+	/* A neighbour that is known to be bad has been looked at. */
+	while (!scope->opened_sec && scope->at < scope->count && scope->watched[scope->at].is_bad)
+		scope->at++;
+	if (scope->at < scope->count) {
+		*ret = scope->watched[scope->at++].addr;
+		return true;
+	}
+	if (!scope->opened_sec)
+		deactivate(breaker, scope);
+	else
+		consider_closing(breaker, scope, now_sec);
+	return false;
+}
+
+bool breaker_next(struct breaker *breaker, uint32_t now_sec, struct addr *ret)
+{
+	unsigned int i = breaker->active_count;
+
+	if (next_canary(breaker, now_sec, ret))
+		return true;
+	if (breaker->total.opened_sec && next_of(breaker, &breaker->total, now_sec, ret))
+		return true;
+	/* Backwards: one that is done gives its place to the last. */
+	while (i-- > 0)
+		if (next_of(breaker, breaker->active[i], now_sec, ret))
+			return true;
+	return false;
+}
+
+int breaker_each(const struct breaker *breaker, int (*fn)(const struct breaker_info *, void *),
+		 void *user)
+{
+	struct breaker_info info = info_of(breaker, &breaker->total);
+	int err = breaker->total.opened_sec ? fn(&info, user) : 0;
+
+	for (unsigned int i = 0; err == 0 && i < breaker->active_count; i++) {
+		if (!breaker->active[i]->opened_sec || breaker->active[i] == &breaker->total)
+			continue;
+		info = info_of(breaker, breaker->active[i]);
+		err = fn(&info, user);
+	}
+	return err;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The breaker: notices that hosts which used to pass now fail in numbers, in one
+ * reverse zone or everywhere, which is trouble of the DNS and not of the hosts, and
+ * says that new refusals there are to wait. What it guards against first: a big
+ * operator of reverse DNS who answers "no such record" for everything for an hour.
+ *
+ * A scope is a reverse zone, taken to be cut at /24 and /16 (IPv4) or /48 and /32
+ * (IPv6), or everything. Each counts, over the last one to two windows, known-good
+ * sources that were found good again (stays) and found bad (flips), and keeps the
+ * latest few of them as canaries. It opens when flips are many and a large share; while it
+ * is open the canaries are looked at again and again, and it closes when half of
+ * them are good. The first flip of a zone has the other canaries looked at at once.
+ *
+ * Pure and of fixed size: time and results come in, the addresses to look at go
+ * out. Seconds are the caller's monotonic clock, never 0. It refuses nothing and
+ * releases nothing by itself.
+ */
+#ifndef MXGATE_CORE_BREAKER_H
+#define MXGATE_CORE_BREAKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+
+#define BREAKER_CANARIES_MAX 8
+
+struct breaker_conf {
+	uint32_t window_sec;
+	uint32_t flips, share_pct;             /* of one zone */
+	uint32_t total_flips, total_share_pct; /* of everything */
+	uint32_t longest_sec;                  /* what is bad for so long is news, not trouble */
+	struct addr canaries[BREAKER_CANARIES_MAX]; /* the operator's: always looked at */
+	unsigned int canary_count;
+};
+
+struct breaker_info {
+	struct prefix scope; /* addr.family 0: everything */
+	const char *cause;   /* "flips", "canaries", "zones": static */
+	uint32_t opened_sec;
+	uint32_t flips, stays;
+	uint32_t canaries, recovered; /* those looked at, and how many of them are good */
+};
+
+#define BREAKER_SCOPE_MAX PREFIX_TEXT_MAX
+/* "203.0.113.0/24" or "everything". Returns buf. */
+const char *breaker_scope_name(const struct breaker_info *info, char buf[static BREAKER_SCOPE_MAX]);
+
+/* A scope has just opened (or closed); info is valid during the call. */
+typedef void (*breaker_fn)(const struct breaker_info *info, bool is_open, void *user);
+
+struct breaker;
+
+/* on_change is called from inside the functions below. NULL when out of memory. */
+struct breaker *breaker_new(const struct breaker_conf *conf, uint64_t seed, breaker_fn on_change,
+			    void *user);
+void breaker_free(struct breaker *breaker); /* NULL is fine */
+
+/* addr was found good; was_good: it was known to be. */
+void breaker_on_good(struct breaker *breaker, const struct addr *addr, bool was_good,
+		     uint32_t now_sec);
+/* addr was found bad for certain; is_flip: for the first time since it was good. */
+void breaker_on_bad(struct breaker *breaker, const struct addr *addr, bool is_flip,
+		    uint32_t now_sec);
+
+/* True while new refusals of addr are to wait. */
+bool breaker_is_open(const struct breaker *breaker, const struct addr *addr);
+/* True while any scope is open; *ret_since: refusals begun before are none of its doing. */
+bool breaker_since(const struct breaker *breaker, const struct addr *addr, uint32_t *ret_since);
+
+/* The next address to look at now; false when there is none. Call it every second. */
+bool breaker_next(struct breaker *breaker, uint32_t now_sec, struct addr *ret);
+
+/* Calls fn for every open scope, the widest first; stops and returns what is not 0. */
+int breaker_each(const struct breaker *breaker, int (*fn)(const struct breaker_info *, void *),
+		 void *user);
+
+#endif

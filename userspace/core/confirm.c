@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "core/confirm.h"
+
+#define SEC_PER_MINUTE 60u
+#define CAPPED_SEC     60u /* when a refusal that found no room is tried again */
+
+void confirm_init(struct confirm *confirm, const struct confirm_conf *conf, uint32_t now_sec)
+{
+	confirm->conf = *conf;
+	confirm->credit = (uint64_t)conf->per_minute * SEC_PER_MINUTE;
+	confirm->credit_sec = now_sec;
+}
+
+/* A token bucket that holds a minute's worth; one refusal costs a minute's seconds. */
+static bool take_credit(struct confirm *confirm, uint32_t now_sec)
+{
+	uint64_t depth = (uint64_t)confirm->conf.per_minute * SEC_PER_MINUTE;
+
+	confirm->credit += (uint64_t)(now_sec - confirm->credit_sec) * confirm->conf.per_minute;
+	confirm->credit_sec = now_sec;
+	if (confirm->credit > depth)
+		confirm->credit = depth;
+	if (confirm->credit < SEC_PER_MINUTE)
+		return false;
+	confirm->credit -= SEC_PER_MINUTE;
+	return true;
+}
+
+static void observe(const struct confirm *confirm, const struct confirm_case *observed,
+		    struct history_source *source)
+{
+	uint32_t now = observed->now_sec;
+
+	if (source->seen == 0 || now - source->last_sec > HISTORY_BAD_SEC)
+		source->seen = 0;
+	else if (now - source->last_sec < confirm->conf.apart_sec ||
+		 (confirm->conf.different_servers && observed->server == source->server))
+		return;
+	if (source->seen < UINT8_MAX)
+		source->seen++;
+	source->last_sec = now;
+	source->server = observed->server;
+}
+
+static uint32_t min_u32(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+/* How long until the next observation can count. */
+static uint32_t until_next(const struct confirm *confirm, const struct history_source *source,
+			   uint32_t now_sec)
+{
+	uint32_t gone = now_sec - source->last_sec;
+
+	return gone < confirm->conf.apart_sec ? confirm->conf.apart_sec - gone : 1;
+}
+
+static void soften(struct policy_decision *decision, enum policy_caution caution, uint32_t wait_sec)
+{
+	decision->caution = caution;
+	decision->action = MXG_ACTION_PASS;
+	decision->refresh_sec = min_u32(wait_sec, decision->ttl_max_sec);
+	decision->ttl_sec = decision->ttl_max_sec;
+}
+
+void confirm_weigh(struct confirm *confirm, const struct confirm_case *observed,
+		   struct history_source *source, struct policy_decision *decision)
+{
+	const struct confirm_conf *conf = &confirm->conf;
+	uint32_t now = observed->now_sec;
+
+	decision->needed = conf->confirmations;
+	if (observed->is_frozen && !observed->is_refused) {
+		/* What is seen during an outage counts for nothing, patience included. */
+		source->bad_sec = now;
+		decision->seen = source->seen;
+		soften(decision, POLICY_CAUTION_FROZEN, observed->wait_sec);
+		return;
+	}
+	observe(confirm, observed, source);
+	decision->seen = source->seen;
+	if (observed->is_refused)
+		return;
+	if (history_is_good(source, now) && now - source->bad_sec < conf->hold_sec) {
+		decision->hold_sec = conf->hold_sec - (now - source->bad_sec);
+		soften(decision, POLICY_CAUTION_HELD,
+		       min_u32(observed->wait_sec, decision->hold_sec));
+	} else if (source->seen < conf->confirmations) {
+		soften(decision, POLICY_CAUTION_WAITING, until_next(confirm, source, now));
+	} else if (!take_credit(confirm, now)) {
+		soften(decision, POLICY_CAUTION_CAPPED, CAPPED_SEC);
+	} else {
+		source->good_sec = 0; /* no longer known to be good */
+	}
+}
+
+void confirm_restore(struct history_source *source, uint32_t now_sec)
+{
+	source->seen = UINT8_MAX;
+	source->good_sec = 0;
+	source->bad_sec = 1; /* before anything that is going on now */
+	source->last_sec = now_sec;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Confirmation before condemnation: whether what DNS now says against a source is
+ * enough to refuse it. One observation can be an accident (a zone being loaded, a
+ * secondary out of step, a forged answer in a cache), so a refusal needs several,
+ * some time apart, and a source that was good lately needs patience as well.
+ *
+ * It only ever makes a verdict milder. Pure; seconds are the caller's monotonic
+ * clock, never 0.
+ */
+#ifndef MXGATE_CORE_CONFIRM_H
+#define MXGATE_CORE_CONFIRM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/history.h"
+#include "core/policy.h"
+
+struct confirm_conf {
+	uint32_t confirmations;     /* negative observations before a refusal, 1 or more */
+	uint32_t apart_sec;         /* at least so long between two that count */
+	uint32_t different_servers; /* bool: the next must come from another server */
+	uint32_t hold_sec;          /* how long a source known to be good must be found bad */
+	uint32_t per_minute;        /* new refusals at most */
+};
+
+struct confirm {
+	struct confirm_conf conf;
+	uint64_t credit; /* of new refusals, in sixtieths */
+	uint32_t credit_sec;
+};
+
+/* One negative observation of a source. */
+struct confirm_case {
+	uint32_t now_sec;
+	uint16_t server;   /* who answered: a number of its own, 0 if not known */
+	bool is_frozen;    /* the breaker is open for it */
+	bool is_refused;   /* a live verdict refuses it already: nothing new */
+	uint32_t wait_sec; /* of the policy: how soon a refused source is looked at again */
+};
+
+void confirm_init(struct confirm *confirm, const struct confirm_conf *conf, uint32_t now_sec);
+
+/*
+ * Weighs one observation against what is remembered in *source, and writes it down
+ * there. *decision, which refuses, is left alone when that is confirmed; else its
+ * action becomes pass, its caution says why, and its refresh_sec when to look again.
+ */
+void confirm_weigh(struct confirm *confirm, const struct confirm_case *observed,
+		   struct history_source *source, struct policy_decision *decision);
+
+/* The memory of a source that a verdict refuses, after a restart. */
+void confirm_restore(struct history_source *source, uint32_t now_sec);
+
+#endif

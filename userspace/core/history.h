@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What is remembered of a source beyond its verdict: when it was last found good,
+ * since when it has been found bad, how often. A verdict ends with its DNS data;
+ * this is what lets the next one be weighed against the last.
+ *
+ * A table of fixed size, eight places for each value of a keyed hash: nothing is
+ * allocated after the start, and nobody can aim at a place from outside. When the
+ * places of a source are taken, the oldest bad one makes way, then the oldest good
+ * one. What is forgotten starts anew, which can only make mxgate more patient.
+ *
+ * Pure: seconds are the caller's monotonic clock, never 0.
+ */
+#ifndef MXGATE_CORE_HISTORY_H
+#define MXGATE_CORE_HISTORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+
+/*
+ * How long a pass counts as "known to be good" after it was seen, and a refusal as
+ * "known to be bad": RFC 8767 §5 lets stale data serve for one to three days.
+ */
+#define HISTORY_GOOD_SEC (2 * 86400u)
+#define HISTORY_BAD_SEC  86400u
+
+struct history_source {
+	struct addr addr;  /* family 0: a free place */
+	uint8_t seen;      /* negative observations that counted, in a row */
+	uint16_t server;   /* who gave the last of them, as confirm_case has it */
+	uint32_t good_sec; /* last found good; 0: not known to be */
+	uint32_t bad_sec;  /* first of the negative observations in a row; 0: none */
+	uint32_t last_sec; /* the last one that counted */
+};
+
+struct history;
+
+/* Room for so many sources, 32 bytes each. NULL when out of memory. */
+struct history *history_new(uint32_t sources, uint64_t seed);
+void history_free(struct history *history); /* NULL is fine */
+
+/* What is remembered of addr, or NULL. Valid until the next history_get(). */
+struct history_source *history_find(struct history *history, const struct addr *addr);
+/* The same; a source not known gets a place. Never NULL. */
+struct history_source *history_get(struct history *history, const struct addr *addr);
+
+/* Forgets what lies inside prefix (NULL: all). */
+void history_forget(struct history *history, const struct prefix *prefix);
+
+/* True if it was good not too long ago. NULL is fine. */
+bool history_is_good(const struct history_source *source, uint32_t now_sec);
+
+/* It was found good. */
+void history_on_good(struct history_source *source, uint32_t now_sec);
+/* It was found bad; true if that is a flip: good until now. */
+bool history_on_bad(struct history_source *source, uint32_t now_sec);
+
+#endif

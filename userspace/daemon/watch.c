@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include <errno.h>
+#include <inttypes.h>
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "daemon/worker.h"
+
+#define LOOKS_MAX   32    /* a second */
+#define SOURCES_MIN 8192u /* remembered */
+#define SOURCES_MAX (1u << 24)
+#define DETAIL_MAX  256
+#define ALARM       "breaker-open"
+
+/* One alarm for all that is open: the first of them, and how many more. */
+static int name_first(const struct breaker_info *info, void *user)
+{
+	char *first = user;
+
+	if (*first)
+		return 1;
+	breaker_scope_name(info, first);
+	return 0;
+}
+
+static void tell(struct worker *worker)
+{
+	char first[BREAKER_SCOPE_MAX] = "";
+	bool more = breaker_each(worker->breaker, name_first, first) != 0;
+
+	if (*first)
+		alarms_raise(&worker->alarms, clock_mono_ns(), ALARM,
+			     "hosts of %s%s that were good have no confirmed reverse DNS now; "
+			     "nobody there is newly refused until they recover",
+			     first, more ? " and other zones" : "");
+	else
+		alarms_clear(&worker->alarms, clock_mono_ns(), ALARM, "breaker-closed");
+}
+
+static void describe(const struct breaker_info *info, char *buf, size_t size)
+{
+	snprintf(buf, size,
+		 "flips=%" PRIu32 " stays=%" PRIu32 " canaries=%" PRIu32 " good=%" PRIu32,
+		 info->flips, info->stays, info->canaries, info->recovered);
+}
+
+static void on_change(const struct breaker_info *info, bool is_open, void *user)
+{
+	char scope[BREAKER_SCOPE_MAX], detail[DETAIL_MAX];
+	struct worker *worker = user;
+
+	breaker_scope_name(info, scope);
+	describe(info, detail, sizeof(detail));
+	log_warn("event=breaker scope=%s state=%s cause=%s %s", scope, is_open ? "open" : "closed",
+		 info->cause, detail);
+	tell(worker);
+	if (!is_open)
+		return;
+	worker->breaker_opened++;
+	/* What it was refused for lately is undone without waiting for the next sweep. */
+	uv_timer_start(&worker->sweep, tables_on_sweep, 0, 0);
+}
+
+int watch_init(struct worker *worker)
+{
+	uint64_t seeds[2],
+		sources = (uint64_t)worker->conf->verdicts.max4 + worker->conf->verdicts.max6;
+
+	if (getrandom(seeds, sizeof(seeds), 0) != sizeof(seeds))
+		return -EIO;
+	if (sources > SOURCES_MAX)
+		sources = SOURCES_MAX;
+	if (sources < SOURCES_MIN)
+		sources = SOURCES_MIN;
+	worker->history = history_new((uint32_t)sources, seeds[0]);
+	worker->breaker = breaker_new(&worker->conf->breaker, seeds[1], on_change, worker);
+	confirm_init(&worker->confirm, &worker->conf->confirm, judge_now_sec());
+	return worker->history && worker->breaker ? 0 : -ENOMEM;
+}
+
+void watch_done(struct worker *worker)
+{
+	history_free(worker->history);
+	breaker_free(worker->breaker);
+}
+
+static void on_looked(const struct iprev_report *report, void *user)
+{
+	judge_apply(user, report);
+}
+
+void watch_on_tick(uv_timer_t *timer)
+{
+	struct worker *worker = timer->data;
+	uint32_t now = judge_now_sec();
+	struct addr addr;
+
+	for (int i = 0; i < LOOKS_MAX && breaker_next(worker->breaker, now, &addr); i++)
+		resolver_check(worker->resolver, &addr, on_looked, worker);
+}
+
+json_t *watch_confirm_json(const struct worker *worker)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "refused",
+			 (json_int_t)worker->cautions[POLICY_CAUTION_NONE], "waiting",
+			 (json_int_t)worker->cautions[POLICY_CAUTION_WAITING], "held",
+			 (json_int_t)worker->cautions[POLICY_CAUTION_HELD], "frozen",
+			 (json_int_t)worker->cautions[POLICY_CAUTION_FROZEN], "capped",
+			 (json_int_t)worker->cautions[POLICY_CAUTION_CAPPED], "stale_served",
+			 (json_int_t)worker->stale_served, "released",
+			 (json_int_t)worker->released);
+}
+
+static int add_open(const struct breaker_info *info, void *user)
+{
+	char scope[BREAKER_SCOPE_MAX], since[TEXT_MOMENT_MAX];
+	json_t *list = user;
+
+	text_from_moment(clock_wall_sec() - (int64_t)(judge_now_sec() - info->opened_sec), since);
+	json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "scope",
+					      breaker_scope_name(info, scope), "cause", info->cause,
+					      "since", since, "flips", (json_int_t)info->flips,
+					      "stays", (json_int_t)info->stays, "canaries",
+					      (json_int_t)info->canaries, "good",
+					      (json_int_t)info->recovered));
+	return 0;
+}
+
+json_t *watch_breaker_json(const struct worker *worker)
+{
+	json_t *list = json_array();
+
+	breaker_each(worker->breaker, add_open, list);
+	return json_pack("{s:I, s:o}", "opened", (json_int_t)worker->breaker_opened, "open", list);
+}
