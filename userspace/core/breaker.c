@@ -70,6 +70,7 @@ struct breaker *breaker_new(const struct breaker_conf *conf, uint64_t seed, brea
 	breaker->user = user;
 	for (unsigned int i = 0; i < conf->canary_count; i++)
 		breaker->canaries[i].addr = conf->canaries[i];
+	breaker->canary_at = conf->canary_count;
 	return breaker;
 }
 
@@ -426,7 +427,8 @@ static bool next_canary(struct breaker *breaker, uint32_t now_sec, struct addr *
 	uint32_t pause = breaker->total.opened_sec ? ROUND_SEC : CANARY_SEC;
 
 	if (breaker->canary_at >= breaker->conf.canary_count) {
-		if (breaker->conf.canary_count == 0 || now_sec - breaker->canary_sec < pause)
+		if (breaker->conf.canary_count == 0 ||
+		    (breaker->canary_sec && now_sec - breaker->canary_sec < pause))
 			return false;
 		breaker->canary_at = 0;
 		breaker->canary_sec = now_sec;

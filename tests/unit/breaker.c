@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* When the breaker opens, for whom, whom it asks, and when it closes. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/breaker.h"
+
+#define NOW 1000000u
+
+struct world {
+	struct breaker *breaker;
+	uint32_t now;
+	unsigned int opened, closed;
+	char last[BREAKER_SCOPE_MAX];
+	struct breaker_info info;
+};
+
+static const struct breaker_conf CONF = {
+	.window_sec = 600,
+	.flips = 3,
+	.share_pct = 50,
+	.total_flips = 20,
+	.total_share_pct = 10,
+	.longest_sec = 86400,
+};
+
+static void on_change(const struct breaker_info *info, bool is_open, void *user)
+{
+	struct world *world = user;
+
+	if (is_open)
+		world->opened++;
+	else
+		world->closed++;
+	breaker_scope_name(info, world->last);
+	world->info = *info;
+}
+
+static void begin(struct world *world, const struct breaker_conf *conf)
+{
+	memset(world, 0, sizeof(*world));
+	world->now = NOW;
+	world->breaker = breaker_new(conf, 7, on_change, world);
+	cr_assert_not_null(world->breaker);
+}
+
+static struct addr parse(const char *text)
+{
+	struct addr addr;
+
+	cr_assert_eq(addr_parse(text, &addr), 0, "%s", text);
+	return addr;
+}
+
+/* Host number n of /24 number net, 256 of which are a /16. */
+static struct addr host(unsigned int net, unsigned int n)
+{
+	struct addr addr = {.family = 4};
+
+	addr.bytes[0] = (uint8_t)(20 + net / 65536);
+	addr.bytes[1] = (uint8_t)(net / 256);
+	addr.bytes[2] = (uint8_t)net;
+	addr.bytes[3] = (uint8_t)n;
+	return addr;
+}
+
+static void good(struct world *world, struct addr addr, bool was_good)
+{
+	breaker_on_good(world->breaker, &addr, was_good, world->now);
+}
+
+static void flip(struct world *world, struct addr addr)
+{
+	breaker_on_bad(world->breaker, &addr, true, world->now);
+}
+
+static void bad(struct world *world, struct addr addr)
+{
+	breaker_on_bad(world->breaker, &addr, false, world->now);
+}
+
+static bool is_open(const struct world *world, struct addr addr)
+{
+	return breaker_is_open(world->breaker, &addr);
+}
+
+/* All that is due to be looked at now. */
+static unsigned int looks(struct world *world, struct addr *ret, unsigned int max)
+{
+	unsigned int n = 0;
+
+	while (n < max && breaker_next(world->breaker, world->now, &ret[n]))
+		n++;
+	return n;
+}
+
+Test(breaker, opens_for_a_zone_at_the_third_flip)
+{
+	struct world world;
+
+	begin(&world, &CONF);
+	flip(&world, host(1, 1));
+	flip(&world, host(1, 2));
+	cr_expect_not(is_open(&world, host(1, 9)));
+	flip(&world, host(1, 3));
+	cr_expect(is_open(&world, host(1, 9)), "for every source of the zone");
+	cr_expect_eq(world.opened, 2, "the /24 and the /16 around it");
+	cr_expect_not(is_open(&world, host(256, 9)), "and for no other");
+	breaker_free(world.breaker);
+}
+
+/* In a /16 with many good ones, three bad ones in one /24 stop that /24 only. */
+Test(breaker, the_share_decides_how_wide)
+{
+	struct world world;
+
+	begin(&world, &CONF);
+	for (unsigned int i = 0; i < 10; i++)
+		good(&world, host(2, i), true);
+	for (unsigned int i = 0; i < 3; i++)
+		flip(&world, host(1, i));
+	cr_expect(is_open(&world, host(1, 9)));
+	cr_expect_not(is_open(&world, host(2, 9)));
+	cr_expect_eq(world.opened, 1);
+	cr_expect_str_eq(world.last, "20.0.1.0/24");
+	cr_expect_str_eq(world.info.cause, "flips");
+	cr_expect_eq(world.info.flips, 3);
+	cr_expect_eq(world.info.stays, 0);
+	breaker_free(world.breaker);
+}
+
+Test(breaker, few_among_many_good_ones_open_nothing)
+{
+	struct world world;
+
+	begin(&world, &CONF);
+	for (unsigned int i = 0; i < 100; i++)
+		good(&world, host(1, i), true);
+	for (unsigned int i = 100; i < 115; i++)
+		flip(&world, host(1, i));
+	cr_expect_eq(world.opened, 0);
+	breaker_free(world.breaker);
+}
+
+/* Sources that nobody knew to be good say nothing: most of the Internet's bad ones. */
+Test(breaker, unknown_sources_found_bad_open_nothing)
+{
+	struct world world;
+
+	begin(&world, &CONF);
+	for (unsigned int i = 0; i < 200000; i++)
+		bad(&world, host(i / 256, i % 256));
+	cr_expect_eq(world.opened, 0);
+	breaker_free(world.breaker);
+}
+
+/* A big operator: one host in each of many zones. No zone has three; together they are many. */
+Test(breaker, opens_for_everything)
+{
+	struct addr other = host(65536, 1);
+	struct world world;
+
+	begin(&world, &CONF);
+	for (unsigned int i = 0; i < 100; i++)
+		good(&world, host(4096 + 256 * i, 1), true);
+	for (unsigned int i = 0; i < 19; i++)
+		flip(&world, host(65536 * 3 + 256 * i, 1));
+	cr_expect_eq(world.opened, 0);
+	flip(&world, host(65536 * 3 + 256 * 19, 1));
+	cr_expect_eq(world.opened, 1);
+	cr_expect_str_eq(world.last, "everything");
+	cr_expect(is_open(&world, other));
+	breaker_free(world.breaker);
+}
+
+Test(breaker, old_flips_are_forgotten)
+{
+	struct world world;
+
+	begin(&world, &CONF);
+	flip(&world, host(1, 1));
+	flip(&world, host(1, 2));
+	world.now += 2 * CONF.window_sec;
+	flip(&world, host(1, 3));
+	cr_expect_eq(world.opened, 0, "two windows later");
+	world.now += CONF.window_sec - 1;
+	flip(&world, host(1, 4));
+	world.now += 1;
+	flip(&world, host(1, 5));
+	cr_expect_eq(world.opened, 2, "across the border of two windows");
+	breaker_free(world.breaker);
+}
+
+/* The first flip has the neighbours looked at; what that finds opens it within seconds. */
+Test(breaker, neighbours_are_asked_at_the_first_flip)
+{
+	struct addr asked[32];
+	unsigned int n, i;
+	struct world world;
+
+	begin(&world, &CONF);
+	for (i = 0; i < 5; i++)
+		good(&world, host(1, i), false);
+	cr_expect_eq(looks(&world, asked, 32), 0, "all is well");
+	flip(&world, host(1, 0));
+	n = looks(&world, asked, 32);
+	cr_expect_eq(n, 8, "four neighbours, as the /24's and as the /16's: %u", n);
+	cr_expect_eq(looks(&world, asked + n, 32 - n), 0, "once");
+	for (i = 0; i < n; i++)
+		cr_expect_not(addr_equal(&asked[i], &(struct addr){.family = 0}));
+	flip(&world, host(1, 1));
+	flip(&world, host(1, 2));
+	cr_expect_eq(world.opened, 2);
+	breaker_free(world.breaker);
+}
+
+Test(breaker, closes_when_half_of_the_flipped_are_good_again)
+{
+	struct addr asked[64];
+	struct world world;
+	unsigned int n;
+
+	begin(&world, &CONF);
+	for (unsigned int i = 0; i < 4; i++)
+		good(&world, host(1, i), false);
+	for (unsigned int i = 4; i < 8; i++)
+		flip(&world, host(1, i));
+	cr_expect_eq(world.opened, 2);
+	/* The good neighbours were good before, too: that is no recovery. */
+	good(&world, host(1, 0), true);
+	cr_expect(is_open(&world, host(1, 9)));
+	n = looks(&world, asked, 64);
+	cr_expect_geq(n, 6, "those that flipped are asked: %u", n);
+	world.now += 29;
+	cr_expect_eq(looks(&world, asked, 64), 0);
+	world.now += 1;
+	cr_expect_geq(looks(&world, asked, 64), 6, "every 30 s");
+	good(&world, host(1, 4), false);
+	cr_expect(is_open(&world, host(1, 9)), "one of four");
+	good(&world, host(1, 5), false);
+	good(&world, host(1, 6), false);
+	cr_expect_not(is_open(&world, host(1, 9)));
+	cr_expect_eq(world.closed, 2);
+	world.now += 60;
+	cr_expect_eq(looks(&world, asked, 64), 0, "nobody is asked any more");
+	flip(&world, host(1, 10));
+	flip(&world, host(1, 11));
+	cr_expect_not(is_open(&world, host(1, 9)), "what was counted before is gone");
+	breaker_free(world.breaker);
+}
+
+Test(breaker, a_bad_one_found_bad_again_is_no_recovery)
+{
+	struct world world;
+
+	begin(&world, &CONF);
+	for (unsigned int i = 0; i < 3; i++)
+		flip(&world, host(1, i));
+	for (unsigned int i = 0; i < 100; i++)
+		bad(&world, host(1, i % 3));
+	cr_expect(is_open(&world, host(1, 9)));
+	cr_expect_eq(world.closed, 0);
+	breaker_free(world.breaker);
+}
+
+Test(breaker, closes_after_the_longest_time)
+{
+	struct addr asked[64];
+	struct world world;
+
+	begin(&world, &CONF);
+	for (unsigned int i = 0; i < 3; i++)
+		flip(&world, host(1, i));
+	for (unsigned int i = 0; i < 24 * 60; i++) {
+		world.now += 59;
+		looks(&world, asked, 64);
+		for (unsigned int k = 0; k < 3; k++)
+			bad(&world, host(1, k));
+	}
+	cr_expect(is_open(&world, host(1, 9)), "not before");
+	world.now += 24 * 60;
+	looks(&world, asked, 64);
+	cr_expect_not(is_open(&world, host(1, 9)));
+	breaker_free(world.breaker);
+}
+
+Test(breaker, the_operators_canaries)
+{
+	struct breaker_conf conf = CONF;
+	struct addr asked[8];
+	struct world world;
+
+	conf.canaries[0] = parse("192.0.2.25");
+	conf.canaries[1] = parse("198.51.100.25");
+	conf.canaries[2] = parse("2001:db8::25");
+	conf.canary_count = 3;
+	begin(&world, &conf);
+	cr_expect_eq(looks(&world, asked, 8), 3);
+	cr_expect(addr_equal(&asked[2], &conf.canaries[2]));
+	cr_expect_eq(looks(&world, asked, 8), 0);
+	world.now += 59;
+	cr_expect_eq(looks(&world, asked, 8), 0);
+	world.now += 1;
+	cr_expect_eq(looks(&world, asked, 8), 3, "every minute");
+	bad(&world, conf.canaries[0]);
+	cr_expect_eq(world.opened, 0, "one may be broken by itself");
+	bad(&world, conf.canaries[2]);
+	cr_expect_eq(world.opened, 1);
+	cr_expect_str_eq(world.last, "everything");
+	cr_expect_str_eq(world.info.cause, "canaries");
+	cr_expect_eq(world.info.canaries, 3);
+	cr_expect_eq(world.info.recovered, 1);
+	world.now += 30;
+	cr_expect_eq(looks(&world, asked, 8), 3, "more often while it is open");
+	cr_expect(is_open(&world, host(1, 1)));
+	good(&world, conf.canaries[2], false);
+	cr_expect_eq(world.closed, 1);
+	cr_expect_not(is_open(&world, host(1, 1)));
+	breaker_free(world.breaker);
+}
+
+/* More zones than it can look after: everything, and no place is lost for good. */
+Test(breaker, very_many_zones_are_everything)
+{
+	struct breaker_conf conf = CONF;
+	struct addr asked[64];
+	unsigned int net, i;
+	struct world world;
+
+	conf.total_flips = 1000000;
+	begin(&world, &conf);
+	for (net = 0; net < 400; net++)
+		for (i = 0; i < 3; i++)
+			flip(&world, host(net * 256, i));
+	cr_expect_str_eq(world.last, "everything");
+	cr_expect_str_eq(world.info.cause, "zones");
+	cr_expect(is_open(&world, host(65536 * 9, 1)));
+	for (unsigned int round = 0; round < 3; round++, world.now += 30)
+		while (looks(&world, asked, 64) > 0)
+			;
+	for (net = 0; net < 400; net++)
+		for (i = 0; i < 3; i++)
+			good(&world, host(net * 256, i), false);
+	cr_expect_not(is_open(&world, host(65536 * 9, 1)));
+	cr_expect_eq(world.opened, world.closed);
+	for (i = 0; i < 3; i++)
+		flip(&world, host(77777, i));
+	cr_expect(is_open(&world, host(77777, 9)), "the next is noticed as ever");
+	breaker_free(world.breaker);
+}
+
+Test(breaker, since_covers_the_time_in_which_flips_were_counted)
+{
+	struct world world;
+	uint32_t since = 0;
+	struct addr inside = host(1, 200), outside = host(70000, 1);
+
+	begin(&world, &CONF);
+	for (unsigned int i = 0; i < 3; i++)
+		flip(&world, host(1, i));
+	cr_expect(breaker_since(world.breaker, &inside, &since));
+	cr_expect_eq(since, NOW - 2 * CONF.window_sec);
+	cr_expect_not(breaker_since(world.breaker, &outside, &since));
+	breaker_free(world.breaker);
+}
+
+static int count_open(const struct breaker_info *info, void *user)
+{
+	cr_expect_neq(info->opened_sec, 0);
+	++*(unsigned int *)user;
+	return 0;
+}
+
+Test(breaker, ipv6_zones_are_48_and_32)
+{
+	struct world world;
+	unsigned int open = 0;
+
+	begin(&world, &CONF);
+	for (unsigned int i = 0; i < 3; i++)
+		good(&world, parse("2001:db8:2::1"), true);
+	good(&world, parse("2001:db8:2::2"), true);
+	flip(&world, parse("2001:db8:1::1"));
+	flip(&world, parse("2001:db8:1:ffff::1"));
+	flip(&world, parse("2001:db8:1:2:3:4:5:6"));
+	cr_expect_str_eq(world.last, "2001:db8:1::/48");
+	cr_expect(is_open(&world, parse("2001:db8:1:8000::1")));
+	cr_expect_not(is_open(&world, parse("2001:db8:2::1")));
+	breaker_each(world.breaker, count_open, &open);
+	cr_expect_eq(open, 1);
+	breaker_free(world.breaker);
+}
