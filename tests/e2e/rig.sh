@@ -314,6 +314,7 @@ conf_lease=60s
 conf_detach=true
 conf_deadline=2s
 conf_interval=1s
+conf_confirm='confirm { confirmations = 1 hold = 0 }'
 conf_policy='policy unconfirmed { action = drop }'
 conf_more=
 
@@ -331,6 +332,7 @@ gate_conf() {
 			deadline = $conf_deadline
 		}
 		events { interval = $conf_interval }
+		$conf_confirm
 		$conf_policy
 		$conf_more
 	END

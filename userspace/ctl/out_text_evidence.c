@@ -261,6 +261,27 @@ static void decision(FILE *to, const json_t *result)
 		json_is_false(json_object_get(row, "enforce")) ? ", monitored only" : "");
 }
 
+/* Why it passes although the row above refuses. */
+static void caution(FILE *to, const json_t *result)
+{
+	const json_t *caution = json_object_get(result, "caution");
+	json_int_t hold = out_text_integer(caution, "hold_sec");
+	char span[OUT_TEXT_NUMBER_MAX];
+
+	if (!json_is_object(caution))
+		return;
+	label(to, "caution");
+	out_text_put(to, get(caution, "state"));
+	fprintf(to,
+		": found bad %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT
+		" times; its next connection after %s has it looked at again",
+		out_text_integer(caution, "seen"), out_text_integer(caution, "needed"),
+		out_text_span(out_text_integer(caution, "wait_sec"), span));
+	if (hold > 0)
+		fprintf(to, "; held for %s more", out_text_span(hold, span));
+	fputc('\n', to);
+}
+
 static void exception(FILE *to, const json_t *result)
 {
 	const json_t *rule = json_object_get(result, "exception");
@@ -299,6 +320,7 @@ void out_text_evidence(struct ctl *ctl, const json_t *result)
 		names(to, result);
 		steps(to, json_object_get(result, "steps"));
 		decision(to, result);
+		caution(to, result);
 	}
 	exception(to, result);
 	if (*explain) {

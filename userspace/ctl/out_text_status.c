@@ -201,6 +201,47 @@ static void servers(FILE *to, const json_t *list)
 	}
 }
 
+static void caution(FILE *to, const json_t *confirm)
+{
+	static const char *const keys[] = {"refused", "waiting",  "held",        "frozen",
+					   "capped",  "released", "stale_served"};
+	static const char *const words[] = {"refused", "waiting",  "held",        "frozen",
+					    "capped",  "released", "stale passes"};
+	char number[OUT_TEXT_NUMBER_MAX];
+	char line[512];
+	size_t used = 0;
+
+	if (!json_is_object(confirm))
+		return;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		used += (size_t)snprintf(
+			line + used, sizeof(line) - used, "%s%s %s", i ? ", " : "", words[i],
+			out_text_number(out_text_integer(confirm, keys[i]), number));
+	fputs("judged bad  ", to);
+	out_text_wrap(to, 12, line);
+}
+
+static void breaker(FILE *to, const json_t *object)
+{
+	const json_t *scope;
+	size_t i;
+
+	json_array_foreach (json_object_get(object, "open"), i, scope) {
+		char line[512];
+
+		snprintf(line, sizeof(line),
+			 "open for %s since %s (%s: %" JSON_INTEGER_FORMAT
+			 " turned bad, %" JSON_INTEGER_FORMAT " stayed good; %" JSON_INTEGER_FORMAT
+			 " of %" JSON_INTEGER_FORMAT " canaries are good)",
+			 out_text_string(scope, "scope"), out_text_string(scope, "since"),
+			 out_text_string(scope, "cause"), out_text_integer(scope, "flips"),
+			 out_text_integer(scope, "stays"), out_text_integer(scope, "good"),
+			 out_text_integer(scope, "canaries"));
+		fputs(i ? "            " : "breaker     ", to);
+		out_text_wrap(to, 12, line);
+	}
+}
+
 void out_text_status(struct ctl *ctl, const json_t *result)
 {
 	json_t *counters = json_object_get(result, "counters");
@@ -214,6 +255,8 @@ void out_text_status(struct ctl *ctl, const json_t *result)
 	tables(ctl->to, result);
 	evaluations(ctl->to, resolver);
 	servers(ctl->to, json_object_get(resolver, "servers"));
+	caution(ctl->to, json_object_get(result, "confirm"));
+	breaker(ctl->to, json_object_get(result, "breaker"));
 	fputc('\n', ctl->to);
 	for (unsigned int i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
 		group(ctl->to, counters, i, all);

@@ -476,6 +476,7 @@ static void cmd_flush(struct worker *worker, struct control_request *request)
 				    "the verdict table cannot be read: %s", strerror(-removed));
 		return;
 	}
+	history_forget(worker->history, has_prefix ? &prefix : NULL);
 	/* Under a new seed the gate forgets whom it has asked about lately. */
 	if (getrandom(&worker->hash_seed, sizeof(worker->hash_seed), GRND_NONBLOCK) > 0)
 		tables_write_config(worker);
