@@ -30,7 +30,7 @@ MAKEFLAGS += --no-builtin-rules
 # --- what is needed -----------------------------------------------------------
 
 PKGS := libxdp libbpf libcares libnl-route-3.0 libnl-3.0 libuv libconfuse jansson sqlite3 \
-	libcap-ng libsystemd
+	libcap-ng libsystemd libpsl libpcre2-8
 
 BARE_GOALS := help clean fmt check-layers uninstall
 ifneq ($(filter-out $(BARE_GOALS),$(or $(MAKECMDGOALS),all)),)
