@@ -305,7 +305,7 @@ static unsigned int done;
 static void on_done(const struct iprev_report *got, void *user)
 {
 	cr_expect_eq(user, &done);
-	report = *got;
+	iprev_report_copy(got, &report);
 	done++;
 }
 

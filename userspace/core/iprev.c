@@ -2,6 +2,8 @@
 #include "core/iprev.h"
 
 #include <arpa/nameser.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,33 +30,83 @@ static uint32_t min_u32(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
+/* --- texts ---------------------------------------------------------------------------------- */
+
+/* There is room for every text that a report can have. */
+static const char *keep_text(struct iprev_report *report, const char *text)
+{
+	size_t size = strlen(text) + 1;
+	char *at = report->text + report->text_used;
+
+	if (size > sizeof(report->text) - report->text_used)
+		return "";
+	memcpy(at, text, size);
+	report->text_used = (uint16_t)(report->text_used + size);
+	return at;
+}
+
+__attribute__((format(printf, 3, 4))) static void
+set_note(struct iprev_report *report, struct iprev_step *step, const char *fmt, ...)
+{
+	char note[IPREV_NOTE_MAX];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(note, sizeof(note), fmt, args);
+	va_end(args);
+	step->note = keep_text(report, note);
+}
+
+static const char *moved(const struct iprev_report *from, const char *text,
+			 const struct iprev_report *to)
+{
+	uintptr_t at = (uintptr_t)text - (uintptr_t)from->text;
+
+	return at < sizeof(from->text) ? to->text + at : text;
+}
+
+void iprev_report_copy(const struct iprev_report *from, struct iprev_report *to)
+{
+	unsigned int i;
+
+	memcpy(to, from, offsetof(struct iprev_report, text) + from->text_used);
+	for (i = 0; i < to->name_count; i++)
+		to->names[i].text = moved(from, from->names[i].text, to);
+	for (i = 0; i < to->step_count; i++) {
+		to->steps[i].qname = moved(from, from->steps[i].qname, to);
+		to->steps[i].note = moved(from, from->steps[i].note, to);
+	}
+}
+
+/* --- queries out ---------------------------------------------------------------------------- */
+
+/* qname is the report's. */
 static struct iprev_step *add_step(struct iprev_report *report, const char *qname, uint16_t qtype)
 {
 	struct iprev_step *step = &report->steps[report->step_count++];
-	size_t len = strlen(qname);
 
-	/* A host name or a reverse name: both are known to fit. */
-	if (len >= sizeof(step->qname))
-		len = sizeof(step->qname) - 1;
-	memcpy(step->qname, qname, len);
+	step->qname = qname;
+	step->server = step->note = "";
 	step->qtype = qtype;
 	return step;
 }
 
 void iprev_init(struct iprev *iprev, const struct addr *addr)
 {
+	struct iprev_report *report = &iprev->report;
 	char qname[ADDR_REVERSE_MAX];
 
-	memset(iprev, 0, sizeof(*iprev));
-	iprev->report.addr = *addr;
-	iprev->report.special = addr_special(addr);
-	if (iprev->report.special) {
-		iprev->report.result = IPREV_SPECIAL;
+	/* The texts are written before they are read. */
+	memset(iprev, 0, offsetof(struct iprev, report) + offsetof(struct iprev_report, text));
+	report->addr = *addr;
+	report->special = addr_special(addr);
+	if (report->special) {
+		report->result = IPREV_SPECIAL;
 		return;
 	}
 	addr_reverse_name(addr, qname);
 	qname[strlen(qname) - 1] = '\0';
-	add_step(&iprev->report, qname, ns_t_ptr);
+	add_step(report, keep_text(report, qname), ns_t_ptr);
 }
 
 bool iprev_is_done(const struct iprev *iprev)
@@ -71,7 +123,7 @@ bool iprev_next(struct iprev *iprev, struct iprev_query *ret)
 	step = &iprev->report.steps[iprev->next];
 	ret->id = iprev->next++;
 	ret->qtype = step->qtype;
-	strcpy(ret->qname, step->qname);
+	ret->qname = step->qname;
 	iprev->open++;
 	return true;
 }
@@ -116,6 +168,7 @@ static void conclude(struct iprev *iprev)
 static void choose_names(struct iprev_report *report, const struct dns_answer *answer)
 {
 	unsigned int hosts = 0, others, i;
+	const struct dns_name *from;
 	struct iprev_name *name;
 
 	for (i = 0; i < answer->count; i++)
@@ -124,15 +177,16 @@ static void choose_names(struct iprev_report *report, const struct dns_answer *a
 		hosts = IPREV_NAMES_MAX;
 	others = IPREV_NAMES_MAX - hosts;
 	for (i = 0; i < answer->count; i++) {
-		if (answer->names[i].is_host ? hosts == 0 : others == 0)
+		from = &answer->names[i];
+		if (from->is_host ? hosts == 0 : others == 0)
 			continue;
-		if (answer->names[i].is_host)
+		name = &report->names[report->name_count++];
+		name->queried = from->is_host;
+		name->text = keep_text(report, from->text);
+		if (from->is_host)
 			hosts--;
 		else
 			others--;
-		name = &report->names[report->name_count++];
-		strcpy(name->text, answer->names[i].text);
-		name->queried = answer->names[i].is_host;
 	}
 	report->names_total = answer->total;
 }
@@ -149,11 +203,10 @@ static void on_names(struct iprev *iprev, const struct dns_answer *answer)
 			add_step(report, report->names[i].text, qtype)->name = (uint8_t)i;
 	skipped = (unsigned int)(report->name_count - (report->step_count - 1));
 	if (report->names_total > report->name_count)
-		snprintf(report->steps[0].note, sizeof(report->steps[0].note),
-			 "only %u of %u names evaluated", report->name_count, report->names_total);
+		set_note(report, &report->steps[0], "only %u of %u names evaluated",
+			 report->name_count, report->names_total);
 	else if (skipped > 0)
-		snprintf(report->steps[0].note, sizeof(report->steps[0].note), "%u not a host name",
-			 skipped);
+		set_note(report, &report->steps[0], "%u not a host name", skipped);
 	/* Names that can have no address are answered: none of them confirms. */
 	if (report->step_count == 1)
 		conclude(iprev);
@@ -182,15 +235,15 @@ static bool has_client(const struct iprev_report *report, const struct dns_answe
 	return false;
 }
 
-static void note_special(struct iprev_step *step, const struct dns_answer *answer)
+static void note_special(struct iprev_report *report, struct iprev_step *step,
+			 const struct dns_answer *answer)
 {
 	unsigned int i, special = 0;
 
 	for (i = 0; i < answer->count; i++)
 		special += addr_special(&answer->addrs[i]) != NULL;
 	if (special > 0)
-		snprintf(step->note, sizeof(step->note), "%u special-purpose, no evidence",
-			 special);
+		set_note(report, step, "%u special-purpose, no evidence", special);
 }
 
 static void on_addresses(struct iprev *iprev, struct iprev_step *step,
@@ -199,7 +252,7 @@ static void on_addresses(struct iprev *iprev, struct iprev_step *step,
 	struct iprev_report *report = &iprev->report;
 
 	if (answer->status == DNS_DATA) {
-		note_special(step, answer);
+		note_special(report, step, answer);
 		if (has_client(report, answer)) {
 			report->names[step->name].confirmed = true;
 			end(iprev, IPREV_PASS, min_u32(report->steps[0].ttl_sec, step->ttl_sec));
@@ -221,8 +274,8 @@ static void record(struct iprev_step *step, const struct dns_answer *answer, con
 	step->ttl_sec = answer->ttl_sec;
 	step->records = answer->total;
 	step->elapsed_us = elapsed_us;
-	snprintf(step->server, sizeof(step->server), "%s", server ? server : "");
-	snprintf(step->note, sizeof(step->note), "%s", answer->note ? answer->note : "");
+	step->server = server ? server : "";
+	step->note = answer->note ? answer->note : "";
 }
 
 void iprev_answer(struct iprev *iprev, uint8_t id, const struct dns_answer *answer,

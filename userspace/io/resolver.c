@@ -23,6 +23,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,7 +94,7 @@ enum wait {
 
 struct query {
 	struct check *check;
-	char qname[DNS_HOST_TEXT_MAX];
+	const char *qname; /* the report's */
 	uint16_t qtype;
 	uint8_t id;
 	uint8_t hedges;
@@ -137,9 +138,11 @@ struct check {
 	bool ready;
 	uint8_t query_count;
 	uint8_t avoid; /* 1 + number of the server that is asked last; 0: none */
+	struct waiter first; /* most have but one */
 	struct waiter *waiters;
-	struct iprev iprev;
+	/* What is below is set up as it comes into use, and most of it never is. */
 	struct query queries[IPREV_STEPS_MAX];
+	struct iprev iprev;
 };
 
 struct channel {
@@ -184,6 +187,7 @@ struct resolver {
 	struct zone *zones;   /* uthash, by network */
 	TAILQ_HEAD(, check) deadlines;
 	TAILQ_HEAD(, check) ready;
+	TAILQ_HEAD(, check) spare; /* by by_ready: memory for the next ones */
 	TAILQ_HEAD(query_queue, query) waits[WAIT_MAX];
 	uv_timer_t alarm; /* for the deadlines and waits */
 	uint64_t alarm_ns;
@@ -758,13 +762,39 @@ static void zone_leave(struct resolver *resolver, struct zone *zone)
 
 static void check_free(struct check *check)
 {
+	struct resolver *resolver = check->resolver;
 	struct waiter *waiter;
 
 	while ((waiter = check->waiters)) {
 		check->waiters = waiter->next;
-		free(waiter);
+		if (waiter != &check->first)
+			free(waiter);
 	}
-	free(check);
+	/* As many as were ever in use at once are kept: malloc() takes its time over these. */
+	TAILQ_INSERT_HEAD(&resolver->spare, check, by_ready);
+}
+
+static void free_spare(struct resolver *resolver)
+{
+	struct check *check;
+
+	while ((check = TAILQ_FIRST(&resolver->spare))) {
+		TAILQ_REMOVE(&resolver->spare, check, by_ready);
+		free(check);
+	}
+}
+
+static struct check *check_alloc(struct resolver *resolver)
+{
+	struct check *check = TAILQ_FIRST(&resolver->spare);
+
+	if (check)
+		TAILQ_REMOVE(&resolver->spare, check, by_ready);
+	else
+		check = malloc(sizeof(*check));
+	if (check)
+		memset(check, 0, offsetof(struct check, queries));
+	return check;
 }
 
 static void check_unlink(struct check *check)
@@ -800,13 +830,12 @@ static void query_start(struct check *check, const struct iprev_query *asked)
 {
 	struct query *query = &check->queries[check->query_count++];
 
-	query->check = check;
-	query->id = asked->id;
-	query->qtype = asked->qtype;
-	strcpy(query->qname, asked->qname);
-	query->wait = WAIT_NONE;
-	LIST_INIT(&query->attempts);
-	query->wants = true;
+	*query = (struct query){.check = check,
+				.id = asked->id,
+				.qtype = asked->qtype,
+				.qname = asked->qname,
+				.wait = WAIT_NONE,
+				.wants = true};
 }
 
 static void check_step(struct check *check)
@@ -970,6 +999,7 @@ static void init_lists(struct resolver *resolver)
 	LIST_INIT(&resolver->retired);
 	TAILQ_INIT(&resolver->deadlines);
 	TAILQ_INIT(&resolver->ready);
+	TAILQ_INIT(&resolver->spare);
 	TAILQ_INIT(&resolver->young);
 	for (i = 0; i < WAIT_MAX; i++)
 		TAILQ_INIT(&resolver->waits[i]);
@@ -1039,12 +1069,12 @@ int resolver_new(uv_loop_t *loop, const struct resolver_conf *conf, struct resol
 
 static int add_waiter(struct check *check, resolver_done_fn on_done, void *user)
 {
-	struct waiter *waiter = calloc(1, sizeof(*waiter)), **at = &check->waiters;
+	struct waiter *waiter = check->waiters ? malloc(sizeof(*waiter)) : &check->first;
+	struct waiter **at = &check->waiters;
 
 	if (!waiter)
 		return -ENOMEM;
-	waiter->on_done = on_done;
-	waiter->user = user;
+	*waiter = (struct waiter){.on_done = on_done, .user = user};
 	while (*at)
 		at = &(*at)->next;
 	*at = waiter;
@@ -1054,7 +1084,7 @@ static int add_waiter(struct check *check, resolver_done_fn on_done, void *user)
 static struct check *check_new(struct resolver *resolver, const struct addr *addr,
 			       resolver_done_fn on_done, void *user)
 {
-	struct check *check = calloc(1, sizeof(*check));
+	struct check *check = check_alloc(resolver);
 
 	if (!check)
 		return NULL;
@@ -1169,6 +1199,7 @@ void resolver_free(struct resolver *resolver)
 		check_unlink(check);
 		check_free(check);
 	}
+	free_spare(resolver);
 	uv_close((uv_handle_t *)&resolver->alarm, on_own_closed);
 	uv_close((uv_handle_t *)&resolver->tick, on_own_closed);
 	uv_close((uv_handle_t *)&resolver->idle, on_own_closed);
