@@ -303,7 +303,7 @@ static void add_name(struct iprev_report *report, const char *text, bool queried
 {
 	struct iprev_name *name = &report->names[report->name_count++];
 
-	strcpy(name->text, text);
+	name->text = text;
 	name->queried = queried;
 	name->confirmed = confirmed;
 	report->names_total++;
