@@ -78,7 +78,8 @@ DAEMON_SRC := $(sort $(wildcard userspace/daemon/*.c))
 CTL_SRC := $(sort $(wildcard userspace/ctl/*.c))
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 BPFTEST_SRC := $(sort $(wildcard tests/bpf/*.c))
-ALL_SRC := $(LIB_SRC) $(DAEMON_SRC) $(CTL_SRC) $(UNIT_SRC) $(BPFTEST_SRC)
+HOSTILE_SRC := $(sort $(wildcard tests/hostile/*.c))
+ALL_SRC := $(LIB_SRC) $(DAEMON_SRC) $(CTL_SRC) $(UNIT_SRC) $(BPFTEST_SRC) $(HOSTILE_SRC)
 FMT_SRC := $(sort $(wildcard include/mxgate/*.h bpf/*.[ch] userspace/*/*.[ch] tests/*/*.[ch]))
 # Every file of ours that a shell reads.
 SCRIPTS = $(shell grep -rlIE '^#!.*\b(sh|bash)$$|^\# shellcheck shell=' \
@@ -87,7 +88,7 @@ SCRIPTS = $(shell grep -rlIE '^#!.*\b(sh|bash)$$|^\# shellcheck shell=' \
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 LIB := $(BUILD)/libmxgate.a
 PROGRAMS := $(BUILD)/mxgated $(BUILD)/mxgate
-TESTS := $(BUILD)/test-unit $(BUILD)/test-bpf
+TESTS := $(BUILD)/test-unit $(BUILD)/test-bpf $(BUILD)/hostile
 
 # What was made with other flags, or from another set of files, is made again.
 # $(call stamp,FILE,TEXT) writes FILE only when TEXT differs from its content.
@@ -137,6 +138,9 @@ $(BUILD)/test-unit: $(call obj,$(UNIT_SRC) $(filter-out %/main.c,$(CTL_SRC)) $(U
 $(BUILD)/test-bpf: $(call obj,$(BPFTEST_SRC)) $(LIB) $(FILES)
 	$(CC) $(ALL_LDFLAGS) $(filter %.o %.a,$^) $(PKG_LIBS) -lcriterion -o $@
 
+$(BUILD)/hostile: $(call obj,$(HOSTILE_SRC)) $(LIB) $(FILES)
+	$(CC) $(ALL_LDFLAGS) $(filter %.o %.a,$^) -lresolv -o $@
+
 -include $(BUILD)/obj/gate.bpf.d
 -include $(patsubst %.c,$(BUILD)/obj/%.d,$(ALL_SRC))
 
@@ -154,11 +158,11 @@ check-bpf: all $(BUILD)/test-bpf ## packets through the gate by BPF_PROG_TEST_RU
 	MXGATE_BPF_OBJ=$(abspath $(BUILD))/mxgate.bpf.o tools/run-criterion bpf $(BUILD)/test-bpf
 
 .PHONY: check-corpus
-check-corpus: all ## `mxgate check` against the table of zone cases; needs root
+check-corpus: all $(BUILD)/hostile ## `mxgate check` against the table of zone cases; needs root
 	MXG_BUILD=$(abspath $(BUILD)) tests/e2e/check-corpus
 
 .PHONY: check-e2e
-check-e2e: all ## mail through the gate, in namespaces; needs root
+check-e2e: all $(BUILD)/hostile ## mail through the gate, in namespaces; needs root
 	MXG_BUILD=$(abspath $(BUILD)) tests/e2e/run
 
 .PHONY: test
