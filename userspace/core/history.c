@@ -49,50 +49,50 @@ static struct history_source *set_of(const struct history *history, const struct
 	return &history->sources[(size_t)(hash & (history->sets - 1)) * WAYS];
 }
 
+/* Its place in the set, or WAYS. */
+static unsigned int find_in(const struct history_source *set, const struct addr *addr)
+{
+	unsigned int i = 0;
+
+	while (i < WAYS && !addr_equal(&set[i].addr, addr))
+		i++;
+	return i;
+}
+
 struct history_source *history_find(struct history *history, const struct addr *addr)
 {
 	struct history_source *set = set_of(history, addr);
+	unsigned int at = find_in(set, addr);
 
-	for (unsigned int i = 0; i < WAYS; i++)
-		if (addr_equal(&set[i].addr, addr))
-			return &set[i];
-	return NULL;
+	return at < WAYS ? &set[at] : NULL;
 }
 
-/* When it was last heard of. */
-static uint32_t touched(const struct history_source *source)
+/* How much it is worth keeping: nothing, a bad one, a good one; the later the more. */
+static uint64_t worth(const struct history_source *source)
 {
-	uint32_t last = source->good_sec;
+	uint32_t last = source->good_sec > source->bad_sec ? source->good_sec : source->bad_sec;
 
-	if (source->bad_sec > last)
-		last = source->bad_sec;
-	return source->last_sec > last ? source->last_sec : last;
-}
-
-/* True if a makes way rather than b. */
-static bool is_lesser(const struct history_source *a, const struct history_source *b)
-{
-	if (!a->addr.family != !b->addr.family)
-		return !a->addr.family;
-	if (!a->good_sec != !b->good_sec)
-		return !a->good_sec;
-	return touched(a) < touched(b);
+	if (!source->addr.family)
+		return 0;
+	if (source->last_sec > last)
+		last = source->last_sec;
+	return (uint64_t)(source->good_sec ? 2 : 1) << 32 | last;
 }
 
 struct history_source *history_get(struct history *history, const struct addr *addr)
 {
-	struct history_source *source = history_find(history, addr);
 	struct history_source *set = set_of(history, addr);
+	unsigned int at = find_in(set, addr);
 
-	if (source)
-		return source;
-	source = set;
+	if (at < WAYS)
+		return &set[at];
+	at = 0;
 	for (unsigned int i = 1; i < WAYS; i++)
-		if (is_lesser(&set[i], source))
-			source = &set[i];
-	memset(source, 0, sizeof(*source));
-	source->addr = *addr;
-	return source;
+		if (worth(&set[i]) < worth(&set[at]))
+			at = i;
+	memset(&set[at], 0, sizeof(set[at]));
+	set[at].addr = *addr;
+	return &set[at];
 }
 
 void history_forget(struct history *history, const struct prefix *prefix)
