@@ -21,14 +21,16 @@ enum behaviour {
 	DO_SILENT,
 	DO_SERVFAIL,
 	DO_REFUSED,
-	DO_GARBAGE,      /* our ID, then nonsense */
-	DO_WRONG_NAME,   /* a good answer to another question */
-	DO_NO_EDNS,      /* FORMERR to a query with OPT, good to one without */
-	DO_ALWAYS_TC,    /* truncated over UDP, good over TCP */
-	DO_FIRST_FAILS,  /* SERVFAIL once, then good */
-	DO_FORWARD_DIES, /* PTR good, A never answered */
-	DO_SLOW,         /* good, after SLOW_MS */
-	DO_BADVERS,      /* NOERROR in the header, an error with what OPT adds */
+	DO_GARBAGE,       /* our ID, then nonsense */
+	DO_WRONG_NAME,    /* a good answer to another question */
+	DO_NO_EDNS,       /* FORMERR to a query with OPT, good to one without */
+	DO_ALWAYS_TC,     /* truncated over UDP, good over TCP */
+	DO_TC_NO_TCP,     /* truncated over UDP, silent over TCP */
+	DO_FIRST_FAILS,   /* SERVFAIL once, then good */
+	DO_FORWARD_DIES,  /* PTR good, A never answered */
+	DO_FORWARD_FAILS, /* PTR good, A SERVFAIL */
+	DO_SLOW,          /* good, after SLOW_MS */
+	DO_BADVERS,       /* NOERROR in the header, an error with what OPT adds */
 	DO_CNAME_LOOP,
 };
 
@@ -42,6 +44,7 @@ struct server {
 	uv_tcp_t clients[8];
 	unsigned int client_count;
 	uint16_t port;
+	unsigned int delay_ms; /* of every answer over UDP */
 	unsigned int udp_queries, tcp_queries, with_edns;
 	in_port_t last_port; /* that a query came from over UDP */
 	unsigned int port_changes;
@@ -149,8 +152,15 @@ static size_t answer(struct server *server, uint8_t *msg, bool tcp)
 		return edns ? failure(msg, ns_r_formerr) : good(msg);
 	case DO_FORWARD_DIES:
 		return msg[question_end(msg) - 3] == ns_t_a ? 0 : good(msg);
+	case DO_FORWARD_FAILS:
+		return msg[question_end(msg) - 3] == ns_t_a ? failure(msg, ns_r_servfail)
+							    : good(msg);
 	case DO_BADVERS:
 		return badvers(msg);
+	case DO_TC_NO_TCP:
+		at = tcp ? 0 : failure(msg, 0);
+		msg[2] |= 2;
+		return at;
 	case DO_ALWAYS_TC:
 		at = tcp ? good(msg) : failure(msg, 0);
 		msg[2] |= tcp ? 0 : 2;
@@ -228,7 +238,7 @@ static void on_udp(uv_udp_t *udp, ssize_t n, const uv_buf_t *buf, const struct s
 	memcpy(late->msg, msg, late->len);
 	uv_timer_init(&loop, &late->timer);
 	late->timer.data = late;
-	uv_timer_start(&late->timer, send_late, server->behaviour == DO_SLOW ? SLOW_MS : 0, 0);
+	uv_timer_start(&late->timer, send_late, server->delay_ms, 0);
 }
 
 static void on_tcp_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
@@ -241,6 +251,8 @@ static void on_tcp_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 	if (n < 19)
 		return;
 	len = answer(server, msg + 2, true);
+	if (len == 0)
+		return;
 	msg[0] = (uint8_t)(len >> 8);
 	msg[1] = (uint8_t)len;
 	out = uv_buf_init((char *)msg, (unsigned int)len + 2);
@@ -270,6 +282,7 @@ static void server_start(struct server *server, enum behaviour behaviour)
 
 	memset(server, 0, sizeof(*server));
 	server->behaviour = behaviour;
+	server->delay_ms = behaviour == DO_SLOW ? SLOW_MS : 0;
 	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	uv_udp_init(&loop, &server->udp);
 	server->udp.data = server;
@@ -501,6 +514,42 @@ Test(resolver, servers_that_fail_in_every_way)
 		 0,
 		 0,
 		 1500},
+		{"truncated and nothing over TCP, then the next",
+		 {DO_TC_NO_TCP, DO_GOOD},
+		 2,
+		 "192.0.2.1",
+		 IPREV_PASS,
+		 DNS_DATA,
+		 1,
+		 250,
+		 1700},
+		{"truncated and nothing over TCP, from the only one: part of an answer is none",
+		 {DO_TC_NO_TCP},
+		 1,
+		 "192.0.2.2",
+		 IPREV_TEMPERROR,
+		 ANY,
+		 ANY,
+		 200,
+		 2700},
+		{"SERVFAIL to the second question only, then the next",
+		 {DO_FORWARD_FAILS, DO_GOOD},
+		 2,
+		 "192.0.2.1",
+		 IPREV_PASS,
+		 DNS_DATA,
+		 1,
+		 0,
+		 1500},
+		{"SERVFAIL to the second question from all",
+		 {DO_FORWARD_FAILS, DO_FORWARD_FAILS},
+		 2,
+		 "192.0.2.1",
+		 IPREV_TEMPERROR,
+		 DNS_SERVFAIL,
+		 ANY,
+		 200,
+		 1500},
 		{"BADVERS",
 		 {DO_BADVERS, DO_GOOD},
 		 2,
@@ -599,6 +648,188 @@ Test(resolver, deadline_is_kept)
 		cr_expect_geq(servers[0].udp_queries, 2, "asked again meanwhile");
 		resolver_end(resolver, 1);
 	}
+}
+
+/* --- many resolvers at once ------------------------------------------------------------------ */
+
+struct rig {
+	const char *label;
+	enum behaviour behaviours[SERVERS];
+	unsigned int count;
+	unsigned int late_percent; /* of the deadline is what an answer takes */
+	uint32_t deadline_ms;
+	struct server servers[SERVERS];
+	struct resolver *resolver;
+	uint64_t start_ns;
+	uint32_t took_ms;
+	enum iprev_result result;
+};
+
+static void on_rig_done(const struct iprev_report *got, void *user)
+{
+	struct rig *rig = user;
+
+	rig->took_ms = (uint32_t)((clock_mono_ns() - rig->start_ns) / 1000000);
+	rig->result = got->result;
+	done++;
+}
+
+static void rig_start(struct rig *rig)
+{
+	struct resolver_conf conf = {
+		.server_count = rig->count, .deadline_ms = rig->deadline_ms, .max_outstanding = 10};
+	struct addr addr;
+	unsigned int i;
+
+	for (i = 0; i < rig->count; i++) {
+		server_start(&rig->servers[i], rig->behaviours[i]);
+		rig->servers[i].delay_ms = rig->deadline_ms * rig->late_percent / 100;
+		addr_parse("127.0.0.1", &conf.servers[i].addr);
+		conf.servers[i].port = rig->servers[i].port;
+	}
+	cr_assert_eq(resolver_new(&loop, &conf, &rig->resolver), 0);
+	addr_parse("192.0.2.1", &addr);
+	rig->start_ns = clock_mono_ns();
+	cr_assert_eq(resolver_check(rig->resolver, &addr, on_rig_done, rig), 0);
+}
+
+static void rig_end(struct rig *rig)
+{
+	unsigned int i;
+
+	resolver_free(rig->resolver);
+	for (i = 0; i < rig->count; i++)
+		server_stop(&rig->servers[i]);
+}
+
+/* What the servers would still say is said now, to nobody. */
+static void hurry(uv_handle_t *handle, void *user)
+{
+	(void)user;
+	if (handle->type == UV_TIMER && !uv_is_closing(handle))
+		uv_timer_start((uv_timer_t *)handle, send_late, 0, 0);
+}
+
+/* Whatever the servers leave out, the report comes at the deadline: not before, 10 % after at most.
+ */
+Test(resolver, deadline_holds_over_all_queries)
+{
+	static const struct {
+		const char *label;
+		enum behaviour behaviours[SERVERS];
+		unsigned int count, late_percent;
+	} kinds[] = {
+		{"silent", {DO_SILENT}, 1, 0},
+		{"silent, all three", {DO_SILENT, DO_SILENT, DO_SILENT}, 3, 0},
+		{"each answer after 6/10 of the time", {DO_GOOD}, 1, 60},
+		{"so from all three", {DO_GOOD, DO_GOOD, DO_GOOD}, 3, 60},
+		{"half an answer", {DO_FORWARD_DIES}, 1, 0},
+		{"half of one from all", {DO_FORWARD_DIES, DO_FORWARD_DIES, DO_FORWARD_DIES}, 3, 0},
+		{"failure and silence", {DO_SERVFAIL, DO_SILENT, DO_REFUSED}, 3, 0},
+		{"late failure, late silence", {DO_SERVFAIL, DO_FORWARD_DIES, DO_SILENT}, 3, 70},
+	};
+	static const uint32_t deadlines_ms[] = {1000, 2000, 5000};
+	static struct rig rigs[sizeof(kinds) / sizeof(kinds[0])][3];
+	struct rig *rig;
+	size_t i, j;
+
+	uv_loop_init(&loop);
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		for (j = 0; j < 3; j++) {
+			rig = &rigs[i][j];
+			rig->label = kinds[i].label;
+			memcpy(rig->behaviours, kinds[i].behaviours, sizeof(rig->behaviours));
+			rig->count = kinds[i].count;
+			rig->late_percent = kinds[i].late_percent;
+			rig->deadline_ms = deadlines_ms[j];
+			rig_start(rig);
+		}
+	wait_for(sizeof(rigs) / sizeof(rigs[0][0]));
+	for (rig = rigs[0]; rig < rigs[0] + sizeof(rigs) / sizeof(rigs[0][0]); rig++) {
+		cr_expect_eq(rig->result, IPREV_TEMPERROR, "%s: %s", rig->label,
+			     iprev_result_name(rig->result));
+		cr_expect(rig->took_ms >= rig->deadline_ms &&
+				  rig->took_ms <= rig->deadline_ms * 11 / 10,
+			  "%s: %u ms for %u", rig->label, rig->took_ms, rig->deadline_ms);
+		rig_end(rig);
+	}
+	uv_walk(&loop, hurry, NULL);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	cr_expect_eq(uv_loop_close(&loop), 0, "a handle is left open");
+}
+
+/* --- what is told of the servers -------------------------------------------------------------- */
+
+Test(resolver, health_of_the_servers)
+{
+	struct resolver *resolver =
+		resolver_start(2, (const enum behaviour[]){DO_SILENT, DO_SLOW}, 2000, 100);
+	uint64_t start_ns = clock_mono_ns(), down_ns;
+	struct resolver_stats stats;
+	unsigned int i;
+
+	resolver_get_stats(resolver, &stats);
+	for (i = 0; i < 2; i++) {
+		cr_expect_not(stats.servers[i].is_down, "innocent until proven silent");
+		cr_expect_leq(stats.servers[i].since_ns, start_ns);
+		cr_expect_eq(stats.servers[i].last_answer_ns, 0);
+		cr_expect_eq(stats.servers[i].answer_us, 0);
+		cr_expect_eq(stats.servers[i].is_first, i == 0);
+	}
+	for (i = 1; i <= 3; i++) {
+		check_addr(resolver, "192.0.2.1");
+		wait_for(i);
+	}
+	resolver_get_stats(resolver, &stats);
+	down_ns = stats.servers[0].since_ns;
+	cr_expect(stats.servers[0].is_down);
+	cr_expect_not(stats.servers[0].is_first);
+	cr_expect_gt(down_ns, start_ns);
+	cr_expect_eq(stats.servers[0].last_answer_ns, 0);
+	cr_expect_eq(stats.servers[0].answer_us, 0);
+	cr_expect_not(stats.servers[1].is_down);
+	cr_expect(stats.servers[1].is_first, "the next query goes to the one that answers");
+	cr_expect_leq(stats.servers[1].since_ns, start_ns);
+	cr_expect_gt(stats.servers[1].last_answer_ns, start_ns);
+	cr_expect_geq(stats.servers[1].answer_us, (SLOW_MS - 10) * 1000, "%u",
+		      stats.servers[1].answer_us);
+	/* A copy of a query that c-ares sends again is what tells that it is back. */
+	servers[0].behaviour = DO_GOOD;
+	for (start_ns = clock_mono_ns();
+	     stats.servers[0].is_down && clock_mono_ns() - start_ns < 5 * CLOCK_NS_PER_SEC;
+	     resolver_get_stats(resolver, &stats))
+		uv_run(&loop, UV_RUN_ONCE);
+	cr_expect_not(stats.servers[0].is_down);
+	cr_expect(stats.servers[0].is_first);
+	cr_expect_not(stats.servers[1].is_first);
+	cr_expect_gt(stats.servers[0].since_ns, down_ns);
+	resolver_end(resolver, 2);
+}
+
+/* One slow answer among quick ones moves the figure by an eighth of itself. */
+Test(resolver, answer_time_is_smoothed)
+{
+	struct resolver *resolver = resolver_start(1, (const enum behaviour[]){DO_GOOD}, 5000, 10);
+	struct resolver_stats stats;
+	uint32_t quick_us;
+	unsigned int i;
+
+	for (i = 1; i <= 5; i++) {
+		check_addr(resolver, "192.0.2.2");
+		wait_for(i);
+	}
+	resolver_get_stats(resolver, &stats);
+	quick_us = stats.servers[0].answer_us;
+	servers[0].delay_ms = SLOW_MS;
+	check_addr(resolver, "192.0.2.2");
+	wait_for(6);
+	resolver_get_stats(resolver, &stats);
+	cr_expect_gt(quick_us, 0);
+	cr_expect_lt(quick_us, SLOW_MS * 1000 / 8);
+	cr_expect_geq(stats.servers[0].answer_us, (SLOW_MS - 10) * 1000 / 8);
+	cr_expect_leq(stats.servers[0].answer_us, 2 * SLOW_MS * 1000 / 8 + quick_us + 1, "%u",
+		      stats.servers[0].answer_us);
+	resolver_end(resolver, 1);
 }
 
 Test(resolver, one_evaluation_for_all_who_ask)
@@ -801,7 +1032,9 @@ Test(resolver, conf_that_cannot_work)
 Test(resolver, nobody_listens)
 {
 	struct resolver_conf conf = {.server_count = 1, .deadline_ms = 1000, .max_outstanding = 1};
+	struct resolver_stats stats;
 	struct resolver *resolver;
+	unsigned int i;
 
 	uv_loop_init(&loop);
 	server_start(&servers[0], DO_GOOD);
@@ -810,8 +1043,12 @@ Test(resolver, nobody_listens)
 	server_stop(&servers[0]);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	cr_assert_eq(resolver_new(&loop, &conf, &resolver), 0);
-	check_addr(resolver, "192.0.2.1");
-	wait_for(1);
-	cr_expect_eq(report.result, IPREV_TEMPERROR);
+	for (i = 1; i <= 2; i++) {
+		check_addr(resolver, "192.0.2.1");
+		wait_for(i);
+		cr_expect_eq(report.result, IPREV_TEMPERROR);
+	}
+	resolver_get_stats(resolver, &stats);
+	cr_expect(stats.servers[0].is_down);
 	resolver_end(resolver, 0);
 }

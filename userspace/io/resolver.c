@@ -48,6 +48,7 @@
 #define YOUNG_MAX      200  /* the default 208 KiB take some 270 small datagrams */
 #define YOUNG_NS       (50 * NS_PER_MS)
 #define SILENT_MAX     3 /* unanswered in a row, and a server is not asked first */
+#define SMOOTH         8 /* a reply's weight in the smoothed time is one in so many */
 #define TRIES_MAX      2 /* of one server for one query */
 #define FIRST_MS_MAX   1500
 #define FIRST_MS_MIN   100
@@ -58,15 +59,18 @@
 #define ZONE6_BYTES    6  /* /48 */
 
 /*
- * c-ares sends a query again after 1, 2, 4 times the first timeout; together
- * that is the deadline. From 1.31 on the first timeout adapts to the server and
- * may be as short as 250 ms, so it takes more tries to last as long.
+ * c-ares sends a query again after 1, 2, 4 times the first timeout, or more often
+ * where that is at its most and the deadline is long: it must go on listening until
+ * then. From 1.31 on the first timeout adapts to the server and may be as short as
+ * 250 ms, so it takes more tries to last as long.
  */
 #define FIRST_SHARE 7
 #if ARES_VERSION >= 0x011f00
-#define ARES_TRIES 8
+#define ARES_TRIES   8
+#define ARES_LONGEST 4 /* of first timeouts is one try, ARES_OPT_MAXTIMEOUTMS */
 #else
-#define ARES_TRIES 3
+#define ARES_TRIES   3
+#define ARES_LONGEST INT32_MAX
 #endif
 
 struct check;
@@ -297,6 +301,20 @@ static int set_server(struct channel *channel, const struct endpoint *endpoint)
 	return ares_set_servers_ports(channel->ares, &node) == ARES_SUCCESS ? 0 : -EIO;
 }
 
+static int tries_until_deadline(const struct resolver *resolver)
+{
+	uint64_t longest_ms = (uint64_t)resolver->first_ms * ARES_LONGEST;
+	uint64_t step_ms = resolver->first_ms, sum_ms = 0;
+	int tries = 0;
+
+	while (sum_ms < resolver->deadline_ns / NS_PER_MS) {
+		sum_ms += step_ms;
+		step_ms = 2 * step_ms < longest_ms ? 2 * step_ms : longest_ms;
+		tries++;
+	}
+	return tries > ARES_TRIES ? tries : ARES_TRIES;
+}
+
 static int ares_start(struct channel *channel)
 {
 	char lookups[] = "b";
@@ -304,7 +322,7 @@ static int ares_start(struct channel *channel)
 		.flags = ARES_FLAG_NOCHECKRESP | ARES_FLAG_EDNS | ARES_FLAG_NOSEARCH |
 			 ARES_FLAG_NOALIASES,
 		.timeout = (int)channel->resolver->first_ms,
-		.tries = ARES_TRIES,
+		.tries = tries_until_deadline(channel->resolver),
 		.ednspsz = EDNS_SIZE,
 		.lookups = lookups,
 		.socket_receive_buffer_size = RCVBUF_BYTES,
@@ -328,7 +346,7 @@ static int ares_start(struct channel *channel)
 #endif
 #ifdef ARES_OPT_MAXTIMEOUTMS
 	/* A reply to anything but the last copy is lost there: see that one waits long. */
-	options.maxtimeout = 4 * options.timeout;
+	options.maxtimeout = ARES_LONGEST * options.timeout;
 	mask |= ARES_OPT_MAXTIMEOUTMS;
 #endif
 	return ares_init_options(&channel->ares, &options, mask) == ARES_SUCCESS ? 0 : -ENOMEM;
@@ -575,18 +593,42 @@ static void answer_without_bytes(int status, struct dns_answer *ret)
 	}
 }
 
-static void count_reply(struct server *server, const struct dns_answer *answer)
+static void server_is_silent(struct server *server, uint64_t now_ns)
 {
-	if (answer->status == DNS_TIMEOUT) {
-		server->stats.timeouts++;
-		server->silent++;
-	} else {
-		server->silent = 0;
-	}
-	if (dns_status_is_certain(answer->status))
+	if (++server->silent == SILENT_MAX)
+		server->stats.since_ns = now_ns;
+}
+
+static void server_speaks(struct server *server, uint64_t now_ns)
+{
+	if (server->silent >= SILENT_MAX)
+		server->stats.since_ns = now_ns;
+	server->silent = 0;
+}
+
+/* A failure to ask that is our own says nothing about the server. */
+static void note_life(struct server *server, int status, bool has_bytes, uint32_t elapsed_us,
+		      uint64_t now_ns)
+{
+	uint32_t *us = &server->stats.answer_us;
+
+	if (has_bytes || status == ARES_EBADRESP)
+		server_speaks(server, now_ns);
+	else if (status == ARES_ETIMEOUT || status == ARES_ECONNREFUSED)
+		server_is_silent(server, now_ns);
+	if (has_bytes)
+		*us = *us ? *us - *us / SMOOTH + elapsed_us / SMOOTH : elapsed_us;
+}
+
+static void count_reply(struct server *server, const struct dns_answer *answer, uint64_t now_ns)
+{
+	server->stats.timeouts += answer->status == DNS_TIMEOUT;
+	if (dns_status_is_certain(answer->status)) {
 		server->stats.answers++;
-	else
+		server->stats.last_answer_ns = now_ns;
+	} else {
 		server->stats.failures++;
+	}
 }
 
 static void on_reply(void *arg, int status, int timeouts, unsigned char *bytes, int len)
@@ -595,7 +637,8 @@ static void on_reply(void *arg, int status, int timeouts, unsigned char *bytes, 
 	struct channel *channel = attempt->channel;
 	struct resolver *resolver = channel->resolver;
 	struct query *query = attempt->query;
-	uint32_t elapsed_us = (uint32_t)((clock_mono_ns() - attempt->start_ns) / 1000);
+	uint64_t now_ns = clock_mono_ns();
+	uint32_t elapsed_us = (uint32_t)((now_ns - attempt->start_ns) / 1000);
 	struct dns_answer answer;
 
 	(void)timeouts;
@@ -609,17 +652,17 @@ static void on_reply(void *arg, int status, int timeouts, unsigned char *bytes, 
 	free(attempt);
 	if (resolver->freeing)
 		return;
+	/* Also of a late one: it tells whether the server lives. */
+	note_life(channel->server, status, bytes != NULL, elapsed_us, now_ns);
 	answer_without_bytes(status, &answer);
 	if (!query) {
-		/* Late, but it tells whether the server lives. */
-		channel->server->silent = bytes ? 0 : channel->server->silent + 1;
 		channel->server->stats.timeouts += status == ARES_ETIMEOUT;
 		return;
 	}
 	if (bytes && len > 0)
 		dnsmsg_parse(bytes, (size_t)len, query->qname, query->qtype, &resolver->records,
 			     &answer);
-	count_reply(channel->server, &answer);
+	count_reply(channel->server, &answer, now_ns);
 	if (dns_status_is_certain(answer.status))
 		query_answer(query, &answer, channel->server, elapsed_us);
 	else
@@ -906,13 +949,14 @@ static void on_idle(uv_idle_t *idle)
 	pump(idle->data);
 }
 
-static void on_hedge_due(struct query *query)
+static void on_hedge_due(struct query *query, uint64_t now_ns)
 {
 	struct resolver *resolver = query->check->resolver;
 	unsigned int i;
 
 	for (i = 0; i < resolver->server_count; i++)
-		resolver->servers[i].silent += (unsigned int)query->asking >> i & 1u;
+		if (query->asking & 1u << i)
+			server_is_silent(&resolver->servers[i], now_ns);
 	query_want(query);
 }
 
@@ -931,7 +975,7 @@ static void on_alarm(uv_timer_t *timer)
 			if (i == WAIT_PAUSE)
 				query_want(query);
 			else
-				on_hedge_due(query);
+				on_hedge_due(query, now_ns);
 		}
 	}
 	TAILQ_FOREACH(check, &resolver->deadlines, by_deadline)
@@ -1026,6 +1070,7 @@ static int init_servers(struct resolver *resolver, const struct resolver_conf *c
 	for (i = 0; i < conf->server_count; i++) {
 		server = &resolver->servers[i];
 		server->endpoint = conf->servers[i];
+		server->stats.since_ns = clock_mono_ns();
 		endpoint_format(&server->endpoint, server->stats.name);
 		server->channel = channel_new(resolver, server);
 		if (!server->channel)
@@ -1167,12 +1212,17 @@ unsigned int resolver_server_count(const struct resolver *resolver)
 
 void resolver_get_stats(const struct resolver *resolver, struct resolver_stats *ret)
 {
-	unsigned int i;
+	unsigned int i, first = 0;
 
 	*ret = resolver->stats;
 	ret->server_count = resolver->server_count;
-	for (i = 0; i < resolver->server_count; i++)
+	for (i = 0; i < resolver->server_count; i++) {
 		ret->servers[i] = resolver->servers[i].stats;
+		ret->servers[i].is_down = resolver->servers[i].silent >= SILENT_MAX;
+		if (ret->servers[first].is_down && !ret->servers[i].is_down)
+			first = i;
+	}
+	ret->servers[first].is_first = true;
 }
 
 static void on_own_closed(uv_handle_t *handle)

@@ -36,6 +36,11 @@ struct resolver_server_stats {
 	uint64_t answers;  /* DATA, NODATA, NXDOMAIN */
 	uint64_t failures; /* everything else, timeouts too */
 	uint64_t timeouts;
+	bool is_down;            /* so many queries in a row that it said nothing */
+	bool is_first;           /* the next query goes to it first */
+	uint64_t since_ns;       /* up or down since then, clock_mono_ns(); up until proven down */
+	uint64_t last_answer_ns; /* 0: it has given none; knowledge only, no SERVFAIL */
+	uint32_t answer_us;      /* how long a reply takes, smoothed; 0: there was none */
 };
 
 struct resolver_stats {
