@@ -85,7 +85,13 @@
  *   counters        {name: count} for every MXG_COUNTERS name
  *   resolver        {outstanding, started, pass, fail, permerror, temperror, refused_full, joined,
  *                    over_budget: events of networks that have had their lookups of the minute,
- *                    servers: [{name, queries, answers, failures, timeouts}]}
+ *                    servers: [{name, queries, answers, failures, timeouts,
+ *                      state            "up" | "down": it was silent several times in a row
+ *                      state_sec        for how long
+ *                      first            the next query goes to it first
+ *                      last_answer_sec  since the last that was knowledge, null: there was none
+ *                      reply_ms         how long a reply takes, smoothed; null: there was none
+ *                    }]}
  *   confirm         decisions on sources that the policy's row refuses: {refused, waiting, held,
  *                    frozen, capped}; stale_served: passes served on while DNS failed;
  *                    released: refusals undone when the breaker opened

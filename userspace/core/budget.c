@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 #define MINUTE_NS  60000000000ULL
 #define SET_BITS   12
 #define SETS       (1u << SET_BITS)
@@ -52,17 +54,9 @@ static uint64_t net_of(const struct addr *addr)
 	return net;
 }
 
-/* Every bit of x moves every bit of the result (the mixer of splitmix64). */
-static uint64_t mix(uint64_t x)
-{
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ULL;
-	x = (x ^ x >> 27) * 0x94d049bb133111ebULL;
-	return x ^ x >> 31;
-}
-
 static struct account *set_of(struct budget *budget, const struct addr *addr, uint64_t net)
 {
-	uint64_t hash = mix(mix(net ^ budget->seed[0]) ^ budget->seed[1]);
+	uint64_t hash = hash_mix(hash_mix(net ^ budget->seed[0]) ^ budget->seed[1]);
 
 	return budget->sets[FAMILY(addr)][hash >> (64 - SET_BITS)];
 }

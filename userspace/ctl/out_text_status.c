@@ -9,6 +9,8 @@
 #include "ctl/ctl.h"
 #include "ctl/out_text.h"
 
+#define SERVER_INDENT 34
+
 static const char *const counter_names[] = {
 #define X(sym, name, help) name,
 	MXG_COUNTERS(X)
@@ -183,21 +185,48 @@ static void evaluations(FILE *to, const json_t *resolver)
 	out_text_wrap(to, 12, line);
 }
 
+/* "up 3h20m, asked first, replies in 0.4 ms" */
+static void health(FILE *to, const json_t *server)
+{
+	const json_t *reply_ms = json_object_get(server, "reply_ms");
+	char span[OUT_TEXT_NUMBER_MAX];
+
+	out_text_put(to, out_text_string(server, "state"));
+	fprintf(to, " %s", out_text_span(out_text_integer(server, "state_sec"), span));
+	if (json_is_true(json_object_get(server, "first")))
+		fputs(", asked first", to);
+	if (json_is_number(reply_ms))
+		fprintf(to, ", replies in %.1f ms", json_number_value(reply_ms));
+	fputc('\n', to);
+}
+
+static void asked(FILE *to, const json_t *server)
+{
+	const json_t *last = json_object_get(server, "last_answer_sec");
+	char number[4][OUT_TEXT_NUMBER_MAX], span[OUT_TEXT_NUMBER_MAX], line[256];
+
+	snprintf(line, sizeof(line), "%s asked, %s answers%s%s%s, %s failures, %s timeouts",
+		 out_text_number(out_text_integer(server, "queries"), number[0]),
+		 out_text_number(out_text_integer(server, "answers"), number[1]),
+		 json_is_integer(last) ? " (the last " : "",
+		 json_is_integer(last) ? out_text_span(json_integer_value(last), span) : "",
+		 json_is_integer(last) ? " ago)" : "",
+		 out_text_number(out_text_integer(server, "failures"), number[2]),
+		 out_text_number(out_text_integer(server, "timeouts"), number[3]));
+	fprintf(to, "%*s", SERVER_INDENT, "");
+	out_text_wrap(to, SERVER_INDENT, line);
+}
+
 static void servers(FILE *to, const json_t *list)
 {
 	const json_t *server;
 	size_t i;
 
 	json_array_foreach (list, i, server) {
-		char number[4][OUT_TEXT_NUMBER_MAX];
-
 		fputs(i ? "            " : "servers     ", to);
 		out_text_cell(to, out_text_string(server, "name"), 21);
-		fprintf(to, "%s asked, %s answers, %s failures, %s timeouts\n",
-			out_text_number(out_text_integer(server, "queries"), number[0]),
-			out_text_number(out_text_integer(server, "answers"), number[1]),
-			out_text_number(out_text_integer(server, "failures"), number[2]),
-			out_text_number(out_text_integer(server, "timeouts"), number[3]));
+		health(to, server);
+		asked(to, server);
 	}
 }
 

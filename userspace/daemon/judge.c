@@ -204,6 +204,7 @@ int judge_apply(struct worker *worker, const struct iprev_report *report)
 	bool had;
 	int err;
 
+	health_on_report(&worker->health, report, now);
 	/* Invariant: no learned verdict where an exception rules. */
 	if (exceptions_match(worker->exceptions, &report->addr, clock_wall_sec()))
 		return 0;

@@ -46,20 +46,33 @@ static json_t *table_json(const struct worker *worker, unsigned int family)
 			 "max", (json_int_t)vmap_max(worker->vmap, family));
 }
 
+static json_t *server_json(const struct resolver_server_stats *server, uint64_t now_ns)
+{
+	json_t *object =
+		json_pack("{s:s, s:s, s:I, s:b, s:I, s:I, s:I, s:I}", "name", server->name, "state",
+			  server->is_down ? "down" : "up", "state_sec",
+			  (json_int_t)((now_ns - server->since_ns) / CLOCK_NS_PER_SEC), "first",
+			  server->is_first, "queries", (json_int_t)server->queries, "answers",
+			  (json_int_t)server->answers, "failures", (json_int_t)server->failures,
+			  "timeouts", (json_int_t)server->timeouts);
+
+	json_object_set_new(object, "last_answer_sec",
+			    server->last_answer_ns
+				    ? json_integer((json_int_t)((now_ns - server->last_answer_ns) /
+								CLOCK_NS_PER_SEC))
+				    : json_null());
+	json_object_set_new(object, "reply_ms",
+			    server->answer_us ? json_real(server->answer_us / 1000.0)
+					      : json_null());
+	return object;
+}
+
 static json_t *servers_json(const struct resolver_stats *stats)
 {
 	json_t *list = json_array();
 
-	for (unsigned int i = 0; i < stats->server_count; i++) {
-		const struct resolver_server_stats *server = &stats->servers[i];
-
-		json_array_append_new(list,
-				      json_pack("{s:s, s:I, s:I, s:I, s:I}", "name", server->name,
-						"queries", (json_int_t)server->queries, "answers",
-						(json_int_t)server->answers, "failures",
-						(json_int_t)server->failures, "timeouts",
-						(json_int_t)server->timeouts));
-	}
+	for (unsigned int i = 0; i < stats->server_count; i++)
+		json_array_append_new(list, server_json(&stats->servers[i], clock_mono_ns()));
 	return list;
 }
 

@@ -28,11 +28,14 @@ static void on_heartbeat(uv_timer_t *timer)
 {
 	struct worker *worker = timer->data;
 	uint64_t now = clock_mono_ns();
+	struct resolver_stats stats;
 	int err = vmap_lease_put(worker->vmap, now + worker->conf->lease_sec * CLOCK_NS_PER_SEC);
 
 	if (err < 0)
 		log_error("event=lease-not-written error=\"%s\"", strerror(-err));
 	tell_keeper(worker, MESSAGE_ALIVE);
+	resolver_get_stats(worker->resolver, &stats);
+	health_tick(&worker->health, &stats, &worker->alarms, now);
 	alarms_tick(&worker->alarms, now);
 }
 

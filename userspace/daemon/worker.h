@@ -9,7 +9,7 @@
  *   watch.c     the breaker's canaries, and what it says
  *   tables.c    exceptions and configuration into the gate, sweep, re-application
  *   mode.c      which reasons the gate acts on
- *   alarms.c    what an operator should know now
+ *   alarms.c    what an operator should know now;  health.c  that DNS is in trouble
  *   commands.c  the control commands;  status.c  the answer to `mxgate status`
  */
 #ifndef MXGATE_DAEMON_WORKER_H
@@ -27,6 +27,7 @@
 #include "core/exceptions.h"
 #include "core/history.h"
 #include "daemon/alarms.h"
+#include "daemon/health.h"
 #include "daemon/message.h"
 #include "daemon/slots.h"
 #include "io/control.h"
@@ -75,6 +76,7 @@ struct worker {
 	bool mode_is_command; /* set by `mxgate mode`, not by the configuration */
 	uint64_t table_full, table_full_logged_ns;
 	struct alarms alarms;
+	struct health health;
 	struct control_request *reloading; /* waits for the keeper's word */
 	struct pending *pending;           /* commands.c: requests with work under way */
 	int exit_code;
