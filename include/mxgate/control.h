@@ -92,6 +92,9 @@
  *                      last_answer_sec  since the last that was knowledge, null: there was none
  *                      reply_ms         how long a reply takes, smoothed; null: there was none
  *                    }]}
+ *   evidence        {written: rows since the start, pending: to be written, shed: never
+ *                    written for want of time or room, not_logged: verdicts without a line
+ *                    in the log, since there were too many}
  *   confirm         decisions on sources that the policy's row refuses: {refused, waiting, held,
  *                    frozen, capped}; stale_served: passes served on while DNS failed;
  *                    released: refusals undone when the breaker opened

@@ -54,17 +54,43 @@ static void answer_addr(uint8_t id, const char *text)
 	iprev_answer(&iprev, id, &answer, "127.0.0.1:53", 900);
 }
 
+/* Packed and unpacked it is the same; no part of the bytes, and none that is damaged, hurts. */
+static void check_packed(const struct policy *policy, const struct policy_decision *decision,
+			 const json_t *whole)
+{
+	static uint8_t packed[EVIDENCE_PACKED_MAX], bad[EVIDENCE_PACKED_MAX];
+	size_t len = evidence_pack(&iprev.report, policy, decision, 1700000000, packed), at;
+	json_t *again = evidence_unpack(&iprev.report.addr, packed, len);
+
+	cr_expect(json_equal(whole, again));
+	json_decref(again);
+	for (at = 0; at < len; at++) {
+		again = evidence_unpack(&iprev.report.addr, packed, at);
+		cr_expect(again == NULL, "%zu of %zu bytes", at, len);
+		json_decref(again);
+		memcpy(bad, packed, len);
+		bad[at] ^= 0xff;
+		json_decref(evidence_unpack(&iprev.report.addr, bad, len));
+	}
+}
+
+static json_t *evidence_of(const struct policy *policy, const struct policy_decision *decision)
+{
+	json_t *object = evidence_to_json(&iprev.report, policy, decision, 1700000000);
+
+	cr_assert(object != NULL);
+	check_packed(policy, decision, object);
+	return object;
+}
+
 static json_t *evidence(void)
 {
 	struct policy_decision decision;
 	struct policy policy;
-	json_t *object;
 
 	policy_defaults(&policy);
 	policy_decide(&policy, iprev.report.result, iprev.report.ttl_sec, &decision);
-	object = evidence_to_json(&iprev.report, &policy, &decision, 1700000000);
-	cr_assert(object != NULL);
-	return object;
+	return evidence_of(&policy, &decision);
 }
 
 static const char *text_of(const json_t *object, const char *key)
@@ -278,7 +304,7 @@ Test(evidence, caution)
 	policy_defaults(&policy);
 	start("192.0.2.1");
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		object = evidence_to_json(&iprev.report, &policy, &rows[i].decision, 1700000000);
+		object = evidence_of(&policy, &rows[i].decision);
 		caution = json_object_get(object, "caution");
 		cr_expect_str_eq(text_of(caution, "state"), rows[i].state);
 		cr_expect(strstr(text_of(object, "explain"), rows[i].says) != NULL, "%s: %s",

@@ -350,18 +350,23 @@ static struct addr addr_of(unsigned int i)
 	return addr;
 }
 
+static bool must_keep;
+
 static void put_evidence(struct store *store, unsigned int i, int64_t expires, const char *json)
 {
 	struct addr addr = addr_of(i);
 
-	cr_assert_eq(store_evidence_put(store, &addr, NOW, expires, json), 0);
+	cr_assert_eq(
+		store_evidence_put(store, &addr, NOW, expires, json, strlen(json) + 1, must_keep),
+		0);
 }
 
 static void expect_evidence(struct store *store, unsigned int i, const char *want)
 {
 	struct addr addr = addr_of(i);
-	char *json = NULL;
-	int r = store_evidence_get(store, &addr, &json);
+	void *json = NULL;
+	size_t len = 0;
+	int r = store_evidence_get(store, &addr, &json, &len);
 
 	cr_expect_eq(r, want ? 0 : -ENOENT, "%u: %d", i, r);
 	if (want && json)
@@ -393,8 +398,9 @@ Test(store, evidence_of_many, .init = make_dir, .fini = remove_dir)
 {
 	struct store *store = open_store();
 	struct addr v6;
-	char *json = NULL;
+	void *json = NULL;
 	char text[32];
+	size_t len;
 
 	for (unsigned int i = 0; i < 3500; i++) {
 		snprintf(text, sizeof(text), "{\"n\":%u}", i);
@@ -405,9 +411,9 @@ Test(store, evidence_of_many, .init = make_dir, .fini = remove_dir)
 		expect_evidence(store, i, text);
 	}
 	cr_assert_eq(addr_parse("2001:DB8:0:0::25", &v6), 0);
-	cr_assert_eq(store_evidence_put(store, &v6, NOW, NOW, "{}"), 0);
+	cr_assert_eq(store_evidence_put(store, &v6, NOW, NOW, "{}", 3, false), 0);
 	cr_assert_eq(store_flush(store), 0);
-	cr_assert_eq(store_evidence_get(store, &v6, &json), 0);
+	cr_assert_eq(store_evidence_get(store, &v6, &json, &len), 0);
 	free(json);
 	store_close(store);
 	cr_expect_eq(raw("evidence.db",
@@ -416,8 +422,8 @@ Test(store, evidence_of_many, .init = make_dir, .fini = remove_dir)
 		     SQLITE_OK);
 }
 
-/* kill -9 may take what is queued, never more than a queue. */
-Test(store, the_queue_writes_itself_when_full, .init = make_dir, .fini = remove_dir)
+/* kill -9 may take what is not committed, never more. */
+Test(store, what_is_committed_survives, .init = make_dir, .fini = remove_dir)
 {
 	struct store *store;
 	pid_t pid = fork();
@@ -425,15 +431,54 @@ Test(store, the_queue_writes_itself_when_full, .init = make_dir, .fini = remove_
 
 	if (pid == 0) {
 		store = open_store();
-		for (unsigned int i = 0; i < 2500; i++)
+		for (unsigned int i = 0; i < 300; i++)
 			put_evidence(store, i, NOW, "{}");
+		cr_assert_eq(store_evidence_write(store, 200), 200);
+		cr_assert_eq(store_evidence_commit(store), 0);
+		cr_assert_eq(store_evidence_write(store, 50), 50);
 		_exit(0);
 	}
 	waitpid(pid, &status, 0);
 	cr_assert_eq(status, 0);
 	store = open_store();
-	expect_evidence(store, 1999, "{}");
-	expect_evidence(store, 2000, NULL);
+	expect_evidence(store, 199, "{}");
+	expect_evidence(store, 200, NULL);
+	store_close(store);
+}
+
+/* What comes faster than it is written is shed and counted; what is behind refusals is not. */
+Test(store, evidence_that_comes_too_fast, .init = make_dir, .fini = remove_dir)
+{
+	enum {
+		MANY = 40000,
+		BYTES = 500
+	};
+	struct store_evidence_stats stats;
+	struct store *store = open_store();
+	char json[BYTES];
+	unsigned int i;
+
+	memset(json, 'x', sizeof(json) - 1);
+	json[sizeof(json) - 1] = '\0';
+	for (i = 0; i < MANY; i++) {
+		must_keep = i % 100 == 0;
+		put_evidence(store, i, NOW, json);
+	}
+	expect_evidence(store, MANY - 1, json);
+	expect_evidence(store, 100, json);
+	expect_evidence(store, 101, NULL);
+	store_evidence_get_stats(store, &stats);
+	cr_expect_gt(stats.shed, MANY / 2);
+	cr_expect_eq(stats.shed + stats.written + stats.pending, MANY);
+	cr_expect_eq(store_flush(store), 0);
+	store_evidence_get_stats(store, &stats);
+	cr_expect_eq(stats.pending, 0);
+	cr_expect_eq(stats.shed + stats.written, MANY);
+	store_close(store);
+	store = open_store();
+	for (i = 0; i < MANY; i += 100)
+		expect_evidence(store, i, json);
+	expect_evidence(store, MANY - 1, json);
 	store_close(store);
 }
 
@@ -447,6 +492,8 @@ Test(store, expired_evidence_is_pruned_in_portions, .init = make_dir, .fini = re
 	cr_expect_eq(store_evidence_prune(store, NOW, 15), 15);
 	cr_expect_eq(store_evidence_prune(store, NOW, 15), 5);
 	cr_expect_eq(store_evidence_prune(store, NOW, 15), 0);
+	store_close(store); /* what is in memory is forgotten with that */
+	store = open_store();
 	expect_evidence(store, 19, NULL);
 	expect_evidence(store, 20, "{}");
 	store_close(store);
@@ -462,6 +509,7 @@ Test(store, evidence_is_bounded, .init = make_dir, .fini = remove_dir)
 	memset(json, 'x', sizeof(json) - 1);
 	json[sizeof(json) - 1] = '\0';
 	store_limit_evidence(store, 4 << 20);
+	must_keep = true;
 	for (unsigned int i = 0; i < 20000; i++)
 		put_evidence(store, i, NOW + i, json);
 	cr_assert_eq(store_flush(store), 0);

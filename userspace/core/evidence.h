@@ -37,4 +37,17 @@
 json_t *evidence_to_json(const struct iprev_report *report, const struct policy *policy,
 			 const struct policy_decision *decision, int64_t decided_sec);
 
+/*
+ * The same in some hundred bytes, for keeping: evidence_unpack() makes of them what
+ * evidence_to_json() would have made. ret gets EVIDENCE_PACKED_MAX bytes at most;
+ * how many. Host byte order: for this machine only.
+ */
+#define EVIDENCE_PACKED_MAX (128 + IPREV_TEXT_MAX + IPREV_STEPS_MAX * (ENDPOINT_TEXT_MAX + 64))
+size_t evidence_pack(const struct iprev_report *report, const struct policy *policy,
+		     const struct policy_decision *decision, int64_t decided_sec,
+		     uint8_t ret[static EVIDENCE_PACKED_MAX]);
+
+/* A new reference, or NULL for bytes that are not of evidence_pack(), or out of memory. */
+json_t *evidence_unpack(const struct addr *addr, const void *data, size_t len);
+
 #endif

@@ -271,6 +271,23 @@ static void breaker(FILE *to, const json_t *object)
 	}
 }
 
+/* Only when there is something to say: in life all of it is written. */
+static void evidence(FILE *to, const json_t *object)
+{
+	json_int_t shed = out_text_integer(object, "shed");
+	json_int_t not_logged = out_text_integer(object, "not_logged");
+	char number[2][OUT_TEXT_NUMBER_MAX], line[256];
+
+	if (shed == 0 && not_logged == 0)
+		return;
+	snprintf(line, sizeof(line),
+		 "of %s verdicts not kept for long, %s without a line in the log: they came too "
+		 "fast",
+		 out_text_number(shed, number[0]), out_text_number(not_logged, number[1]));
+	fputs("evidence    ", to);
+	out_text_wrap(to, 12, line);
+}
+
 void out_text_status(struct ctl *ctl, const json_t *result)
 {
 	json_t *counters = json_object_get(result, "counters");
@@ -284,6 +301,7 @@ void out_text_status(struct ctl *ctl, const json_t *result)
 	tables(ctl->to, result);
 	evaluations(ctl->to, resolver);
 	servers(ctl->to, json_object_get(resolver, "servers"));
+	evidence(ctl->to, json_object_get(result, "evidence"));
 	caution(ctl->to, json_object_get(result, "confirm"));
 	breaker(ctl->to, json_object_get(result, "breaker"));
 	fputc('\n', ctl->to);

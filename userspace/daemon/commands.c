@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "core/evidence.h"
 #include "core/policy.h"
 #include "daemon/worker.h"
 
@@ -254,13 +255,15 @@ static json_t *why_json(const struct worker *worker, const struct addr *addr)
 	const struct exception *exception =
 		exceptions_match(worker->exceptions, addr, clock_wall_sec());
 	uint64_t now = clock_mono_ns();
-	char text[ADDR_TEXT_MAX], *evidence = NULL;
+	char text[ADDR_TEXT_MAX];
+	void *evidence = NULL;
+	size_t len = 0;
 	struct mxg_verdict verdict;
 	json_t *object = NULL;
 	bool live = vmap_get(worker->vmap, addr, &verdict) == 0 && now < verdict.expires_ns;
 
-	if (store_evidence_get(worker->store, addr, &evidence) == 0)
-		object = json_loads(evidence, 0, NULL);
+	if (store_evidence_get(worker->store, addr, &evidence, &len) == 0)
+		object = evidence_unpack(addr, evidence, len);
 	free(evidence);
 	if (!object && !live && !exception)
 		return NULL;

@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "core/evidence.h"
 #include "core/policy.h"
 #include "daemon/worker.h"
 
@@ -63,23 +62,6 @@ void judge_event(enum mxg_event_kind kind, const struct addr *addr, void *user)
 	look_up(worker, addr);
 }
 
-static void log_verdict(const struct worker *worker, const struct iprev_report *report,
-			const struct policy_decision *decision)
-{
-	bool enforced = worker->enforce_mask >> decision->reason & 1;
-	char addr[ADDR_TEXT_MAX];
-
-	/* The name is escaped by the machine that read it. */
-	log_info("verdict addr=%s iprev=%s reason=%s action=%s%s%s ttl=%" PRIu32
-		 " mode=%s names=%u ptr=\"%s\"",
-		 addr_format(&report->addr, addr), iprev_result_name(report->result),
-		 policy_reason_name(decision->reason), policy_action_name(decision->action),
-		 decision->caution ? " caution=" : "",
-		 decision->caution ? policy_caution_name(decision->caution) : "", decision->ttl_sec,
-		 enforced ? "enforce" : "monitor", report->names_total,
-		 report->name_count ? report->names[0].text : "");
-}
-
 static void log_table_full(struct worker *worker, uint64_t now_ns)
 {
 	worker->table_full++;
@@ -90,23 +72,6 @@ static void log_table_full(struct worker *worker, uint64_t now_ns)
 	log_warn("event=verdict-table-full times=%" PRIu64
 		 " detail=\"new sources pass unjudged; raise verdicts { max4, max6 }\"",
 		 worker->table_full);
-}
-
-static void keep_evidence(struct worker *worker, const struct iprev_report *report,
-			  const struct policy_decision *decision)
-{
-	int64_t now = clock_wall_sec();
-	json_t *evidence = evidence_to_json(report, &worker->conf->policy, decision, now);
-	char *text = evidence ? json_dumps(evidence, JSON_COMPACT) : NULL;
-	int err = -ENOMEM;
-
-	if (text)
-		err = store_evidence_put(worker->store, &report->addr, now, now + decision->ttl_sec,
-					 text);
-	if (err < 0)
-		log_warn("event=evidence-lost error=\"%s\"", strerror(-err));
-	free(text);
-	json_decref(evidence);
 }
 
 /* What the result says about the source is remembered, and told to the breaker. */
@@ -219,9 +184,9 @@ int judge_apply(struct worker *worker, const struct iprev_report *report)
 	err = put_verdict(worker, &report->addr, &decision, now);
 	if (err < 0)
 		return err;
-	if (!had || old.reason != (__u8)decision.reason || old.action != (__u8)decision.action)
-		log_verdict(worker, report, &decision);
-	keep_evidence(worker, report, &decision);
+	ledger_note(worker, report, &decision,
+		    !had || old.reason != (__u8)decision.reason ||
+			    old.action != (__u8)decision.action);
 	return 0;
 }
 

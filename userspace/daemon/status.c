@@ -131,7 +131,7 @@ json_t *status_json(struct worker *worker)
 	vmap_lease_get(worker->vmap, &lease);
 	return json_pack(
 		"{s:s, s:i, s:i, s:I, s:i, s:s, s:s, s:o, s:I, s:o, s:o, s:{s:o, s:o}, s:o, s:o, "
-		"s:o, s:o, s:o, s:o}",
+		"s:o, s:o, s:o, s:o, s:o}",
 		"version", MXG_VERSION, "pid", (int)worker->args.keeper_pid, "worker_pid",
 		(int)getpid(), "uptime_sec",
 		(json_int_t)((now - worker->args.keeper_started_ns) / CLOCK_NS_PER_SEC),
@@ -144,5 +144,6 @@ json_t *status_json(struct worker *worker)
 		table_json(worker, 4), "v6", table_json(worker, 6), "exceptions",
 		exceptions_json(worker), "counters", counters_json(worker), "resolver",
 		resolver_json(worker), "alarms", alarms_json(&worker->alarms), "confirm",
-		watch_confirm_json(worker), "breaker", watch_breaker_json(worker));
+		watch_confirm_json(worker), "breaker", watch_breaker_json(worker), "evidence",
+		ledger_json(worker));
 }

@@ -188,8 +188,7 @@ void tables_on_exception_tick(uv_timer_t *timer)
 	struct worker *worker = timer->data;
 
 	exceptions_each(worker->exceptions, tick_exception, worker);
-	if (store_flush(worker->store) < 0)
-		log_warn("event=evidence-not-written");
+	ledger_on_second(worker);
 }
 
 /* --- configuration ----------------------------------------------------------------- */

@@ -190,6 +190,7 @@ static int start_loop(struct worker *worker)
 			 &worker->events);
 	if (err < 0)
 		return fail("events", err);
+	ledger_start(worker);
 	uv_timer_start(&worker->heartbeat, on_heartbeat, 0, HEARTBEAT_MS);
 	uv_timer_start(&worker->sweep, tables_on_sweep, EXCEPTION_TICK_MS, 0);
 	uv_timer_start(&worker->exception_tick, tables_on_exception_tick, 1000, 1000);
@@ -223,6 +224,7 @@ static void done(struct worker *worker)
 	control_free(worker->control);
 	if (worker->keeper.data)
 		uv_close((uv_handle_t *)&worker->keeper, NULL);
+	ledger_stop(worker);
 	uv_close((uv_handle_t *)&worker->term, NULL);
 	uv_close((uv_handle_t *)&worker->heartbeat, NULL);
 	uv_close((uv_handle_t *)&worker->sweep, NULL);

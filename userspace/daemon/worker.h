@@ -8,6 +8,7 @@
  *   judge.c     event -> lookup -> policy -> verdict, evidence and log line
  *   watch.c     the breaker's canaries, and what it says
  *   tables.c    exceptions and configuration into the gate, sweep, re-application
+ *   ledger.c    what is written down of it: evidence and log lines, in measure
  *   mode.c      which reasons the gate acts on
  *   alarms.c    what an operator should know now;  health.c  that DNS is in trouble
  *   commands.c  the control commands;  status.c  the answer to `mxgate status`
@@ -28,6 +29,7 @@
 #include "core/history.h"
 #include "daemon/alarms.h"
 #include "daemon/health.h"
+#include "daemon/ledger.h"
 #include "daemon/message.h"
 #include "daemon/slots.h"
 #include "io/control.h"
@@ -77,6 +79,7 @@ struct worker {
 	uint64_t table_full, table_full_logged_ns;
 	struct alarms alarms;
 	struct health health;
+	struct ledger ledger;
 	struct control_request *reloading; /* waits for the keeper's word */
 	struct pending *pending;           /* commands.c: requests with work under way */
 	int exit_code;

@@ -141,7 +141,7 @@ struct check {
 	TAILQ_ENTRY(check) by_ready;
 	bool ready;
 	uint8_t query_count;
-	uint8_t avoid; /* 1 + number of the server that is asked last; 0: none */
+	uint8_t avoid;       /* 1 + number of the server that is asked last; 0: none */
 	struct waiter first; /* most have but one */
 	struct waiter *waiters;
 	/* What is below is set up as it comes into use, and most of it never is. */

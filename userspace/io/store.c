@@ -5,8 +5,9 @@
  * The two differ in what a loss would mean. state.db is what operators decided:
  * written through (WAL, synchronous=FULL), checked when opened, and never
  * replaced; if it is damaged we refuse to start over it. evidence.db only
- * explains: it is written in batches, and when damaged it is set aside under
- * another name and begun again, since no verdict depends on it.
+ * explains: it is written a few rows at a time, from a piece of memory that holds
+ * the newest, and when damaged it is set aside under another name and begun again,
+ * since no verdict depends on it.
  *
  * Refuses to decide anything, and to change or delete a row of the audit trail:
  * triggers forbid that to everybody who opens the file.
@@ -24,28 +25,14 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "core/recent.h"
 
 #define STATE_VERSION    1
-#define EVIDENCE_VERSION 1
-#define BUSY_MS          1000 /* somebody's sqlite3 shell may hold a lock; not for long */
-#define QUEUE_MAX        1000
-#define QUEUE_BYTES_MAX  (4u << 20)
-#define SLOTS            2048 /* of the queue's index: a power of two above QUEUE_MAX */
+#define EVIDENCE_VERSION 2
+#define BUSY_MS          1000       /* somebody's sqlite3 shell may hold a lock; not for long */
+#define RECENT_BYTES     (8u << 20) /* some 30,000 addresses */
+#define SIZE_CHECK_ROWS  1000
 #define DETAIL_MAX       4096
-
-struct queued {
-	struct addr addr;
-	int64_t decided_sec;
-	int64_t expires_sec;
-	char *json;
-};
-
-struct queue {
-	struct queued entry[QUEUE_MAX];
-	unsigned int count;
-	size_t bytes;
-	uint16_t slot[SLOTS]; /* index + 1 of an entry, by hash and linear probing */
-};
 
 struct store {
 	char *state_path;
@@ -53,7 +40,13 @@ struct store {
 	sqlite3 *state;
 	sqlite3 *evidence;
 	int64_t evidence_max; /* bytes in use */
-	struct queue queue;
+	sqlite3_stmt *insert, *trim;
+	bool is_writing;     /* a transaction is open on evidence */
+	bool is_stuck;       /* it could not be written, and is not tried until the next flush */
+	bool is_over;        /* evidence_max: each row takes the place of two */
+	unsigned int unseen; /* rows since the size was looked at */
+	struct recent *recent;
+	struct store_evidence_stats stats;
 };
 
 static const char state_schema[] =
@@ -87,7 +80,7 @@ static const char evidence_schema[] =
 	"CREATE TABLE evidence ("
 	/* with rowids: without, a row above a quarter page would take another page of its own */
 	" addr TEXT PRIMARY KEY NOT NULL, decided INTEGER NOT NULL, expires INTEGER NOT NULL,"
-	" json TEXT NOT NULL);"
+	" data BLOB NOT NULL);"
 	"CREATE INDEX evidence_expires ON evidence (expires);";
 
 /* --- SQLite in our terms ------------------------------------------------------ */
@@ -307,11 +300,22 @@ static int evidence_try(struct store *store)
 	return code == SQLITE_OK && version != EVIDENCE_VERSION ? SQLITE_NOTADB : code;
 }
 
+/* The statements and the transaction of a connection that ends. */
+static void evidence_forget(struct store *store)
+{
+	sqlite3_finalize(store->insert);
+	sqlite3_finalize(store->trim);
+	store->insert = store->trim = NULL;
+	store->is_writing = false;
+	store->stats.shed += recent_settle(store->recent, false);
+}
+
 /* Renames evidence.db to evidence.db.damaged (one is kept) and begins a new one. */
 static int evidence_renew(struct store *store)
 {
 	char name[PATH_MAX];
 
+	evidence_forget(store);
 	sqlite3_close(store->evidence);
 	store->evidence = NULL;
 	snprintf(name, sizeof(name), "%s.damaged", store->evidence_path);
@@ -344,6 +348,8 @@ static int evidence_open(struct store *store, char *why, size_t why_size)
 	return r;
 }
 
+static void on_lost(const struct recent_entry *entry, void *user);
+
 int store_open(const char *dir, struct store **ret, char *why, size_t why_size)
 {
 	struct store *store = calloc(1, sizeof(*store));
@@ -352,11 +358,12 @@ int store_open(const char *dir, struct store **ret, char *why, size_t why_size)
 	if (!store)
 		goto out;
 	store->evidence_max = STORE_EVIDENCE_MAX;
+	store->recent = recent_new(RECENT_BYTES, on_lost, store);
 	if (asprintf(&store->state_path, "%s/state.db", dir) < 0)
 		store->state_path = NULL;
 	if (asprintf(&store->evidence_path, "%s/evidence.db", dir) < 0)
 		store->evidence_path = NULL;
-	if (!store->state_path || !store->evidence_path)
+	if (!store->recent || !store->state_path || !store->evidence_path)
 		goto out;
 	r = state_open(store, why, why_size);
 	if (!r)
@@ -642,78 +649,6 @@ void store_limit_evidence(struct store *store, int64_t bytes)
 	store->evidence_max = bytes;
 }
 
-static unsigned int queue_hash(const struct addr *addr)
-{
-	uint32_t hash = 2166136261u ^ addr->family;
-
-	for (size_t i = 0; i < sizeof(addr->bytes); i++)
-		hash = (hash ^ addr->bytes[i]) * 16777619u;
-	return (hash ^ hash >> 16) % SLOTS;
-}
-
-/* The slot of addr: its own, or the empty one where it would go. */
-static uint16_t *queue_slot(struct queue *queue, const struct addr *addr)
-{
-	unsigned int at = queue_hash(addr);
-
-	while (queue->slot[at] && !addr_equal(&queue->entry[queue->slot[at] - 1].addr, addr))
-		at = (at + 1) % SLOTS;
-	return &queue->slot[at];
-}
-
-static void queue_clear(struct queue *queue)
-{
-	for (unsigned int i = 0; i < queue->count; i++)
-		free(queue->entry[i].json);
-	queue->count = 0;
-	queue->bytes = 0;
-	memset(queue->slot, 0, sizeof(queue->slot));
-}
-
-/* There must be room. Takes json. */
-static void queue_put(struct queue *queue, const struct addr *addr, int64_t decided_sec,
-		      int64_t expires_sec, char *json)
-{
-	uint16_t *slot = queue_slot(queue, addr);
-	struct queued *entry;
-
-	if (!*slot) {
-		*slot = (uint16_t)++queue->count;
-		queue->entry[*slot - 1].json = NULL;
-	}
-	entry = &queue->entry[*slot - 1];
-	if (entry->json)
-		queue->bytes -= strlen(entry->json);
-	free(entry->json);
-	*entry = (struct queued){*addr, decided_sec, expires_sec, json};
-	queue->bytes += strlen(json);
-}
-
-static int queue_insert(struct store *store)
-{
-	sqlite3_stmt *stmt = NULL;
-	int code = prepare(store->evidence, &stmt,
-			   "INSERT OR REPLACE INTO evidence (addr, decided, expires, json)"
-			   " VALUES (?,?,?,?)",
-			   "");
-
-	for (unsigned int i = 0; code == SQLITE_OK && i < store->queue.count; i++) {
-		const struct queued *entry = &store->queue.entry[i];
-		char addr[ADDR_TEXT_MAX];
-
-		sqlite3_bind_text(stmt, 1, addr_format(&entry->addr, addr), -1, SQLITE_TRANSIENT);
-		sqlite3_bind_int64(stmt, 2, entry->decided_sec);
-		sqlite3_bind_int64(stmt, 3, entry->expires_sec);
-		code = sqlite3_bind_text(stmt, 4, entry->json, -1, SQLITE_STATIC);
-		if (code == SQLITE_OK)
-			code = sqlite3_step(stmt);
-		if (code == SQLITE_DONE)
-			code = sqlite3_reset(stmt);
-	}
-	sqlite3_finalize(stmt);
-	return code;
-}
-
 /* What the pages that hold something take. SQLite's code. */
 static int evidence_size(struct store *store, int64_t *ret)
 {
@@ -731,85 +666,186 @@ static int evidence_size(struct store *store, int64_t *ret)
 	return code == SQLITE_ROW ? SQLITE_OK : code;
 }
 
-/* Twice what is about to be written goes, so that the file shrinks back below its limit. */
-static int evidence_make_room(struct store *store)
+/* Looks now and then whether there is room. */
+static int check_size(struct store *store)
 {
-	sqlite3_stmt *stmt;
 	int64_t size = 0;
-	int code = evidence_size(store, &size);
+	int code;
 
-	if (code != SQLITE_OK || size < store->evidence_max)
-		return code;
-	code = prepare(store->evidence, &stmt,
-		       "DELETE FROM evidence WHERE addr IN"
-		       " (SELECT addr FROM evidence ORDER BY expires LIMIT ?)",
-		       "i", (int64_t)2 * store->queue.count);
-	return finish(code, stmt);
+	if (store->unseen++ % SIZE_CHECK_ROWS != 0)
+		return SQLITE_OK;
+	code = evidence_size(store, &size);
+	store->is_over = size >= store->evidence_max;
+	return code;
 }
 
-static int queue_write(struct store *store)
+/* Opens the transaction that is open as long as there is something to write. */
+static int begin(struct store *store)
 {
 	int code = run(store->evidence, "BEGIN IMMEDIATE");
 
+	store->is_writing = code == SQLITE_OK;
+	store->unseen = 0;
+	if (code == SQLITE_OK && !store->insert)
+		code = prepare(store->evidence, &store->insert,
+			       "INSERT OR REPLACE INTO evidence (addr, decided, expires, data)"
+			       " VALUES (?,?,?,?)",
+			       "");
+	if (code == SQLITE_OK && !store->trim)
+		code = prepare(store->evidence, &store->trim,
+			       "DELETE FROM evidence WHERE addr IN"
+			       " (SELECT addr FROM evidence ORDER BY expires LIMIT 2)",
+			       "");
+	return code;
+}
+
+/* Runs a statement that is kept. */
+static int step(sqlite3_stmt *stmt)
+{
+	int code = sqlite3_step(stmt), reset = sqlite3_reset(stmt);
+
+	return code == SQLITE_DONE ? reset : code;
+}
+
+static int insert(struct store *store, const struct recent_entry *entry)
+{
+	char addr[ADDR_TEXT_MAX];
+	int code = store->is_writing ? SQLITE_OK : begin(store);
+
+	if (code == SQLITE_OK)
+		code = check_size(store);
+	/* Two for one, so that the file shrinks back below its limit. */
+	if (code == SQLITE_OK && store->is_over)
+		code = step(store->trim);
 	if (code != SQLITE_OK)
 		return code;
-	code = evidence_make_room(store);
+	sqlite3_bind_text(store->insert, 1, addr_format(&entry->addr, addr), -1, SQLITE_STATIC);
+	sqlite3_bind_int64(store->insert, 2, entry->decided_sec);
+	sqlite3_bind_int64(store->insert, 3, entry->expires_sec);
+	code = sqlite3_bind_blob(store->insert, 4, entry->data, (int)entry->len, SQLITE_STATIC);
 	if (code == SQLITE_OK)
-		code = queue_insert(store);
-	return end(store->evidence, code);
+		code = step(store->insert);
+	store->stats.written += code == SQLITE_OK;
+	return code;
+}
+
+/* All of the transaction is still to be written, or begins again in a new file. */
+static int give_up(struct store *store, int code)
+{
+	if (store->is_writing && !sqlite3_get_autocommit(store->evidence))
+		run(store->evidence, "ROLLBACK");
+	evidence_forget(store);
+	store->is_stuck = !evidence_mended(store, code);
+	return to_errno(code);
+}
+
+/* An entry makes way before its turn: one behind a refusal is written for all that. */
+static void on_lost(const struct recent_entry *entry, void *user)
+{
+	struct store *store = user;
+
+	if (!entry->must_keep || store->is_stuck || insert(store, entry) != SQLITE_OK)
+		store->stats.shed++;
+}
+
+int store_evidence_put(struct store *store, const struct addr *addr, int64_t decided_sec,
+		       int64_t expires_sec, const void *data, size_t len, bool must_keep)
+{
+	const struct recent_entry entry = {.addr = *addr,
+					   .must_keep = must_keep,
+					   .decided_sec = decided_sec,
+					   .expires_sec = expires_sec,
+					   .data = data,
+					   .len = len};
+
+	return recent_put(store->recent, &entry);
+}
+
+int store_evidence_write(struct store *store, unsigned int limit)
+{
+	struct recent_entry entry;
+	unsigned int n;
+	int code;
+
+	for (n = 0; n < limit && !store->is_stuck && recent_take(store->recent, &entry); n++) {
+		code = insert(store, &entry);
+		if (code != SQLITE_OK)
+			return give_up(store, code);
+	}
+	return (int)n;
+}
+
+static int commit(struct store *store)
+{
+	int code = store->is_writing ? run(store->evidence, "COMMIT") : SQLITE_OK;
+
+	if (code != SQLITE_OK)
+		return give_up(store, code);
+	store->is_writing = false;
+	recent_settle(store->recent, true);
+	return 0;
+}
+
+int store_evidence_commit(struct store *store)
+{
+	int err;
+
+	if (!store->is_stuck)
+		return commit(store);
+	/* Does it go now? Else all of it would be tried in vain. */
+	store->is_stuck = false;
+	err = store_evidence_write(store, 1);
+	return err < 0 ? err : commit(store);
 }
 
 int store_flush(struct store *store)
 {
-	int code;
+	int err;
 
-	if (!store->queue.count)
-		return 0;
-	code = queue_write(store);
-	if (evidence_mended(store, code))
-		code = queue_write(store);
-	if (code == SQLITE_OK)
-		queue_clear(&store->queue);
-	return to_errno(code);
+	store->is_stuck = false;
+	err = store_evidence_write(store, UINT_MAX);
+	if (err < 0 && !store->is_stuck) /* the file has been begun again */
+		err = store_evidence_write(store, UINT_MAX);
+	return err < 0 ? err : commit(store);
 }
 
-int store_evidence_put(struct store *store, const struct addr *addr, int64_t decided_sec,
-		       int64_t expires_sec, const char *json)
+void store_evidence_get_stats(const struct store *store, struct store_evidence_stats *ret)
 {
-	char *copy = strdup(json);
-	int r = 0;
+	*ret = store->stats;
+	ret->pending = recent_pending(store->recent);
+}
+
+static int copy_of(const void *data, size_t len, void **ret, size_t *ret_len)
+{
+	void *copy = malloc(len ? len : 1);
 
 	if (!copy)
 		return -ENOMEM;
-	if (store->queue.count == QUEUE_MAX || store->queue.bytes > QUEUE_BYTES_MAX) {
-		r = store_flush(store);
-		if (r) /* a full disk: forget, and try again a queue later, not each time */
-			queue_clear(&store->queue);
-	}
-	queue_put(&store->queue, addr, decided_sec, expires_sec, copy);
-	return r;
+	memcpy(copy, data, len);
+	*ret = copy;
+	*ret_len = len;
+	return 0;
 }
 
-int store_evidence_get(struct store *store, const struct addr *addr, char **ret)
+int store_evidence_get(struct store *store, const struct addr *addr, void **ret, size_t *ret_len)
 {
-	const uint16_t *slot = queue_slot(&store->queue, addr);
+	struct recent_entry entry;
 	char text[ADDR_TEXT_MAX];
 	sqlite3_stmt *stmt;
-	int code;
+	int code, r = -ENOENT;
 
-	if (*slot) {
-		char *copy = strdup(store->queue.entry[*slot - 1].json);
-
-		if (!copy)
-			return -ENOMEM;
-		*ret = copy;
-		return 0;
-	}
-	code = prepare(store->evidence, &stmt, "SELECT json FROM evidence WHERE addr = ?", "t",
+	if (recent_get(store->recent, addr, &entry) == 0)
+		return copy_of(entry.data, entry.len, ret, ret_len);
+	code = prepare(store->evidence, &stmt, "SELECT data FROM evidence WHERE addr = ?", "t",
 		       addr_format(addr, text));
-	code = fetch(code, stmt, ret);
-	if (code == SQLITE_DONE || evidence_mended(store, code))
-		return -ENOENT;
+	if (code == SQLITE_OK)
+		code = sqlite3_step(stmt);
+	if (code == SQLITE_ROW)
+		r = copy_of(sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0),
+			    ret, ret_len);
+	sqlite3_finalize(stmt);
+	if (code == SQLITE_ROW || code == SQLITE_DONE || evidence_mended(store, code))
+		return r;
 	return to_errno(code);
 }
 
@@ -833,9 +869,11 @@ void store_close(struct store *store)
 		return;
 	if (store->evidence)
 		store_flush(store);
-	queue_clear(&store->queue);
+	if (store->recent)
+		evidence_forget(store);
 	sqlite3_close(store->evidence);
 	sqlite3_close(store->state);
+	recent_free(store->recent);
 	free(store->state_path);
 	free(store->evidence_path);
 	free(store);

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * A log of records in a ring of bytes. Positions only grow, the ring is their low
+ * bits: oldest <= settled <= taken <= head. A bucket has the position of the newest
+ * record of its addresses, a record that of the one before it in its bucket; what is
+ * older than oldest has been written over, and ends a chain.
+ */
+#include "core/recent.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ALIGN        64  /* so that a filler fits wherever anything is left */
+#define BUCKET_BYTES 128 /* of the ring for each bucket: about one record */
+#define NOWHERE      UINT64_MAX
+
+struct record {
+	uint32_t size; /* of the record, to the next */
+	uint32_t len;
+	uint64_t before; /* in its bucket, or NOWHERE */
+	int64_t decided_sec;
+	int64_t expires_sec;
+	struct addr addr; /* family 0: filler at the end of the ring */
+	bool must_keep;
+};
+
+_Static_assert(sizeof(struct record) <= ALIGN, "a filler fits");
+
+struct recent {
+	uint8_t *bytes;
+	uint64_t *bucket;
+	size_t size, buckets;
+	uint64_t oldest, settled, taken, head;
+	uint32_t pending, unsettled, overtaken;
+	recent_lost_fn on_lost;
+	void *user;
+};
+
+static struct record *record_at(const struct recent *recent, uint64_t at)
+{
+	return (struct record *)(void *)(recent->bytes + (at & (recent->size - 1)));
+}
+
+static uint64_t *bucket_of(const struct recent *recent, const struct addr *addr)
+{
+	uint64_t hash = addr->family, word;
+
+	for (size_t i = 0; i < sizeof(addr->bytes); i += sizeof(word)) {
+		memcpy(&word, addr->bytes + i, sizeof(word));
+		hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
+		hash ^= hash >> 29;
+	}
+	return &recent->bucket[hash & (recent->buckets - 1)];
+}
+
+static size_t power_of_two(size_t at_least)
+{
+	size_t size = 1;
+
+	while (size < at_least)
+		size *= 2;
+	return size;
+}
+
+struct recent *recent_new(size_t size, recent_lost_fn on_lost, void *user)
+{
+	struct recent *recent = calloc(1, sizeof(*recent));
+
+	if (!recent)
+		return NULL;
+	recent->size = power_of_two(size);
+	recent->buckets = power_of_two(recent->size / BUCKET_BYTES + 1);
+	recent->bytes = malloc(recent->size);
+	recent->bucket = malloc(recent->buckets * sizeof(*recent->bucket));
+	if (!recent->bytes || !recent->bucket) {
+		recent_free(recent);
+		return NULL;
+	}
+	memset(recent->bucket, 0xff, recent->buckets * sizeof(*recent->bucket));
+	recent->on_lost = on_lost;
+	recent->user = user;
+	return recent;
+}
+
+void recent_free(struct recent *recent)
+{
+	if (!recent)
+		return;
+	free(recent->bytes);
+	free(recent->bucket);
+	free(recent);
+}
+
+static void to_entry(const struct record *record, struct recent_entry *ret)
+{
+	*ret = (struct recent_entry){.addr = record->addr,
+				     .must_keep = record->must_keep,
+				     .decided_sec = record->decided_sec,
+				     .expires_sec = record->expires_sec,
+				     .data = record + 1,
+				     .len = record->len};
+}
+
+/* The oldest record makes way. */
+static void forget_oldest(struct recent *recent)
+{
+	const struct record *record = record_at(recent, recent->oldest);
+	bool is_filler = record->addr.family == 0;
+	struct recent_entry entry;
+
+	if (recent->oldest == recent->taken) {
+		recent->taken += record->size;
+		if (!is_filler) {
+			recent->pending--;
+			to_entry(record, &entry);
+			recent->on_lost(&entry, recent->user);
+		}
+	} else if (recent->oldest == recent->settled && !is_filler) {
+		recent->unsettled--;
+		recent->overtaken++;
+	}
+	recent->oldest += record->size;
+	if (recent->settled < recent->oldest)
+		recent->settled = recent->oldest;
+}
+
+/* A record lies in one piece. */
+static struct record *append(struct recent *recent, uint32_t size)
+{
+	size_t left = recent->size - (recent->head & (recent->size - 1));
+	uint64_t end = recent->head + (left < size ? left : 0) + size;
+	struct record *record;
+
+	while (end - recent->oldest > recent->size)
+		forget_oldest(recent);
+	record = record_at(recent, recent->head);
+	if (left < size) {
+		*record = (struct record){.size = (uint32_t)left};
+		recent->head += left;
+		record = record_at(recent, recent->head);
+	}
+	recent->head += size;
+	return record;
+}
+
+int recent_put(struct recent *recent, const struct recent_entry *entry)
+{
+	size_t size = (sizeof(struct record) + entry->len + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+	uint64_t *bucket = bucket_of(recent, &entry->addr);
+	struct record *record;
+
+	if (size > recent->size / 4)
+		return -E2BIG;
+	record = append(recent, (uint32_t)size);
+	*record = (struct record){.size = (uint32_t)size,
+				  .len = (uint32_t)entry->len,
+				  .before = *bucket,
+				  .decided_sec = entry->decided_sec,
+				  .expires_sec = entry->expires_sec,
+				  .addr = entry->addr,
+				  .must_keep = entry->must_keep};
+	memcpy(record + 1, entry->data, entry->len);
+	*bucket = recent->head - size;
+	recent->pending++;
+	return 0;
+}
+
+int recent_get(const struct recent *recent, const struct addr *addr, struct recent_entry *ret)
+{
+	uint64_t at = *bucket_of(recent, addr);
+	const struct record *record;
+
+	for (; at != NOWHERE && at >= recent->oldest; at = record->before) {
+		record = record_at(recent, at);
+		if (addr_equal(&record->addr, addr)) {
+			to_entry(record, ret);
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+bool recent_take(struct recent *recent, struct recent_entry *ret)
+{
+	const struct record *record;
+
+	while (recent->taken < recent->head) {
+		record = record_at(recent, recent->taken);
+		recent->taken += record->size;
+		if (record->addr.family == 0)
+			continue;
+		to_entry(record, ret);
+		recent->pending--;
+		recent->unsettled++;
+		return true;
+	}
+	return false;
+}
+
+uint32_t recent_settle(struct recent *recent, bool is_written)
+{
+	uint32_t lost = is_written ? 0 : recent->overtaken;
+
+	if (is_written) {
+		recent->settled = recent->taken;
+	} else {
+		recent->taken = recent->settled;
+		recent->pending += recent->unsettled;
+	}
+	recent->unsettled = recent->overtaken = 0;
+	return lost;
+}
+
+uint32_t recent_pending(const struct recent *recent)
+{
+	return recent->pending;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "daemon/ledger.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "core/evidence.h"
+#include "daemon/worker.h"
+
+#define SHARE         20 /* one part of so many of the time goes into writing */
+#define CREDIT_MAX_NS 2000000
+#define ROWS_A_PIECE  4
+#define PIECES_A_TURN 4
+#define LATER_MS      20
+#define LINES_MAX     300 /* a second, of each kind; journald's own limit is about this */
+
+/* --- evidence ------------------------------------------------------------------------------- */
+
+static void on_later(uv_timer_t *timer)
+{
+	(void)timer; /* on_turn() follows */
+}
+
+static void earn(struct ledger *ledger, uint64_t now_ns)
+{
+	ledger->credit_ns += (int64_t)((now_ns - ledger->seen_ns) / SHARE);
+	if (ledger->credit_ns > CREDIT_MAX_NS)
+		ledger->credit_ns = CREDIT_MAX_NS;
+	ledger->seen_ns = now_ns;
+}
+
+/* Before the loop sleeps: what the time since the last turn has earned. */
+static void on_turn(uv_prepare_t *turn)
+{
+	struct worker *worker = turn->data;
+	struct ledger *ledger = &worker->ledger;
+	struct store_evidence_stats stats;
+	uint64_t before_ns, now_ns;
+	int n = 1;
+
+	store_evidence_get_stats(worker->store, &stats);
+	if (stats.pending == 0)
+		return;
+	now_ns = clock_mono_ns();
+	earn(ledger, now_ns);
+	for (int i = 0; i < PIECES_A_TURN && n > 0 && ledger->credit_ns > 0; i++) {
+		before_ns = now_ns;
+		n = store_evidence_write(worker->store, ROWS_A_PIECE);
+		now_ns = clock_mono_ns();
+		ledger->credit_ns -= (int64_t)(now_ns - before_ns);
+	}
+	/* After a failure the next commit tries again. */
+	if (n > 0 && !uv_is_active((uv_handle_t *)&ledger->later))
+		uv_timer_start(&ledger->later, on_later, LATER_MS, 0);
+}
+
+static void keep(struct worker *worker, const struct iprev_report *report,
+		 const struct policy_decision *decision)
+{
+	int64_t now = clock_wall_sec();
+	uint8_t packed[EVIDENCE_PACKED_MAX];
+	size_t len = evidence_pack(report, &worker->conf->policy, decision, now, packed);
+
+	store_evidence_put(worker->store, &report->addr, now, now + decision->ttl_sec, packed, len,
+			   decision->action != MXG_ACTION_PASS);
+}
+
+/* --- the log -------------------------------------------------------------------------------- */
+
+static void log_verdict(const struct worker *worker, const struct iprev_report *report,
+			const struct policy_decision *decision)
+{
+	bool enforced = worker->enforce_mask >> decision->reason & 1;
+	char addr[ADDR_TEXT_MAX];
+
+	/* The name is escaped by the machine that read it. */
+	log_info("verdict addr=%s iprev=%s reason=%s action=%s%s%s ttl=%" PRIu32
+		 " mode=%s names=%u ptr=\"%s\"",
+		 addr_format(&report->addr, addr), iprev_result_name(report->result),
+		 policy_reason_name(decision->reason), policy_action_name(decision->action),
+		 decision->caution ? " caution=" : "",
+		 decision->caution ? policy_caution_name(decision->caution) : "", decision->ttl_sec,
+		 enforced ? "enforce" : "monitor", report->names_total,
+		 report->name_count ? report->names[0].text : "");
+}
+
+/* True if the second has room for one more line of this kind. */
+static bool may_log(struct ledger *ledger, const struct policy_decision *decision)
+{
+	unsigned int kind = decision->reason != MXG_REASON_PASS;
+
+	if (ledger->lines[kind] < LINES_MAX) {
+		ledger->lines[kind]++;
+		return true;
+	}
+	ledger->unwritten[kind]++;
+	return false;
+}
+
+static void tell_unwritten(struct ledger *ledger)
+{
+	if (ledger->unwritten[0] + ledger->unwritten[1] > 0)
+		log_info("event=verdicts-not-logged pass=%" PRIu32 " other=%" PRIu32
+			 " detail=\"mxgate why and mxgate verdicts have them\"",
+			 ledger->unwritten[0], ledger->unwritten[1]);
+	ledger->held_back += ledger->unwritten[0] + ledger->unwritten[1];
+	memset(ledger->lines, 0, sizeof(ledger->lines));
+	memset(ledger->unwritten, 0, sizeof(ledger->unwritten));
+}
+
+/* --- the public side ------------------------------------------------------------------------ */
+
+void ledger_start(struct worker *worker)
+{
+	struct ledger *ledger = &worker->ledger;
+
+	uv_prepare_init(&worker->loop, &ledger->turn);
+	uv_timer_init(&worker->loop, &ledger->later);
+	ledger->turn.data = ledger->later.data = worker;
+	ledger->seen_ns = clock_mono_ns();
+	uv_prepare_start(&ledger->turn, on_turn);
+}
+
+void ledger_stop(struct worker *worker)
+{
+	if (!worker->ledger.turn.data)
+		return;
+	uv_close((uv_handle_t *)&worker->ledger.turn, NULL);
+	uv_close((uv_handle_t *)&worker->ledger.later, NULL);
+}
+
+void ledger_note(struct worker *worker, const struct iprev_report *report,
+		 const struct policy_decision *decision, bool is_new)
+{
+	if (is_new && may_log(&worker->ledger, decision))
+		log_verdict(worker, report, decision);
+	keep(worker, report, decision);
+}
+
+void ledger_on_second(struct worker *worker)
+{
+	if (store_evidence_commit(worker->store) < 0)
+		log_warn("event=evidence-not-written");
+	tell_unwritten(&worker->ledger);
+}
+
+json_t *ledger_json(const struct worker *worker)
+{
+	struct store_evidence_stats stats;
+
+	store_evidence_get_stats(worker->store, &stats);
+	return json_pack("{s:I, s:I, s:I, s:I}", "written", (json_int_t)stats.written, "pending",
+			 (json_int_t)stats.pending, "shed", (json_int_t)stats.shed, "not_logged",
+			 (json_int_t)worker->ledger.held_back);
+}
