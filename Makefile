@@ -161,6 +161,10 @@ check-bpf: all $(BUILD)/test-bpf ## packets through the gate by BPF_PROG_TEST_RU
 check-corpus: all $(BUILD)/hostile ## `mxgate check` against the table of zone cases; needs root
 	MXG_BUILD=$(abspath $(BUILD)) tests/e2e/check-corpus
 
+.PHONY: check-differential
+check-differential: all ## the same cases, judged by Postfix and by Exim too; needs root
+	MXG_BUILD=$(abspath $(BUILD)) tests/e2e/check-differential
+
 .PHONY: check-e2e
 check-e2e: all $(BUILD)/hostile ## mail through the gate, in namespaces; needs root
 	MXG_BUILD=$(abspath $(BUILD)) tests/e2e/run
@@ -280,6 +284,6 @@ clean: ## removes what was built
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+		/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@printf '\nVariables: BUILD=%s PREFIX=%s DESTDIR=%s CC=%s CLANG=%s SAN=%s\n' \
 		'$(BUILD)' '$(PREFIX)' '$(DESTDIR)' '$(CC)' '$(CLANG)' '$(SAN)'

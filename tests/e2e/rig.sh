@@ -209,7 +209,11 @@ MTA_DIR=$RIG_DIR/postfix
 MTA_BOX=$RIG_DIR/mail/inbox
 
 # One that listens and puts what it accepts into a maildir, apart from any other
-# Postfix on this machine: own configuration, queue, data, log.
+# Postfix on this machine: own configuration, queue, data, log. What a test needs
+# otherwise it says before in these two.
+mta_peername_lookup=no
+mta_more=
+
 mta_start() {
 	local queue=$MTA_DIR/spool dir service
 	mkdir -p "$MTA_DIR" "$queue" "$MTA_BOX"/{new,cur,tmp} || return
@@ -235,7 +239,7 @@ mta_start() {
 		inet_interfaces = all
 		inet_protocols = all
 		biff = no
-		smtpd_peername_lookup = no
+		smtpd_peername_lookup = $mta_peername_lookup
 		smtpd_tls_security_level = none
 		smtpd_relay_restrictions = reject_unauth_destination
 		smtpd_client_connection_count_limit = 0
@@ -244,6 +248,7 @@ mta_start() {
 		virtual_mailbox_maps = static:inbox/
 		virtual_uid_maps = static:61025
 		virtual_gid_maps = static:61025
+		$mta_more
 	END
 	cat >"$MTA_DIR/master.cf" <<-END
 		25 inet n - n - - smtpd
