@@ -32,7 +32,7 @@ MAKEFLAGS += --no-builtin-rules
 PKGS := libxdp libbpf libcares libnl-route-3.0 libnl-3.0 libuv libconfuse jansson sqlite3 \
 	libcap-ng libsystemd libpsl libpcre2-8
 
-BARE_GOALS := help clean fmt check-layers uninstall
+BARE_GOALS := help clean check-c-ares-new fmt check-layers uninstall
 ifneq ($(filter-out $(BARE_GOALS),$(or $(MAKECMDGOALS),all)),)
 NEEDED := $(strip $(foreach tool,$(firstword $(CC)) $(CLANG) $(LLVM_STRIP) $(PKG_CONFIG), \
 	$(if $(shell command -v $(tool)),,$(tool))))
@@ -176,6 +176,10 @@ test: ## every test, and the sum of them; needs root
 .PHONY: vm
 vm: all ## under Debian's kernel in qemu: dispatcher, old verifier; SUITE=bookworm-backports
 	BUILD=$(BUILD) tools/vm-run $(if $(SUITE),--suite $(SUITE)) tests/vm/dispatcher.sh
+
+.PHONY: check-c-ares-new
+check-c-ares-new: ## in a Debian 12 (c-ares 1.18) and a Debian 13 (1.34); SUITES="unit corpus"
+	tools/chroot-check $(SUITES)
 
 .PHONY: asan
 asan: ## unit and e2e with the address and undefined-behaviour sanitizers; needs root
