@@ -60,6 +60,9 @@ static __always_inline int act_on(const struct mxg_config *config, __u8 action, 
 	case MXG_REASON_UNCONFIRMED:
 		return act_drop(config, MXG_REASON_UNCONFIRMED, MXG_CTR_WOULD_DROP_UNCONFIRMED,
 				MXG_CTR_DROP_UNCONFIRMED);
+	case MXG_REASON_GENERIC:
+		return act_drop(config, MXG_REASON_GENERIC, MXG_CTR_WOULD_DROP_GENERIC,
+				MXG_CTR_DROP_GENERIC);
 	case MXG_REASON_DENY:
 		return act_drop(config, MXG_REASON_DENY, MXG_CTR_WOULD_DROP_DENY,
 				MXG_CTR_DROP_DENY);

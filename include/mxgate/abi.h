@@ -61,6 +61,7 @@ enum mxg_reason {
 	MXG_REASON_SPECIAL = 5,     /* special-purpose address, never looked up */
 	MXG_REASON_ALLOW = 6,       /* an operator's exception */
 	MXG_REASON_DENY = 7,        /* an operator's deny */
+	MXG_REASON_GENERIC = 8,     /* iprev pass, but every name looks generic */
 	MXG_REASON_MAX
 };
 
@@ -143,48 +144,72 @@ struct mxg_bucket {
 };
 
 /*
- * Counters. The first group is the outcome of a packet: each packet adds one to
- * exactly one of them. The second group counts what happened beside it. The
- * names are those of `mxgate status` and of the metrics. A new one of the second
- * group goes last and moves no other; a new outcome is a new ABI.
+ * Counters. All but the last kind are the outcome of a packet: each packet adds one to
+ * exactly one of them. The last kind counts what happened beside it. The names are those
+ * of `mxgate status` and of the metrics.
  *
- *   X(symbol, "name", "help")
+ * A new one goes last and moves no other, and that needs no new ABI, also for a new
+ * outcome with a reason of its own: a gate from before it does not know the reason, so
+ * act_on() passes such a source and counts it as known_pass, whatever the enforce mask
+ * says, and leaves the new slots at 0; a daemon from before it never writes the reason,
+ * removes verdicts that have it when it starts, and reads only the slots it knows. So
+ * the worst that a mixture of old and new does is to pass. To change what an outcome
+ * means, or to make an old gate drop, is a new ABI.
+ *
+ *   X(symbol, kind, "name", "help")
  */
+enum mxg_counter_kind {
+	MXG_KIND_UNJUDGED,   /* passed: not a SYN to a protected port, or no daemon yet */
+	MXG_KIND_PASSED,     /* a SYN that was passed */
+	MXG_KIND_WOULD_DROP, /* a SYN that was passed because its reason is not enforced */
+	MXG_KIND_DROPPED,    /* a SYN that was dropped */
+	MXG_KIND_BESIDE,     /* no outcome */
+	MXG_KIND_MAX
+};
+
 #define MXG_COUNTERS(X)                                                                            \
-	X(OFF, "off", "packets passed because no daemon has configured the gate")                  \
-	X(NOT_IP, "not_ip", "packets that are neither IPv4 nor IPv6")                              \
-	X(MALFORMED, "malformed", "packets whose headers are cut short or impossible")             \
-	X(FRAGMENT, "fragment", "fragments without a TCP header")                                  \
-	X(NOT_TCP, "not_tcp", "IP packets that are not TCP")                                       \
-	X(NOT_PORT, "not_port", "TCP packets to ports that are not protected")                     \
-	X(NOT_SYN, "not_syn", "packets to a protected port that are not a pure SYN")               \
-	X(NO_LEASE, "no_lease", "SYNs passed because the worker's lease has lapsed")               \
-	X(UNKNOWN, "unknown", "SYNs passed from sources without a verdict")                        \
-	X(EXPIRED, "expired", "SYNs passed because the source's verdict has expired")              \
-	X(KNOWN_PASS, "known_pass", "SYNs passed by a verdict")                                    \
-	X(ALLOW, "allow", "SYNs passed by an exception")                                           \
-	X(WOULD_DROP_NO_PTR, "would_drop_no_ptr", "SYNs that enforcing no-ptr would drop")         \
-	X(WOULD_DROP_UNCONFIRMED, "would_drop_unconfirmed",                                        \
+	X(OFF, UNJUDGED, "off", "packets passed because no daemon has configured the gate")        \
+	X(NOT_IP, UNJUDGED, "not_ip", "packets that are neither IPv4 nor IPv6")                    \
+	X(MALFORMED, UNJUDGED, "malformed", "packets whose headers are cut short or impossible")   \
+	X(FRAGMENT, UNJUDGED, "fragment", "fragments without a TCP header")                        \
+	X(NOT_TCP, UNJUDGED, "not_tcp", "IP packets that are not TCP")                             \
+	X(NOT_PORT, UNJUDGED, "not_port", "TCP packets to ports that are not protected")           \
+	X(NOT_SYN, UNJUDGED, "not_syn", "packets to a protected port that are not a pure SYN")     \
+	X(NO_LEASE, PASSED, "no_lease", "SYNs passed because the worker's lease has lapsed")       \
+	X(UNKNOWN, PASSED, "unknown", "SYNs passed from sources without a verdict")                \
+	X(EXPIRED, PASSED, "expired", "SYNs passed because the source's verdict has expired")      \
+	X(KNOWN_PASS, PASSED, "known_pass", "SYNs passed by a verdict")                            \
+	X(ALLOW, PASSED, "allow", "SYNs passed by an exception")                                   \
+	X(WOULD_DROP_NO_PTR, WOULD_DROP, "would_drop_no_ptr",                                      \
+	  "SYNs that enforcing no-ptr would drop")                                                 \
+	X(WOULD_DROP_UNCONFIRMED, WOULD_DROP, "would_drop_unconfirmed",                            \
 	  "SYNs that enforcing unconfirmed would drop")                                            \
-	X(WOULD_DROP_DENY, "would_drop_deny", "SYNs that enforcing deny exceptions would drop")    \
-	X(DROP_NO_PTR, "drop_no_ptr", "SYNs dropped: no PTR (iprev permerror)")                    \
-	X(DROP_UNCONFIRMED, "drop_unconfirmed", "SYNs dropped: PTR not confirmed (iprev fail)")    \
-	X(DROP_DENY, "drop_deny", "SYNs dropped by a deny exception")                              \
-	X(EVENT_UNKNOWN, "event_unknown", "events sent for unknown sources")                       \
-	X(EVENT_REFRESH, "event_refresh", "events sent for verdicts that near their expiry")       \
-	X(EVENT_ASKED, "event_asked", "events held back: the source was asked about lately")       \
-	X(EVENT_LIMITED, "event_limited", "events held back by the token bucket")                  \
-	X(EVENT_LOST, "event_lost", "events lost because the ring buffer was full")
+	X(WOULD_DROP_DENY, WOULD_DROP, "would_drop_deny",                                          \
+	  "SYNs that enforcing deny exceptions would drop")                                        \
+	X(DROP_NO_PTR, DROPPED, "drop_no_ptr", "SYNs dropped: no PTR (iprev permerror)")           \
+	X(DROP_UNCONFIRMED, DROPPED, "drop_unconfirmed",                                           \
+	  "SYNs dropped: PTR not confirmed (iprev fail)")                                          \
+	X(DROP_DENY, DROPPED, "drop_deny", "SYNs dropped by a deny exception")                     \
+	X(EVENT_UNKNOWN, BESIDE, "event_unknown", "events sent for unknown sources")               \
+	X(EVENT_REFRESH, BESIDE, "event_refresh",                                                  \
+	  "events sent for verdicts that near their expiry")                                       \
+	X(EVENT_ASKED, BESIDE, "event_asked",                                                      \
+	  "events held back: the source was asked about lately")                                   \
+	X(EVENT_LIMITED, BESIDE, "event_limited", "events held back by the token bucket")          \
+	X(EVENT_LOST, BESIDE, "event_lost", "events lost because the ring buffer was full")        \
+	X(WOULD_DROP_GENERIC, WOULD_DROP, "would_drop_generic",                                    \
+	  "SYNs that enforcing generic would drop")                                                \
+	X(DROP_GENERIC, DROPPED, "drop_generic",                                                   \
+	  "SYNs dropped: PTR confirmed, but the name looks generic")
 
 enum mxg_counter {
-#define X(sym, name, help) MXG_CTR_##sym,
+#define X(sym, kind, name, help) MXG_CTR_##sym,
 	MXG_COUNTERS(X)
 #undef X
 	MXG_CTR_MAX
 };
 
-#define MXG_CTR_OUTCOMES MXG_CTR_EVENT_UNKNOWN /* counters below it are outcomes */
-#define MXG_CTR_ROOM     64 /* slots in the pinned map: room to add without a new ABI */
+#define MXG_CTR_ROOM 64 /* slots in the pinned map: room to add without a new ABI */
 
 struct mxg_counters {
 	__u64 count[MXG_CTR_ROOM];

@@ -63,6 +63,7 @@ uint32_t gate_run_spec(struct gate *gate, const struct packet_spec *spec);
 /* Sums over the CPUs. */
 void gate_read_counters(const struct gate *gate, struct mxg_counters *ret);
 const char *gate_counter_name(unsigned int counter);
+enum mxg_counter_kind gate_counter_kind(unsigned int counter);
 
 /*
  * Runs one frame and expects its XDP action to be that of the outcome, and that

@@ -22,6 +22,7 @@ enum packet_host {
 	HOST_TEMPERROR,    /* verdict: drop, temperror: never acted on */
 	HOST_EXPIRED,      /* verdict: drop, no-ptr, past its expiry */
 	HOST_UNKNOWN,      /* nothing */
+	HOST_GENERIC,      /* verdict: drop, generic */
 	HOST_BOTH,         /* verdict: pass; and an exception that denies it */
 	HOST_DENIED = 100, /* covered by the deny prefix */
 	HOST_ALLOWED,      /* an allow exception inside the deny prefix */

@@ -44,6 +44,7 @@ static const struct row rows[] = {
 	{"syn, good", BOTH, MXG_CTR_KNOWN_PASS, {SYN_FROM = HOST_GOOD}},
 	{"syn, no PTR", BOTH, WOULD, {BAD_SYN}},
 	{"syn, unconfirmed", BOTH, MXG_CTR_WOULD_DROP_UNCONFIRMED, {SYN_FROM = HOST_UNCONFIRMED}},
+	{"syn, generic", BOTH, MXG_CTR_WOULD_DROP_GENERIC, {SYN_FROM = HOST_GENERIC}},
 	{"syn, temperror marked drop", BOTH, MXG_CTR_KNOWN_PASS, {SYN_FROM = HOST_TEMPERROR}},
 	{"syn, expired", BOTH, MXG_CTR_EXPIRED, {SYN_FROM = HOST_EXPIRED}},
 	{"syn, unknown", BOTH, MXG_CTR_UNKNOWN, {SYN_FROM = HOST_UNKNOWN}},
@@ -246,12 +247,14 @@ static enum mxg_counter outcome_in(enum state state, enum mxg_counter monitor)
 {
 	if (state == UNCONFIGURED)
 		return MXG_CTR_OFF;
-	if (state == LAPSED && monitor > MXG_CTR_NOT_SYN)
+	if (state == LAPSED && gate_counter_kind(monitor) != MXG_KIND_UNJUDGED)
 		return MXG_CTR_NO_LEASE;
 	if (state == ENFORCE && monitor == MXG_CTR_WOULD_DROP_NO_PTR)
 		return MXG_CTR_DROP_NO_PTR;
 	if (state == ENFORCE && monitor == MXG_CTR_WOULD_DROP_UNCONFIRMED)
 		return MXG_CTR_DROP_UNCONFIRMED;
+	if (state == ENFORCE && monitor == MXG_CTR_WOULD_DROP_GENERIC)
+		return MXG_CTR_DROP_GENERIC;
 	if (state == ENFORCE && monitor == MXG_CTR_WOULD_DROP_DENY)
 		return MXG_CTR_DROP_DENY;
 	return monitor;

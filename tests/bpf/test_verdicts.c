@@ -164,6 +164,8 @@ static enum mxg_counter outcome_of(unsigned int action, unsigned int reason)
 		return MXG_CTR_DROP_NO_PTR;
 	if (action == MXG_ACTION_DROP && reason == MXG_REASON_UNCONFIRMED)
 		return MXG_CTR_DROP_UNCONFIRMED;
+	if (action == MXG_ACTION_DROP && reason == MXG_REASON_GENERIC)
+		return MXG_CTR_DROP_GENERIC;
 	if (action == MXG_ACTION_DROP && reason == MXG_REASON_DENY)
 		return MXG_CTR_DROP_DENY;
 	return MXG_CTR_KNOWN_PASS;
@@ -217,6 +219,7 @@ Test(gate_verdicts, each_reason_is_enforced_by_its_own_bit)
 	} rows[] = {
 		{MXG_REASON_NO_PTR, MXG_CTR_WOULD_DROP_NO_PTR, MXG_CTR_DROP_NO_PTR},
 		{MXG_REASON_UNCONFIRMED, MXG_CTR_WOULD_DROP_UNCONFIRMED, MXG_CTR_DROP_UNCONFIRMED},
+		{MXG_REASON_GENERIC, MXG_CTR_WOULD_DROP_GENERIC, MXG_CTR_DROP_GENERIC},
 		{MXG_REASON_DENY, MXG_CTR_WOULD_DROP_DENY, MXG_CTR_DROP_DENY},
 	};
 	struct gate gate;

@@ -301,7 +301,7 @@ Test(ctl, the_man_page_has_every_command_option_counter_and_exit)
 			cr_expect(strstr(printed, want), "%s", want);
 		}
 	}
-#define X(sym, name, help) cr_expect(strstr(printed, "\n.B " name), "counter " name);
+#define X(sym, kind, name, help) cr_expect(strstr(printed, "\n.B " name), "counter " name);
 	MXG_COUNTERS(X)
 #undef X
 	cr_expect(strstr(printed, "\n.B 77 \\fIdenied"), "exit codes");

@@ -8,15 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/text.h"
 
 /* Far above what a sane pattern needs for 253 bytes, and a millisecond's work or so. */
 #define MATCH_LIMIT 20000
 #define DEPTH_LIMIT 2000
 #define HEAP_KIB    256
-
-#define FNV_START 14695981039346656037ULL
-#define FNV_PRIME 1099511628211ULL
 
 struct pattern {
 	pcre2_code *code;
@@ -115,11 +113,9 @@ static struct pattern *add_room(struct patterns *patterns)
 
 static void mix(struct patterns *patterns, enum pattern_says says, const char *regex)
 {
-	uint64_t hash = patterns->fingerprint ? patterns->fingerprint : FNV_START;
+	uint64_t seed = hash_mix(patterns->fingerprint + (uint64_t)says);
+	uint64_t hash = hash_bytes(seed, regex, strlen(regex));
 
-	hash = (hash ^ (uint64_t)says) * FNV_PRIME;
-	for (; *regex; regex++)
-		hash = (hash ^ (unsigned char)*regex) * FNV_PRIME;
 	patterns->fingerprint = hash ? hash : 1;
 }
 

@@ -182,7 +182,7 @@ static void man_tables(FILE *to)
 	char code[8];
 
 	fputs(".SH COUNTERS\nThe counters that \\fBmxgate status\\fR shows:\n", to);
-#define X(sym, name, help) man_term(to, name, "", help);
+#define X(sym, kind, name, help) man_term(to, name, "", help);
 	MXG_COUNTERS(X)
 #undef X
 	fputs(".SH EXIT STATUS\n", to);

@@ -12,23 +12,29 @@
 #define SERVER_INDENT 34
 
 static const char *const counter_names[] = {
-#define X(sym, name, help) name,
+#define X(sym, kind, name, help) name,
 	MXG_COUNTERS(X)
 #undef X
 };
 
-/* By the order of MXG_COUNTERS; what is added at its end is an event. */
+static const enum mxg_counter_kind counter_kinds[] = {
+#define X(sym, kind, name, help) MXG_KIND_##kind,
+	MXG_COUNTERS(X)
+#undef X
+};
+
+/* In the order in which they are shown. */
 static const struct {
 	const char *title;
-	unsigned int first;
-	unsigned int end;
+	enum mxg_counter_kind kind;
 } groups[] = {
-	{"SYNs passed", MXG_CTR_NO_LEASE, MXG_CTR_WOULD_DROP_NO_PTR},
-	{"SYNs that enforcing would drop", MXG_CTR_WOULD_DROP_NO_PTR, MXG_CTR_DROP_NO_PTR},
-	{"SYNs dropped", MXG_CTR_DROP_NO_PTR, MXG_CTR_EVENT_UNKNOWN},
-	{"packets not judged, passed", MXG_CTR_OFF, MXG_CTR_NO_LEASE},
-	{"events to the daemon", MXG_CTR_EVENT_UNKNOWN, MXG_CTR_MAX},
+	{"SYNs passed", MXG_KIND_PASSED},
+	{"SYNs that enforcing would drop", MXG_KIND_WOULD_DROP},
+	{"SYNs dropped", MXG_KIND_DROPPED},
+	{"packets not judged, passed", MXG_KIND_UNJUDGED},
+	{"events to the daemon", MXG_KIND_BESIDE},
 };
+_Static_assert(sizeof(groups) / sizeof(groups[0]) == MXG_KIND_MAX, "each kind is shown");
 
 static void alarms(FILE *to, const json_t *list)
 {
@@ -136,15 +142,16 @@ static void group(FILE *to, const json_t *counters, unsigned int at, bool all)
 	char number[OUT_TEXT_NUMBER_MAX];
 	json_int_t sum = 0;
 
-	for (unsigned int i = groups[at].first; i < groups[at].end; i++)
-		sum += out_text_integer(counters, counter_names[i]);
+	for (unsigned int i = 0; i < MXG_CTR_MAX; i++)
+		if (counter_kinds[i] == groups[at].kind)
+			sum += out_text_integer(counters, counter_names[i]);
 	if (!sum && !all)
 		return;
 	fprintf(to, "%-30s %11s\n", groups[at].title, out_text_number(sum, number));
-	for (unsigned int i = groups[at].first; i < groups[at].end; i++) {
+	for (unsigned int i = 0; i < MXG_CTR_MAX; i++) {
 		json_int_t value = out_text_integer(counters, counter_names[i]);
 
-		if (value || all)
+		if (counter_kinds[i] == groups[at].kind && (value || all))
 			counter(to, counter_names[i], value);
 	}
 }

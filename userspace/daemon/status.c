@@ -25,7 +25,7 @@ static json_t *links_json(const struct slots *slots)
 static json_t *counters_json(const struct worker *worker)
 {
 	static const char *const names[] = {
-#define X(sym, name, help) name,
+#define X(sym, kind, name, help) name,
 		MXG_COUNTERS(X)
 #undef X
 	};
