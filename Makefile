@@ -256,6 +256,8 @@ install: all man ## into DESTDIR, PREFIX=/usr/local; keeps a configuration that 
 	$(call put,755,deploy/ip-link/mxgate-ip-link,$(PREFIX)/lib/mxgate/mxgate-ip-link)
 	test -e $(DESTDIR)$(SYSCONFDIR)/mxgate/mxgate.conf || \
 		$(call put,644,deploy/mxgate.conf,$(SYSCONFDIR)/mxgate/mxgate.conf)
+	test -e $(DESTDIR)$(SYSCONFDIR)/mxgate/rdns.patterns || \
+		$(call put,644,deploy/rdns.patterns,$(SYSCONFDIR)/mxgate/rdns.patterns)
 	$(call fill,systemd/mxgated.service)
 	$(call put,644,$(BUILD)/mxgated.service,$(UNITDIR)/mxgated.service)
 	$(call fill,systemd/mxgate-ip-link@.service)

@@ -7,6 +7,7 @@ _mxgate_options() {
 	case $1 in
 	status) echo --all ;;
 	check) echo --dns --config ;;
+	rdns) echo --config --patterns ;;
 	verdicts) echo --prefix --reason --action --limit ;;
 	'exception add') echo --owner --reason --ticket --expires --deny ;;
 	'exception list') echo --all ;;
@@ -19,14 +20,14 @@ _mxgate_options() {
 # What may stand as the value of an option, or nothing when it is free text.
 _mxgate_values() {
 	case $1:$2 in
-	verdicts:--reason) echo pass no-ptr unconfirmed temperror special allow deny ;;
+	verdicts:--reason) echo pass no-ptr unconfirmed temperror special allow deny generic ;;
 	verdicts:--action) echo pass drop ;;
 	esac
 }
 
 _mxgate() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands='status check why verdicts recheck flush mode exception reload audit'
+	local commands='status check rdns why verdicts recheck flush mode exception reload audit'
 	local words=() word skip='' command at
 	COMPREPLY=()
 
@@ -49,7 +50,7 @@ _mxgate() {
 
 	if [[ -n $skip ]]; then
 		case $prev in
-		--socket | --config) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+		--socket | --config | --patterns) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 		*) mapfile -t COMPREPLY < <(compgen -W "$(_mxgate_values "$command" "$prev")" -- "$cur") ;;
 		esac
 		return
@@ -62,7 +63,7 @@ _mxgate() {
 	0:) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur") ;;
 	1:exception) mapfile -t COMPREPLY < <(compgen -W 'add list show remove' -- "$cur") ;;
 	1:mode) mapfile -t COMPREPLY < <(compgen -W 'monitor enforce config' -- "$cur") ;;
-	2:mode) mapfile -t COMPREPLY < <(compgen -W 'no-ptr unconfirmed deny' -- "$cur") ;;
+	2:mode) mapfile -t COMPREPLY < <(compgen -W 'no-ptr unconfirmed generic deny' -- "$cur") ;;
 	esac
 }
 

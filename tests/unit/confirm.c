@@ -87,7 +87,7 @@ static void decide(struct policy_decision *decision)
 	struct policy policy;
 
 	policy_defaults(&policy);
-	policy_decide(&policy, IPREV_PERMERROR, ROW, decision);
+	policy_decide(&policy, MXG_REASON_NO_PTR, ROW, decision);
 }
 
 static void tell(const struct story *story)

@@ -105,6 +105,12 @@ Test(ctl, what_is_refused_before_the_daemon_is_asked)
 		{"audit --limit", 64, "--limit needs its N after it"},
 		{"exception add 192.0.2.1 --owner --reason x", 64, "--owner needs its NAME"},
 		{"check 192.0.2.1 --dns :53", 65, "--dns :53 is no server that can be found"},
+		{"rdns a.example.net", 64, "mxgate rdns needs NAME ADDR, as in: mxgate rdns dhcp-"},
+		{"rdns a\\.example.net 192.0.2.1", 65, "is no host name; it has letters"},
+		{"rdns a.example.net 192.0.2", 65, "\"192.0.2\" is not an IP address"},
+		{"rdns a.example.net 192.0.2.1 --patterns /none", 78,
+		 "/none: cannot be read: No such file"},
+		{"rdns a.example.net 192.0.2.1 --config /none", 74, "cannot read /none"},
 		{"why 192.0.2", 65, "\"192.0.2\" is not an IP address"},
 		{"why mail.example.org", 65, "is not an IP address"},
 		{"recheck 192.0.2.0/24", 65, "is not an IP address"},
@@ -119,7 +125,7 @@ Test(ctl, what_is_refused_before_the_daemon_is_asked)
 		{"verdicts --limit -1", 65, "--limit -1 is not a number"},
 		{"audit --limit ten", 65, "--limit ten is not a number"},
 		{"mode enforced", 65, "\"enforced\" is no mode; did you mean enforce?"},
-		{"mode enforce temperror", 65, "there are no-ptr, unconfirmed, deny"},
+		{"mode enforce temperror", 65, "there are no-ptr, unconfirmed, generic, deny"},
 		{"exception add 192.0.2.1 --reason r", 64, "needs --owner"},
 		{"exception add 192.0.2.1 --owner o", 64, "needs --reason"},
 		{"exception add 192.0.2.1 --owner o --reason ''", 65, "--reason is empty"},
@@ -232,6 +238,48 @@ Test(ctl, repeatable_options_keep_their_order)
 	cr_expect_str_eq(ctl_option_nth(&ctl, "dns", 0), "a");
 	cr_expect_str_eq(ctl_option_nth(&ctl, "dns", 1), "b");
 	cr_expect_null(ctl_option_nth(&ctl, "dns", 2));
+}
+
+/* --- without the daemon ----------------------------------------------------------- */
+
+#define PATTERNS "tests/data/rdns/test.patterns"
+
+Test(ctl, rdns_judges_a_name)
+{
+	static const struct {
+		const char *line;
+		int code;
+		const char *out;
+	} rows[] = {
+		{"rdns DHCP-192-0-2-25.example.net. 192.0.2.25", 1,
+		 "dhcp-192-0-2-25.example.net  GENERIC for 192.0.2.25\n"
+		 "  because   score 100, generic from 50\n"
+		 "             +60  the address: 192-0-2-25\n"
+		 "             +40  a word of access lines: dhcp\n"},
+		{"rdns mail-192-0-2-25.example.net 192.0.2.25", 0,
+		 "mail-192-0-2-25.example.net  ordinary for 192.0.2.25\n"
+		 "  because   score 0, generic from 50\n"
+		 "             +60  the address: 192-0-2-25\n"
+		 "             -60  a word of servers: mail\n"},
+		{"rdns srv7.homes.example.net 192.0.2.25 --patterns " PATTERNS, 1,
+		 "srv7.homes.example.net  GENERIC for 192.0.2.25\n"
+		 "  because   by the pattern at " PATTERNS ":4; score -40, generic from 50\n"
+		 "             -40  a word of servers: srv\n"},
+		{"rdns dhcp-192-0-2-25.colo.example.net 192.0.2.25 --patterns " PATTERNS, 0,
+		 "dhcp-192-0-2-25.colo.example.net  ordinary for 192.0.2.25\n"
+		 "  because   by the pattern at " PATTERNS ":3; score 60, generic from 50\n"
+		 "             +60  the address: 192-0-2-25\n"
+		 "             +40  a word of access lines: dhcp\n"
+		 "             -40  a word of servers: colo\n"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		cr_expect_eq(run(rows[i].line), rows[i].code, "%s: %s", rows[i].line, complained);
+		cr_expect_str_eq(printed, rows[i].out, "%s:\n%s", rows[i].line, printed);
+	}
+	cr_expect_eq(run("rdns dhcp-192-0-2-25.example.net 192.0.2.25 --json"), 1);
+	cr_expect(strstr(printed, "\"verdict\": \"generic\""), "%s", printed);
+	cr_expect(strstr(printed, "\"address\": \"192.0.2.25\""), "%s", printed);
 }
 
 /* --- the table ---------------------------------------------------------------- */

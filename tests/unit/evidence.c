@@ -9,6 +9,7 @@
 #include "core/evidence.h"
 
 static struct iprev iprev;
+static const struct patterns *patterns;
 
 static void start(const char *client)
 {
@@ -55,11 +56,12 @@ static void answer_addr(uint8_t id, const char *text)
 }
 
 /* Packed and unpacked it is the same; no part of the bytes, and none that is damaged, hurts. */
-static void check_packed(const struct policy *policy, const struct policy_decision *decision,
-			 const json_t *whole)
+static void check_packed(const struct rdns_result *generic, const struct policy *policy,
+			 const struct policy_decision *decision, const json_t *whole)
 {
 	static uint8_t packed[EVIDENCE_PACKED_MAX], bad[EVIDENCE_PACKED_MAX];
-	size_t len = evidence_pack(&iprev.report, policy, decision, 1700000000, packed), at;
+	size_t len = evidence_pack(&iprev.report, generic, policy, decision, 1700000000, packed),
+	       at;
 	json_t *again = evidence_unpack(&iprev.report.addr, packed, len);
 
 	cr_expect(json_equal(whole, again));
@@ -74,23 +76,27 @@ static void check_packed(const struct policy *policy, const struct policy_decisi
 	}
 }
 
-static json_t *evidence_of(const struct policy *policy, const struct policy_decision *decision)
+static json_t *evidence_of(const struct rdns_result *generic, const struct policy *policy,
+			   const struct policy_decision *decision)
 {
-	json_t *object = evidence_to_json(&iprev.report, policy, decision, 1700000000);
+	json_t *object = evidence_to_json(&iprev.report, generic, policy, decision, 1700000000);
 
 	cr_assert(object != NULL);
-	check_packed(policy, decision, object);
+	check_packed(generic, policy, decision, object);
 	return object;
 }
 
 static json_t *evidence(void)
 {
 	struct policy_decision decision;
+	struct rdns_result names;
+	bool has_names = rdns_judge(&iprev.report, patterns, &names);
+	const struct rdns_result *judged = has_names ? &names : NULL;
 	struct policy policy;
 
 	policy_defaults(&policy);
-	policy_decide(&policy, iprev.report.result, iprev.report.ttl_sec, &decision);
-	return evidence_of(&policy, &decision);
+	policy_decide(&policy, rdns_reason(&iprev.report, judged), iprev.report.ttl_sec, &decision);
+	return evidence_of(judged, &policy, &decision);
 }
 
 static const char *text_of(const json_t *object, const char *key)
@@ -229,6 +235,64 @@ Test(evidence, the_sentence_says_what_and_how_to_mend_it)
 		 "192.0.2.7 has 11 PTR names, of which 10 were evaluated", "not held against");
 }
 
+Test(evidence, generic_name)
+{
+	static const char *const one[] = {"dhcp-192-0-2-7.lines.example.net"};
+	static const char *const good[] = {"mail.example.net"};
+	struct patterns *set = patterns_new();
+	char why[PATTERN_WHY_MAX];
+	const json_t *generic, *finding;
+	json_t *object;
+
+	start("192.0.2.7");
+	answer_names(1, one, true);
+	answer_addr(1, "192.0.2.7");
+	object = evidence();
+	cr_expect_str_eq(text_of(object, "iprev"), "pass");
+	cr_expect_str_eq(text_of(object, "reason"), "generic");
+	cr_expect_str_eq(text_of(object, "action"), "pass");
+	generic = json_object_get(object, "generic");
+	cr_expect_str_eq(text_of(generic, "verdict"), "generic");
+	cr_expect_str_eq(text_of(generic, "name"), one[0]);
+	cr_expect_eq(json_integer_value(json_object_get(generic, "score")), 100);
+	cr_expect_eq(json_integer_value(json_object_get(generic, "threshold")), RDNS_THRESHOLD);
+	cr_expect(json_is_null(json_object_get(generic, "pattern")));
+	cr_expect_eq(json_array_size(json_object_get(generic, "findings")), 2);
+	finding = json_array_get(json_object_get(generic, "findings"), 0);
+	cr_expect_str_eq(text_of(finding, "what"), "the address");
+	cr_expect_str_eq(text_of(finding, "part"), "192-0-2-7");
+	cr_expect_eq(json_integer_value(json_object_get(finding, "weight")), 60);
+	json_decref(object);
+	EXPLAINS("generic", "192.0.2.7 is dhcp-192-0-2-7.lines.example.net",
+		 "looks generic (the address: 192-0-2-7; a word of access lines: dhcp)",
+		 "no proof");
+	start("192.0.2.7");
+	answer_names(1, good, true);
+	answer_addr(1, "192.0.2.7");
+	object = evidence();
+	cr_expect_str_eq(text_of(object, "reason"), "pass");
+	cr_expect_str_eq(text_of(json_object_get(object, "generic"), "verdict"), "ordinary");
+	cr_expect_null(strstr(text_of(object, "explain"), "generic"));
+	json_decref(object);
+	cr_assert_not_null(set);
+	cr_assert_eq(patterns_add(set, "/f", "\ngeneric ^mail\n", 15, why), 0, "%s", why);
+	patterns = set;
+	object = evidence();
+	cr_expect_str_eq(text_of(object, "reason"), "generic");
+	cr_expect_str_eq(text_of(json_object_get(object, "generic"), "pattern"), "/f:2");
+	json_decref(object);
+	EXPLAINS("by a pattern", "looks generic (pattern /f:2)");
+	patterns = NULL;
+	patterns_free(set);
+	start("192.0.2.7");
+	answer_names(1, one, true);
+	answer_addr(1, "192.0.2.9");
+	object = evidence();
+	cr_expect_str_eq(text_of(object, "reason"), "unconfirmed", "the stronger reason stays");
+	cr_expect_null(json_object_get(object, "generic"));
+	json_decref(object);
+}
+
 /* The longest hostile names do not overflow anything; only printable ASCII leaves. */
 Test(evidence, longest_names)
 {
@@ -304,7 +368,7 @@ Test(evidence, caution)
 	policy_defaults(&policy);
 	start("192.0.2.1");
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		object = evidence_of(&policy, &rows[i].decision);
+		object = evidence_of(NULL, &policy, &rows[i].decision);
 		caution = json_object_get(object, "caution");
 		cr_expect_str_eq(text_of(caution, "state"), rows[i].state);
 		cr_expect(strstr(text_of(object, "explain"), rows[i].says) != NULL, "%s: %s",

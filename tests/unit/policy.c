@@ -45,7 +45,7 @@ Test(policy, default_table)
 
 	policy_defaults(&policy);
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		policy_decide(&policy, rows[i].result, rows[i].dns_ttl, &decision);
+		policy_decide(&policy, policy_reason(rows[i].result), rows[i].dns_ttl, &decision);
 		cr_expect_eq(decision.reason, rows[i].reason, "%s", rows[i].label);
 		cr_expect_eq(decision.action, rows[i].action, "%s", rows[i].label);
 		cr_expect_eq(decision.ttl_sec, rows[i].ttl, "%s: %u", rows[i].label,
@@ -53,6 +53,22 @@ Test(policy, default_table)
 		cr_expect_eq(decision.refresh_sec, rows[i].refresh, "%s: %u", rows[i].label,
 			     decision.refresh_sec);
 	}
+}
+
+/* No result stands for it, so the table above cannot. */
+Test(policy, generic_passes_by_default)
+{
+	struct policy_decision decision;
+	struct policy policy;
+
+	policy_defaults(&policy);
+	policy_decide(&policy, MXG_REASON_GENERIC, 0, &decision);
+	cr_expect_eq(decision.reason, MXG_REASON_GENERIC);
+	cr_expect_eq(decision.action, MXG_ACTION_PASS);
+	cr_expect_eq(decision.ttl_sec, 600);
+	cr_expect_eq(decision.refresh_sec, 450, "asked again as late as any pass");
+	policy_decide(&policy, MXG_REASON_GENERIC, DAY, &decision);
+	cr_expect_eq(decision.ttl_sec, HOUR);
 }
 
 /* A table that says drop everywhere, and even what no action is. */
@@ -74,12 +90,15 @@ Test(policy, only_certain_reasons_block)
 	for (r = 0; r < MXG_REASON_MAX; r++)
 		policy.row[r].action = MXG_ACTION_DROP;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		policy_decide(&policy, rows[i].result, 300, &decision);
+		policy_decide(&policy, policy_reason(rows[i].result), 300, &decision);
 		cr_expect_eq(decision.action, rows[i].may_drop ? MXG_ACTION_DROP : MXG_ACTION_PASS,
 			     "result %d", rows[i].result);
 	}
+	policy_decide(&policy, MXG_REASON_GENERIC, DAY, &decision);
+	cr_expect_eq(decision.action, MXG_ACTION_DROP, "generic may be set to drop");
+	cr_expect_eq(decision.refresh_sec, 300, "and then a new name counts soon");
 	policy.row[MXG_REASON_NO_PTR].action = (enum mxg_action)77;
-	policy_decide(&policy, IPREV_PERMERROR, 300, &decision);
+	policy_decide(&policy, MXG_REASON_NO_PTR, 300, &decision);
 	cr_expect_eq(decision.action, MXG_ACTION_PASS, "an unknown action passes");
 }
 
@@ -91,7 +110,7 @@ Test(policy, bounds_that_contradict_take_the_shorter)
 	policy_defaults(&policy);
 	policy.row[MXG_REASON_NO_PTR].ttl_min_sec = 900;
 	policy.row[MXG_REASON_NO_PTR].ttl_max_sec = 100;
-	policy_decide(&policy, IPREV_PERMERROR, 500, &decision);
+	policy_decide(&policy, MXG_REASON_NO_PTR, 500, &decision);
 	cr_expect_eq(decision.ttl_sec, 100);
 }
 
@@ -99,6 +118,7 @@ Test(policy, enforce_mask)
 {
 	const uint32_t deny = 1u << MXG_REASON_DENY, no_ptr = 1u << MXG_REASON_NO_PTR;
 	const uint32_t unconfirmed = 1u << MXG_REASON_UNCONFIRMED;
+	const uint32_t generic = 1u << MXG_REASON_GENERIC;
 	struct policy policy;
 	int r;
 
@@ -109,9 +129,11 @@ Test(policy, enforce_mask)
 	cr_expect_eq(policy_enforce_mask(&policy, true), deny | no_ptr | unconfirmed);
 	policy.row[MXG_REASON_NO_PTR].enforce = false;
 	cr_expect_eq(policy_enforce_mask(&policy, true), deny | unconfirmed, "kept in monitor");
+	policy.row[MXG_REASON_GENERIC].action = MXG_ACTION_DROP;
+	cr_expect_eq(policy_enforce_mask(&policy, true), deny | unconfirmed | generic);
 	for (r = 0; r < MXG_REASON_MAX; r++)
 		policy.row[r] = (struct policy_row){MXG_ACTION_DROP, 1, 1, true};
-	cr_expect_eq(policy_enforce_mask(&policy, true), deny | no_ptr | unconfirmed,
+	cr_expect_eq(policy_enforce_mask(&policy, true), deny | no_ptr | unconfirmed | generic,
 		     "a temporary failure is never enforced");
 }
 

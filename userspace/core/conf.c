@@ -125,8 +125,9 @@ static int check_policy_value(cfg_t *sec, const struct conf_key *key, const void
 	       row == &scratch.policy.row[MXG_REASON_TEMPERROR];
 	if (key->type == KEY_ACTION && good && *(const enum mxg_action *)value != MXG_ACTION_PASS) {
 		cfg_error(sec,
-			  "policy %s can only pass: mxgate never blocks a confirmed source, nor on "
-			  "a temporary failure",
+			  "policy %s can only pass: mxgate never blocks a confirmed source whose "
+			  "name "
+			  "is not generic, nor on a temporary failure",
 			  cfg_title(sec));
 		return -1;
 	}

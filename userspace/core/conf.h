@@ -22,6 +22,7 @@
 
 #define CONF_INTERFACES_MAX 16
 #define CONF_SERVERS_MAX    8
+#define CONF_PATTERNS_MAX   8
 #define CONF_TEXT_MAX       256
 #define CONF_ERRORS_MAX     4096
 
@@ -57,6 +58,10 @@ struct conf {
 		uint32_t budget4; /* per minute and /24 */
 		uint32_t budget6; /* per minute and /64 */
 	} dns;
+	struct {
+		char patterns[CONF_PATTERNS_MAX][CONF_TEXT_MAX]; /* files; io/patternfile.h */
+		unsigned int pattern_count;
+	} rdns;
 	struct {
 		uint32_t max4;
 		uint32_t max6;

@@ -108,6 +108,12 @@ const struct conf_key CONF_KEYS[] = {
 	 "Addresses whose reverse DNS is known to be right, such as those of your own outbound "
 	 "servers and of large providers. They are looked at every minute; when more than half of "
 	 "them are bad, the breaker opens for everything."},
+	{"rdns", "patterns", KEY_PATHS, AT(rdns.patterns), NO_RANGE, NULL, "",
+	 "Files of your own patterns for reverse names, each line `generic REGEX` or `ordinary "
+	 "REGEX` (Perl-compatible, matched anywhere in the whole name, whatever the case; # begins a "
+	 "comment line). ordinary beats generic, and both beat mxgate's own judgement. A wrong line "
+	 "is refused by mxgated -t and by a reload. mxgate rdns NAME ADDR shows what becomes of a "
+	 "name."},
 	{"policy", "action", KEY_ACTION, IN(action), NO_RANGE, "pass|drop", NULL,
 	 "What happens to a SYN of such a source. pass and temperror can only pass."},
 	{"policy", "ttl_min", KEY_SPAN, IN(ttl_min_sec), 1, YEAR, NULL, NULL,
@@ -124,10 +130,11 @@ const size_t CONF_KEY_COUNT = sizeof(CONF_KEYS) / sizeof(CONF_KEYS[0]);
 _Static_assert(sizeof(CONF_KEYS) / sizeof(CONF_KEYS[0]) <= CONF_KEY_MAX, "raise CONF_KEY_MAX");
 
 const enum mxg_reason CONF_POLICY_ROWS[CONF_POLICY_ROW_COUNT] = {
-	MXG_REASON_PASS, MXG_REASON_NO_PTR, MXG_REASON_UNCONFIRMED, MXG_REASON_TEMPERROR};
+	MXG_REASON_PASS, MXG_REASON_NO_PTR, MXG_REASON_UNCONFIRMED, MXG_REASON_GENERIC,
+	MXG_REASON_TEMPERROR};
 
 const char *const CONF_SECTIONS[] = {"control", "dns",     "verdicts", "events",
-				     "confirm", "breaker", "policy"};
+				     "confirm", "breaker", "rdns",     "policy"};
 const size_t CONF_SECTION_COUNT = sizeof(CONF_SECTIONS) / sizeof(CONF_SECTIONS[0]);
 _Static_assert(sizeof(CONF_SECTIONS) / sizeof(CONF_SECTIONS[0]) <= CONF_SECTION_MAX, "raise it");
 
@@ -182,7 +189,7 @@ static int text_store(const struct conf_key *key, const char *text, void *at)
 	if (!*text || strlen(text) >= CONF_TEXT_MAX || !text_is_printable(text) ||
 	    strpbrk(text, "\"\\$"))
 		return -EINVAL;
-	if (key->type == KEY_PATH && *text != '/')
+	if ((key->type == KEY_PATH || key->type == KEY_PATHS) && *text != '/')
 		return -EINVAL;
 	strcpy(at, text);
 	return 0;
@@ -209,6 +216,9 @@ static int list_store(const struct conf_key *key, const char *text, unsigned int
 			return -EINVAL;
 		((struct endpoint *)at)[n] = endpoint;
 		return 0;
+	case KEY_PATHS:
+		return n < CONF_PATTERNS_MAX ? text_store(key, text, (char(*)[CONF_TEXT_MAX])at + n)
+					     : -EINVAL;
 	case KEY_ADDRS:
 		return n < BREAKER_CANARIES_MAX ? addr_parse(text, (struct addr *)at + n) : -EINVAL;
 	default:
@@ -246,6 +256,7 @@ int conf_key_store(const struct conf_key *key, const char *text, unsigned int n,
 	case KEY_PORTS:
 	case KEY_SERVERS:
 	case KEY_ADDRS:
+	case KEY_PATHS:
 		return list_store(key, text, n, at);
 	}
 	return -EINVAL;
@@ -276,6 +287,9 @@ void conf_key_allowed(const struct conf_key *key, char *buf, size_t size)
 			 "[ADDR]:PORT",
 			 CONF_SERVERS_MAX);
 		break;
+	case KEY_PATHS:
+		snprintf(buf, size, "a list of at most %d absolute paths", CONF_PATTERNS_MAX);
+		break;
 	case KEY_ADDRS:
 		snprintf(buf, size, "a list of at most %d addresses", BREAKER_CANARIES_MAX);
 		break;
@@ -298,6 +312,8 @@ unsigned int *conf_key_count(const struct conf_key *key, struct conf *conf)
 		return &conf->dns.server_count;
 	case KEY_ADDRS:
 		return &conf->breaker.canary_count;
+	case KEY_PATHS:
+		return &conf->rdns.pattern_count;
 	default:
 		return NULL;
 	}
@@ -306,5 +322,5 @@ unsigned int *conf_key_count(const struct conf_key *key, struct conf *conf)
 bool conf_key_is_list(const struct conf_key *key)
 {
 	return key->type == KEY_IFACES || key->type == KEY_PORTS || key->type == KEY_SERVERS ||
-	       key->type == KEY_ADDRS;
+	       key->type == KEY_ADDRS || key->type == KEY_PATHS;
 }

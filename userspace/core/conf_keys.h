@@ -20,6 +20,7 @@ enum conf_key_type {
 	KEY_PORTS,  /* list of ports */
 	KEY_SERVERS,
 	KEY_ADDRS,  /* list of addresses */
+	KEY_PATHS,  /* list of absolute paths, char[CONF_TEXT_MAX] each */
 	KEY_ACTION, /* enum mxg_action of a policy row */
 	KEY_FLAG,   /* bool of a policy row */
 };
@@ -47,8 +48,8 @@ extern const char *const CONF_SECTIONS[];
 extern const size_t CONF_SECTION_COUNT;
 
 /* The rows of the policy that a configuration can set. */
-#define CONF_POLICY_ROW_COUNT 4
-#define CONF_POLICY_ROW_NAMES "pass, no-ptr, unconfirmed, temperror"
+#define CONF_POLICY_ROW_COUNT 5
+#define CONF_POLICY_ROW_NAMES "pass, no-ptr, unconfirmed, generic, temperror"
 extern const enum mxg_reason CONF_POLICY_ROWS[CONF_POLICY_ROW_COUNT];
 
 /* NULL if there is none. */

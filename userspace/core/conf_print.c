@@ -35,6 +35,7 @@ static void value_print(const struct conf_key *key, const void *at, unsigned int
 	case KEY_PORTS:
 	case KEY_SERVERS:
 	case KEY_ADDRS:
+	case KEY_PATHS:
 		break;
 	}
 	fputc('{', out);
@@ -43,6 +44,8 @@ static void value_print(const struct conf_key *key, const void *at, unsigned int
 			fprintf(out, "%s\"%s\"", separator, ((const char(*)[IFNAMSIZ])at)[n]);
 		else if (key->type == KEY_PORTS)
 			fprintf(out, "%s%u", separator, ((const uint16_t *)at)[n]);
+		else if (key->type == KEY_PATHS)
+			fprintf(out, "%s\"%s\"", separator, ((const char(*)[CONF_TEXT_MAX])at)[n]);
 		else if (key->type == KEY_ADDRS)
 			fprintf(out, "%s\"%s\"", separator,
 				addr_format(&((const struct addr *)at)[n], address));
@@ -142,7 +145,8 @@ void conf_print_man(FILE *out)
 		fprintf(out, ".SS %s%s {}\n", CONF_SECTIONS[i], policy ? " NAME" : "");
 		if (policy)
 			fputs("One section per reason: " CONF_POLICY_ROW_NAMES " (RFC 8601 iprev "
-			      "pass, permerror, fail, temperror).\n",
+			      "pass, permerror, fail, pass with nothing but generic names, and "
+			      "temperror).\n",
 			      out);
 		man_section(CONF_SECTIONS[i], out);
 		if (policy)

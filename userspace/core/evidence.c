@@ -167,7 +167,27 @@ static void explain_caution(struct sentence *s, const struct policy_decision *de
 	}
 }
 
-static void explain(struct sentence *s, const struct iprev_report *report)
+/* Said after the sentence of a pass. */
+static void explain_generic(struct sentence *s, const struct rdns_result *generic)
+{
+	const char *separator = "";
+
+	say(s, " But that name looks generic (");
+	if (generic->pattern[0])
+		say(s, "pattern %s", generic->pattern);
+	for (unsigned int i = 0; !generic->pattern[0] && i < generic->finding_count; i++)
+		if (generic->findings[i].weight > 0) {
+			say(s, "%s%s: %s", separator, generic->findings[i].what,
+			    generic->findings[i].part);
+			separator = "; ";
+		}
+	say(s, "), as those of dial-up and cable lines do: that is a sign, and no proof. A mail "
+	       "server should have a name of its own as its PTR record; ask the network's operator "
+	       "for one.");
+}
+
+static void explain(struct sentence *s, const struct iprev_report *report,
+		    const struct rdns_result *generic)
 {
 	char addr[ADDR_TEXT_MAX];
 
@@ -175,6 +195,8 @@ static void explain(struct sentence *s, const struct iprev_report *report)
 	switch (report->result) {
 	case IPREV_PASS:
 		explain_pass(s, report, addr);
+		if (generic && generic->is_generic)
+			explain_generic(s, generic);
 		break;
 	case IPREV_FAIL:
 		explain_fail(s, report, addr);
@@ -265,14 +287,31 @@ static json_t *caution_to_json(const struct policy_decision *decision)
 			 (json_int_t)decision->hold_sec);
 }
 
-json_t *evidence_to_json(const struct iprev_report *report, const struct policy *policy,
-			 const struct policy_decision *decision, int64_t decided_sec)
+json_t *evidence_generic_to_json(const struct rdns_result *generic)
+{
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < generic->finding_count; i++)
+		json_array_append_new(list, json_pack("{s:s, s:s, s:i}", "what",
+						      generic->findings[i].what, "part",
+						      generic->findings[i].part, "weight",
+						      generic->findings[i].weight));
+	return json_pack("{s:s, s:s, s:i, s:i, s:o, s:b, s:o}", "verdict",
+			 generic->is_generic ? "generic" : "ordinary", "name", generic->name,
+			 "score", generic->score, "threshold", RDNS_THRESHOLD, "pattern",
+			 text_or_null(generic->pattern), "pattern_gave_up",
+			 (int)generic->pattern_gave_up, "findings", list);
+}
+
+json_t *evidence_to_json(const struct iprev_report *report, const struct rdns_result *generic,
+			 const struct policy *policy, const struct policy_decision *decision,
+			 int64_t decided_sec)
 {
 	char addr[ADDR_TEXT_MAX], decided[TEXT_MOMENT_MAX], expires[TEXT_MOMENT_MAX];
 	struct sentence why = {.used = 0};
 	json_t *object;
 
-	explain(&why, report);
+	explain(&why, report, generic);
 	explain_caution(&why, decision);
 	object = json_pack(
 		"{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:s, s:s, s:o, s:o, s:o, s:s}", "address",
@@ -289,6 +328,8 @@ json_t *evidence_to_json(const struct iprev_report *report, const struct policy 
 		return NULL;
 	if (report->names_total > report->name_count)
 		json_object_set_new(object, "names_total", json_integer(report->names_total));
+	if (generic && (generic->finding_count > 0 || generic->pattern[0]))
+		json_object_set_new(object, "generic", evidence_generic_to_json(generic));
 	if (report->special)
 		json_object_set_new(object, "special", json_string(report->special));
 	return object;

@@ -5,7 +5,7 @@
  *
  *   address    the source
  *   iprev      RFC 8601 result: pass, fail, permerror, temperror, none
- *   reason     policy reason: pass, no-ptr, unconfirmed, temperror, special
+ *   reason     policy reason: pass, no-ptr, unconfirmed, generic, temperror, special
  *   action     pass, drop
  *   names      [string]  PTR names, escaped, sorted
  *   confirmed  [string]  those whose addresses include the source
@@ -22,7 +22,11 @@
  *   steps      [{query, type, status, rcode, ttl_sec, records, server, elapsed_ms, note}]
  *              status is a dns_status, or "unanswered" when the result was certain
  *              without it; rcode, server and note are null when there is none
- *   explain    one sentence for a person: what was found and how to mend it
+ *   generic    only after a pass, and only where there is something to say: what was made
+ *              of the names (core/rdns.h), for the name that decided: {verdict: "generic" |
+ * "ordinary", name, score, threshold, pattern, pattern_gave_up, findings: [{what, part, weight}]};
+ * pattern is the FILE:LINE that had the last word, or null explain    one sentence for a person:
+ * what was found and how to mend it
  */
 #ifndef MXGATE_CORE_EVIDENCE_H
 #define MXGATE_CORE_EVIDENCE_H
@@ -32,20 +36,29 @@
 
 #include "core/iprev.h"
 #include "core/policy.h"
+#include "core/rdns.h"
 
-/* A new reference, or NULL when out of memory. decided_sec is wall time. */
-json_t *evidence_to_json(const struct iprev_report *report, const struct policy *policy,
-			 const struct policy_decision *decision, int64_t decided_sec);
+/*
+ * A new reference, or NULL when out of memory. generic is what rdns_judge() made of the
+ * names, or NULL when it had nothing to judge; decided_sec is wall time.
+ */
+json_t *evidence_to_json(const struct iprev_report *report, const struct rdns_result *generic,
+			 const struct policy *policy, const struct policy_decision *decision,
+			 int64_t decided_sec);
+
+/* The object under "generic". A new reference or NULL. */
+json_t *evidence_generic_to_json(const struct rdns_result *generic);
 
 /*
  * The same in some hundred bytes, for keeping: evidence_unpack() makes of them what
  * evidence_to_json() would have made. ret gets EVIDENCE_PACKED_MAX bytes at most;
  * how many. Host byte order: for this machine only.
  */
-#define EVIDENCE_PACKED_MAX (128 + IPREV_TEXT_MAX + IPREV_STEPS_MAX * (ENDPOINT_TEXT_MAX + 64))
-size_t evidence_pack(const struct iprev_report *report, const struct policy *policy,
-		     const struct policy_decision *decision, int64_t decided_sec,
-		     uint8_t ret[static EVIDENCE_PACKED_MAX]);
+#define EVIDENCE_PACKED_MAX                                                                        \
+	(128 + PATTERN_AT_MAX + IPREV_TEXT_MAX + IPREV_STEPS_MAX * (ENDPOINT_TEXT_MAX + 64))
+size_t evidence_pack(const struct iprev_report *report, const struct rdns_result *generic,
+		     const struct policy *policy, const struct policy_decision *decision,
+		     int64_t decided_sec, uint8_t ret[static EVIDENCE_PACKED_MAX]);
 
 /* A new reference, or NULL for bytes that are not of evidence_pack(), or out of memory. */
 json_t *evidence_unpack(const struct addr *addr, const void *data, size_t len);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * Evidence as bytes: a head, a part for each step, then the texts, each with its NUL:
- * special, the names, of each step server and note. What follows from these (the
- * names asked for) is not written. Reading believes nothing: a file may be damaged.
+ * special, the names, of each step server and note, the pattern that decided on a name. What
+ * follows from these (the names asked for, the findings in a name) is not written. Reading believes
+ * nothing: a file may be damaged.
  */
 #include <string.h>
 
 #include "core/evidence.h"
 
-#define PACKED_VERSION 1
+#define PACKED_VERSION 2
 
 struct head {
 	uint8_t version;
@@ -21,12 +22,17 @@ struct head {
 	uint8_t is_special;
 	uint16_t names_total;
 	uint16_t queried, confirmed; /* a bit for each name */
-	uint16_t zero;
+	uint8_t generic;             /* GENERIC_*, 0: no name was judged */
+	uint8_t generic_name;        /* number of the name that decided */
 	uint32_t dns_ttl_sec;
 	uint32_t row_ttl_min_sec, row_ttl_max_sec;
 	int64_t decided_sec;
 	struct policy_decision decision;
 };
+
+#define GENERIC_JUDGED  1
+#define GENERIC_YES     2
+#define GENERIC_GAVE_UP 4
 
 struct packed_step {
 	uint32_t ttl_sec, elapsed_us;
@@ -92,9 +98,24 @@ static uint8_t *put_step(uint8_t *at, const struct iprev_step *step)
 	return put(at, &packed, sizeof(packed));
 }
 
-size_t evidence_pack(const struct iprev_report *report, const struct policy *policy,
-		     const struct policy_decision *decision, int64_t decided_sec,
-		     uint8_t ret[static EVIDENCE_PACKED_MAX])
+static void fill_generic(const struct iprev_report *report, const struct rdns_result *generic,
+			 struct head *head)
+{
+	uint8_t i;
+
+	for (i = 0; generic && i < report->name_count; i++)
+		if (strcmp(report->names[i].text, generic->name) == 0)
+			break;
+	if (!generic || i == report->name_count)
+		return;
+	head->generic_name = i;
+	head->generic = (uint8_t)(GENERIC_JUDGED | (generic->is_generic ? GENERIC_YES : 0) |
+				  (generic->pattern_gave_up ? GENERIC_GAVE_UP : 0));
+}
+
+size_t evidence_pack(const struct iprev_report *report, const struct rdns_result *generic,
+		     const struct policy *policy, const struct policy_decision *decision,
+		     int64_t decided_sec, uint8_t ret[static EVIDENCE_PACKED_MAX])
 {
 	struct head head = {.reason = (uint8_t)decision->reason,
 			    .decided_sec = decided_sec,
@@ -103,6 +124,7 @@ size_t evidence_pack(const struct iprev_report *report, const struct policy *pol
 	unsigned int i;
 
 	fill_head(report, &policy->row[decision->reason], &head);
+	fill_generic(report, generic, &head);
 	memcpy(ret, &head, sizeof(head));
 	for (i = 0; i < report->step_count; i++)
 		at = put_step(at, &report->steps[i]);
@@ -113,6 +135,8 @@ size_t evidence_pack(const struct iprev_report *report, const struct policy *pol
 		at = put_text(at, report->steps[i].server, ENDPOINT_TEXT_MAX);
 		at = put_text(at, report->steps[i].note, IPREV_NOTE_MAX);
 	}
+	if (head.generic)
+		at = put_text(at, generic->pattern, PATTERN_AT_MAX);
 	return (size_t)(at - ret);
 }
 
@@ -154,7 +178,8 @@ static bool is_sane(const struct head *head)
 	       (head->step_count > 0 || head->is_special) && head->row_action < MXG_ACTION_MAX &&
 	       head->reason < MXG_REASON_MAX && head->decision.reason < MXG_REASON_MAX &&
 	       head->decision.action < MXG_ACTION_MAX &&
-	       head->decision.caution < POLICY_CAUTION_MAX;
+	       head->decision.caution < POLICY_CAUTION_MAX &&
+	       (!head->generic || head->generic_name < head->name_count);
 }
 
 static void get_step(struct cursor *cursor, struct iprev_report *report, unsigned int number)
@@ -197,12 +222,29 @@ static void get_texts(struct cursor *cursor, const struct head *head, struct ipr
 	}
 }
 
+/* The findings are made anew: they follow from the name and the address. */
+static void get_generic(struct cursor *cursor, const struct head *head,
+			const struct iprev_report *report, struct rdns_result *ret)
+{
+	const char *pattern = get_text(cursor);
+
+	if (cursor->is_bad || strlen(pattern) >= sizeof(ret->pattern)) {
+		cursor->is_bad = true;
+		return;
+	}
+	rdns_classify(report->names[head->generic_name].text, &report->addr, NULL, ret);
+	ret->is_generic = head->generic & GENERIC_YES;
+	ret->pattern_gave_up = head->generic & GENERIC_GAVE_UP;
+	strcpy(ret->pattern, pattern);
+}
+
 json_t *evidence_unpack(const struct addr *addr, const void *data, size_t len)
 {
 	struct cursor cursor = {.at = data, .end = (const uint8_t *)data + len};
 	struct iprev_report report = {.addr = *addr};
 	struct policy policy = {.row = {{0}}};
 	struct policy_row *row;
+	struct rdns_result generic;
 	struct head head = {0};
 	char reverse[ADDR_REVERSE_MAX];
 
@@ -222,7 +264,10 @@ json_t *evidence_unpack(const struct addr *addr, const void *data, size_t len)
 	for (unsigned int i = 0; i < report.step_count; i++)
 		get_step(&cursor, &report, i);
 	get_texts(&cursor, &head, &report, reverse);
+	if (head.generic && !cursor.is_bad)
+		get_generic(&cursor, &head, &report, &generic);
 	if (cursor.is_bad)
 		return NULL;
-	return evidence_to_json(&report, &policy, &head.decision, head.decided_sec);
+	return evidence_to_json(&report, head.generic ? &generic : NULL, &policy, &head.decision,
+				head.decided_sec);
 }

@@ -16,6 +16,7 @@ static const char *const reason_names[MXG_REASON_MAX] = {
 	[MXG_REASON_NO_PTR] = "no-ptr",       [MXG_REASON_UNCONFIRMED] = "unconfirmed",
 	[MXG_REASON_TEMPERROR] = "temperror", [MXG_REASON_SPECIAL] = "special",
 	[MXG_REASON_ALLOW] = "allow",         [MXG_REASON_DENY] = "deny",
+	[MXG_REASON_GENERIC] = "generic",
 };
 
 static const char *const action_names[MXG_ACTION_MAX] = {
@@ -83,6 +84,8 @@ void policy_defaults(struct policy *policy)
 				[MXG_REASON_TEMPERROR] = {MXG_ACTION_PASS, MINUTE_SEC, MINUTE_SEC,
 							  true},
 				[MXG_REASON_SPECIAL] = {MXG_ACTION_PASS, DAY_SEC, DAY_SEC, true},
+				[MXG_REASON_GENERIC] = {MXG_ACTION_PASS, 10 * MINUTE_SEC, HOUR_SEC,
+							true},
 			},
 	};
 
@@ -108,23 +111,24 @@ enum mxg_reason policy_reason(enum iprev_result result)
 	return MXG_REASON_TEMPERROR;
 }
 
-/* Only these two say something against a host; every other row can only pass. */
+/* Only these say something against a host; every other row can only pass. */
 static bool may_block(enum mxg_reason reason)
 {
-	return reason == MXG_REASON_NO_PTR || reason == MXG_REASON_UNCONFIRMED;
+	return reason == MXG_REASON_NO_PTR || reason == MXG_REASON_UNCONFIRMED ||
+	       reason == MXG_REASON_GENERIC;
 }
 
-static uint32_t refresh_after(enum mxg_reason reason, uint32_t ttl_sec)
+static uint32_t refresh_after(enum mxg_reason reason, enum mxg_action action, uint32_t ttl_sec)
 {
-	if (reason == MXG_REASON_PASS || reason == MXG_REASON_SPECIAL)
+	if (reason == MXG_REASON_PASS || reason == MXG_REASON_SPECIAL ||
+	    (reason == MXG_REASON_GENERIC && action == MXG_ACTION_PASS))
 		return ttl_sec - ttl_sec / 4;
 	return ttl_sec / 2 < RECHECK_MAX_SEC ? ttl_sec / 2 : RECHECK_MAX_SEC;
 }
 
-void policy_decide(const struct policy *policy, enum iprev_result result, uint32_t ttl_sec,
+void policy_decide(const struct policy *policy, enum mxg_reason reason, uint32_t ttl_sec,
 		   struct policy_decision *ret)
 {
-	enum mxg_reason reason = policy_reason(result);
 	const struct policy_row *row = &policy->row[reason];
 
 	/* Should the bounds contradict each other, the shorter life is the safer one. */
@@ -138,7 +142,7 @@ void policy_decide(const struct policy *policy, enum iprev_result result, uint32
 	ret->action =
 		may_block(reason) && row->action < MXG_ACTION_MAX ? row->action : MXG_ACTION_PASS;
 	ret->ttl_sec = ttl_sec;
-	ret->refresh_sec = refresh_after(reason, ttl_sec);
+	ret->refresh_sec = refresh_after(reason, ret->action, ttl_sec);
 }
 
 uint32_t policy_enforce_mask(const struct policy *policy, bool enforce)

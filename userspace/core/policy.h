@@ -24,7 +24,7 @@ struct policy_row {
 };
 
 struct policy {
-	struct policy_row row[MXG_REASON_MAX]; /* used: PASS..TEMPERROR */
+	struct policy_row row[MXG_REASON_MAX]; /* used: PASS..SPECIAL, GENERIC */
 };
 
 /* Why a source that the policy would refuse is let through for now (core/confirm.h). */
@@ -48,18 +48,25 @@ struct policy_decision {
 	uint32_t hold_sec;     /* POLICY_CAUTION_HELD: how much longer at most */
 };
 
-/* no-ptr drop at most 1 h, unconfirmed pass at most 1 h, temperror 60 s, pass 1..24 h. */
+/*
+ * no-ptr drop at most 1 h, unconfirmed and generic pass at most 1 h, temperror 60 s,
+ * pass 1..24 h.
+ */
 void policy_defaults(struct policy *policy);
 
-/* The reason that an iprev result stands for (RFC 8601 §2.7.3). */
+/*
+ * The reason that an iprev result stands for (RFC 8601 §2.7.3). A pass can be
+ * MXG_REASON_GENERIC instead, which core/rdns.h says.
+ */
 enum mxg_reason policy_reason(enum iprev_result result);
 
 /*
- * Decides for one result whose DNS data lives ttl_sec more. Refresh starts at
- * 3/4 of a pass's life; for what is not a pass at half its life, but no later
- * than 5 minutes in, so that a repaired PTR counts soon.
+ * Decides for one reason whose DNS data lives ttl_sec more. Refresh starts at
+ * 3/4 of a pass's life, also of a generic name's that passes; for what is not a
+ * pass at half its life, but no later than 5 minutes in, so that a repaired PTR
+ * counts soon.
  */
-void policy_decide(const struct policy *policy, enum iprev_result result, uint32_t ttl_sec,
+void policy_decide(const struct policy *policy, enum mxg_reason reason, uint32_t ttl_sec,
 		   struct policy_decision *ret);
 
 /* "none", "waiting", "held", "frozen", "capped". */
@@ -68,7 +75,7 @@ const char *policy_caution_name(enum policy_caution caution);
 /* The bits for mxg_config.enforce_mask; deny exceptions are enforced with the rest. */
 uint32_t policy_enforce_mask(const struct policy *policy, bool enforce);
 
-/* "no-ptr", "unconfirmed", "temperror", "pass", "special", "allow", "deny", "none". */
+/* "no-ptr", "unconfirmed", "temperror", "pass", "special", "allow", "deny", "generic", "none". */
 const char *policy_reason_name(enum mxg_reason reason);
 /* 0, or -EINVAL for a name that no reason has. */
 int policy_reason_parse(const char *name, enum mxg_reason *ret);

@@ -568,3 +568,10 @@ bool rdns_judge(const struct iprev_report *report, const struct patterns *patter
 		ret->is_generic = false; /* the names left out might be ordinary */
 	return ret->name[0] != '\0';
 }
+
+enum mxg_reason rdns_reason(const struct iprev_report *report, const struct rdns_result *judged)
+{
+	if (report->result == IPREV_PASS && judged && judged->is_generic)
+		return MXG_REASON_GENERIC;
+	return policy_reason(report->result);
+}

@@ -23,6 +23,7 @@
 #include "core/dnsmsg.h"
 #include "core/iprev.h"
 #include "core/patterns.h"
+#include "core/policy.h"
 
 /*
  * From this score on a name is generic. The address in full is enough by itself,
@@ -33,6 +34,9 @@
 #define RDNS_THRESHOLD    50
 #define RDNS_FINDINGS_MAX 24
 #define RDNS_PART_MAX     40
+
+/* Raised with every change of what is found and weighed: old verdicts are not adopted. */
+#define RDNS_VERSION 1u
 
 struct rdns_finding {
 	const char *what; /* static: "the address", "word of access lines", ... */
@@ -68,6 +72,9 @@ void rdns_classify(const char *name, const struct addr *addr, const struct patte
  */
 bool rdns_judge(const struct iprev_report *report, const struct patterns *patterns,
 		struct rdns_result *ret);
+
+/* The reason of an evaluation whose names were judged so (NULL: they were not). */
+enum mxg_reason rdns_reason(const struct iprev_report *report, const struct rdns_result *judged);
 
 /* The bytes of name left of its registrable domain, without the dot between; 0: none. */
 size_t rdns_host_part(const char *name);

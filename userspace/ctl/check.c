@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * `mxgate check`: evaluates an address now, by itself, with the same resolver,
- * state machine and policy as the daemon. The only command that needs no daemon;
- * it changes nothing and its answer is not remembered.
+ * state machine and policy as the daemon. It needs no daemon, changes nothing, and its answer is
+ * not remembered.
  *
  * Policy and servers are those of mxgate.conf when there is one (--config names
  * another), else the defaults and /etc/resolv.conf; --dns overrides the servers.
@@ -11,7 +11,6 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 #include <uv.h>
 
 #include "base/addr.h"
@@ -20,14 +19,14 @@
 #include "core/evidence.h"
 #include "core/policy.h"
 #include "ctl/ctl.h"
+#include "ctl/local.h"
 #include "io/resolver.h"
 
-#define DNS_PORT     53
-#define CHECK_CONFIG MXG_SYSCONFDIR "/mxgate/mxgate.conf"
-#define EXIT_CONFIG  78 /* EX_CONFIG */
+#define DNS_PORT 53
 
 struct checking {
 	const struct policy *policy;
+	struct patterns *patterns;
 	json_t *evidence;
 	enum iprev_result result;
 	bool done;
@@ -37,35 +36,15 @@ static void on_done(const struct iprev_report *report, void *user)
 {
 	struct checking *checking = user;
 	struct policy_decision decision;
+	struct rdns_result names;
+	bool has_names = rdns_judge(report, checking->patterns, &names);
+	const struct rdns_result *judged = has_names ? &names : NULL;
 
-	policy_decide(checking->policy, report->result, report->ttl_sec, &decision);
+	policy_decide(checking->policy, rdns_reason(report, judged), report->ttl_sec, &decision);
 	checking->evidence =
-		evidence_to_json(report, checking->policy, &decision, clock_wall_sec());
+		evidence_to_json(report, judged, checking->policy, &decision, clock_wall_sec());
 	checking->result = report->result;
 	checking->done = true;
-}
-
-static int load_conf(struct ctl *ctl, struct conf *conf)
-{
-	const char *path = ctl_option(ctl, "config");
-	char errors[CONF_ERRORS_MAX];
-	int err;
-
-	conf_defaults(conf);
-	if (!path && access(CHECK_CONFIG, F_OK) != 0)
-		return 0;
-	if (!path)
-		path = CHECK_CONFIG;
-	err = conf_read(path, conf, errors);
-	if (err == 0)
-		return 0;
-	errors[strcspn(errors, "\n")] = '\0';
-	if (err == -EINVAL)
-		return ctl_fail(ctl, EXIT_CONFIG, "correct the file, or name another with --config",
-				"%s", errors);
-	return ctl_fail(ctl, err == -EACCES ? CTL_EXIT_DENIED : CTL_EXIT_IO,
-			"name a readable file with --config", "cannot read %s: %s", path,
-			strerror(-err));
 }
 
 /* HOST or HOST:PORT; the first address that the system has for it. -EINVAL if none. */
@@ -166,18 +145,22 @@ int check_run(struct ctl *ctl)
 
 	code = ctl_get_addr(ctl, ctl->operand[0], &addr);
 	if (code == 0)
-		code = load_conf(ctl, &conf);
+		code = local_load_conf(ctl, &conf);
 	if (code == 0)
 		code = choose_servers(ctl, &conf, &servers);
 	if (code != 0)
 		return code;
 	servers.deadline_ms = conf.dns.deadline_sec * 1000;
 	checking.policy = &conf.policy;
+	code = local_load_patterns(ctl, &conf, &checking.patterns);
+	if (code != 0)
+		return code;
 	code = check_addr(ctl, &servers, &addr, &checking);
 	if (code == 0) {
 		ctl->out->evidence(ctl, checking.evidence);
 		code = checking.result == IPREV_TEMPERROR ? CTL_EXIT_BUSY : CTL_EXIT_OK;
 	}
 	json_decref(checking.evidence);
+	patterns_free(checking.patterns);
 	return code;
 }

@@ -6,8 +6,8 @@
  */
 #include "ctl/ctl.h"
 
-const char *const ctl_reasons[] = {"pass",    "no-ptr", "unconfirmed", "temperror",
-				   "special", "allow",  "deny",        NULL};
+const char *const ctl_reasons[] = {"pass",  "no-ptr", "unconfirmed", "temperror", "special",
+				   "allow", "deny",   "generic",     NULL};
 
 const struct ctl_option ctl_global_options[] = {
 	{"json", NULL, "print the result as JSON, exactly as the daemon gives it", false},
@@ -44,6 +44,22 @@ const struct ctl_command ctl_commands[] = {
 		.options = {{"dns", "HOST:PORT", "ask this server instead of the system's", true},
 			    {"config", "FILE", "policy and servers of this mxgate.conf", false}},
 		.run = check_run,
+	},
+	{
+		.name = "rdns",
+		.operands = "NAME ADDR",
+		.operand_min = 2,
+		.operand_max = 2,
+		.summary = "does a reverse name look generic?",
+		.detail = "Judges a name as the daemon would, for a host with this address, and "
+			  "shows every finding with its weight and the pattern that decided. Asks "
+			  "neither the daemon nor DNS. Exit 0 when the name is ordinary, 1 when it "
+			  "is generic.",
+		.example = "mxgate rdns dhcp-192-0-2-25.example.net 192.0.2.25\n"
+			   "mxgate rdns mail.example.net 192.0.2.25 --patterns ./rdns.patterns",
+		.options = {{"config", "FILE", "the patterns of this mxgate.conf", false},
+			    {"patterns", "FILE", "this file instead of the configured ones", true}},
+		.run = rdns_run,
 	},
 	{
 		.name = "why",

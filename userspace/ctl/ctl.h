@@ -132,6 +132,7 @@ void help_man(FILE *to);
 /* The commands: one file per group. */
 int status_run(struct ctl *ctl);
 int check_run(struct ctl *ctl);
+int rdns_run(struct ctl *ctl);
 int why_run(struct ctl *ctl);
 int why_recheck(struct ctl *ctl);
 int verdicts_run(struct ctl *ctl);

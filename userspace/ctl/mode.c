@@ -6,7 +6,7 @@
 int mode_run(struct ctl *ctl)
 {
 	static const char *const modes[] = {"monitor", "enforce", "config", NULL};
-	static const char *const reasons[] = {"no-ptr", "unconfirmed", "deny", NULL};
+	static const char *const reasons[] = {"no-ptr", "unconfirmed", "generic", "deny", NULL};
 	const char *reason = ctl->operand[1];
 	json_t *request;
 	json_t *result = NULL;

@@ -32,6 +32,8 @@ struct ctl_out {
 	void (*status)(struct ctl *ctl, const json_t *result);
 	/* check, why and recheck: the evidence object, with what the gate holds or without */
 	void (*evidence)(struct ctl *ctl, const json_t *result);
+	/* the generic object of an evidence, with the address */
+	void (*rdns)(struct ctl *ctl, const json_t *result);
 	void (*flush)(struct ctl *ctl, const json_t *result);
 	void (*mode)(struct ctl *ctl, const json_t *result);
 	void (*reload)(struct ctl *ctl, const json_t *result);

@@ -91,6 +91,7 @@ static void error(struct ctl *ctl, const char *code, const char *message, const 
 const struct ctl_out out_json = {
 	.status = object,
 	.evidence = object,
+	.rdns = object,
 	.flush = object,
 	.mode = object,
 	.reload = object,

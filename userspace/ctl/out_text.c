@@ -322,6 +322,7 @@ static void error(struct ctl *ctl, const char *code, const char *message, const 
 const struct ctl_out out_text = {
 	.status = out_text_status,
 	.evidence = out_text_evidence,
+	.rdns = out_text_rdns,
 	.flush = flush,
 	.mode = mode,
 	.reload = reload,

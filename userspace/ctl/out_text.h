@@ -34,6 +34,7 @@ json_int_t out_text_integer(const json_t *object, const char *key);
 void out_text_join(FILE *to, const json_t *array);
 
 void out_text_status(struct ctl *ctl, const json_t *result);
+void out_text_rdns(struct ctl *ctl, const json_t *result);
 void out_text_evidence(struct ctl *ctl, const json_t *result);
 
 #endif

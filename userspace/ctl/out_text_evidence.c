@@ -220,6 +220,63 @@ static void steps(FILE *to, const json_t *list)
 	}
 }
 
+/* --- what was made of the names ------------------------------------------------ */
+
+static void findings(FILE *to, const json_t *list)
+{
+	const json_t *finding;
+	size_t i;
+
+	json_array_foreach (list, i, finding) {
+		fprintf(to, "%*s%+4d  ", LABEL, "", (int)out_text_integer(finding, "weight"));
+		out_text_put(to, get(finding, "what"));
+		fputs(": ", to);
+		out_text_put(to, get(finding, "part"));
+		fputc('\n', to);
+	}
+}
+
+static void score(FILE *to, const json_t *generic)
+{
+	if (*get(generic, "pattern")) {
+		fputs("by the pattern at ", to);
+		out_text_put(to, get(generic, "pattern"));
+		if (json_is_true(json_object_get(generic, "pattern_gave_up")))
+			fputs(", which ran into its limit", to);
+		fputs("; ", to);
+	}
+	fprintf(to, "score %" JSON_INTEGER_FORMAT ", generic from %" JSON_INTEGER_FORMAT "\n",
+		out_text_integer(generic, "score"), out_text_integer(generic, "threshold"));
+	findings(to, json_object_get(generic, "findings"));
+}
+
+/* Silent about a name of which there is nothing to say. */
+static void generic(FILE *to, const json_t *result)
+{
+	const json_t *generic = json_object_get(result, "generic");
+
+	if (!json_array_size(json_object_get(generic, "findings")) && !*get(generic, "pattern"))
+		return;
+	label(to, "name");
+	out_text_put(to, get(generic, "verdict"));
+	fputs(", ", to);
+	score(to, generic);
+}
+
+void out_text_rdns(struct ctl *ctl, const json_t *result)
+{
+	bool is_generic = strcmp(get(result, "verdict"), "generic") == 0;
+
+	out_text_put(ctl->to, get(result, "name"));
+	fputs("  ", ctl->to);
+	out_text_put(ctl->to, is_generic ? "GENERIC" : "ordinary");
+	fputs(" for ", ctl->to);
+	out_text_put(ctl->to, get(result, "address"));
+	fputc('\n', ctl->to);
+	label(ctl->to, "because");
+	score(ctl->to, result);
+}
+
 /* --- what was made of it ------------------------------------------------------ */
 
 /* The policy's name for an iprev result: the reason on top may be an exception's. */
@@ -231,6 +288,8 @@ static const char *reason_of(const json_t *result)
 					       {"temperror", "temperror"}};
 	const char *iprev = get(result, "iprev");
 
+	if (strcmp(get(json_object_get(result, "generic"), "verdict"), "generic") == 0)
+		return "generic";
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(iprev, names[i][0]) == 0)
 			return names[i][1];
@@ -319,6 +378,7 @@ void out_text_evidence(struct ctl *ctl, const json_t *result)
 	if (has_evidence(result)) {
 		names(to, result);
 		steps(to, json_object_get(result, "steps"));
+		generic(to, result);
 		decision(to, result);
 		caution(to, result);
 	}

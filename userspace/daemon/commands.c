@@ -428,7 +428,7 @@ static bool get_filter(struct control_request *request, struct pending *list)
 		return false;
 	if (reason && policy_reason_parse(reason, &list->reason) < 0) {
 		control_reply_error(request, CONTROL_ERR_DATA,
-				    "pass, no-ptr, unconfirmed, temperror or special",
+				    "pass, no-ptr, unconfirmed, generic, temperror or special",
 				    "no such reason");
 		return false;
 	}
@@ -504,7 +504,8 @@ static void cmd_mode(struct worker *worker, struct control_request *request)
 	}
 	err = mode_set(worker, mode, reason, &in_force);
 	if (err == -EINVAL) {
-		control_reply_error(request, CONTROL_ERR_DATA, "no-ptr, unconfirmed or deny",
+		control_reply_error(request, CONTROL_ERR_DATA,
+				    "no-ptr, unconfirmed, generic or deny",
 				    "there is no such reason to enforce");
 		return;
 	}

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/policy.h"
+#include "core/rdns.h"
 #include "daemon/worker.h"
 
 static bool is_live(const struct mxg_verdict *verdict, uint64_t now_ns)
@@ -74,9 +75,12 @@ static void log_table_full(struct worker *worker, uint64_t now_ns)
 		 worker->table_full);
 }
 
-/* What the result says about the source is remembered, and told to the breaker. */
+/*
+ * What the result says about the source is remembered, and told to the breaker. A generic
+ * name is bad only where the policy refuses it.
+ */
 static struct history_source *learn(struct worker *worker, const struct iprev_report *report,
-				    uint32_t now_sec)
+				    const struct policy_decision *decision, uint32_t now_sec)
 {
 	struct history_source *source;
 	bool was_good;
@@ -85,7 +89,7 @@ static struct history_source *learn(struct worker *worker, const struct iprev_re
 	    report->result != IPREV_PERMERROR)
 		return NULL;
 	source = history_get(worker->history, &report->addr);
-	if (report->result == IPREV_PASS) {
+	if (report->result == IPREV_PASS && decision->action == MXG_ACTION_PASS) {
 		was_good = history_is_good(source, now_sec);
 		history_on_good(source, now_sec);
 		breaker_on_good(worker->breaker, &report->addr, was_good, now_sec);
@@ -116,7 +120,7 @@ static void weigh(struct worker *worker, const struct iprev_report *report,
 		.wait_sec = decision->refresh_sec,
 	};
 
-	if (!source || report->result == IPREV_PASS || decision->action == MXG_ACTION_PASS)
+	if (!source || decision->action == MXG_ACTION_PASS)
 		return;
 	confirm_weigh(&worker->confirm, &observed, source, decision);
 	worker->cautions[decision->caution]++;
@@ -163,18 +167,22 @@ int judge_apply(struct worker *worker, const struct iprev_report *report)
 {
 	uint64_t now = clock_mono_ns();
 	uint32_t now_sec = judge_now_sec();
-	struct history_source *source = learn(worker, report, now_sec);
+	struct history_source *source;
 	struct policy_decision decision;
+	struct rdns_result names;
 	struct mxg_verdict old = {0};
-	bool had;
+	bool has_names = rdns_judge(report, worker->args.patterns, &names), had;
 	int err;
 
 	health_on_report(&worker->health, report, now);
+	policy_decide(&worker->conf->policy, rdns_reason(report, has_names ? &names : NULL),
+		      report->ttl_sec, &decision);
+	source = learn(worker, report, &decision, now_sec);
+
 	/* Invariant: no learned verdict where an exception rules. */
 	if (exceptions_match(worker->exceptions, &report->addr, clock_wall_sec()))
 		return 0;
 	had = vmap_get(worker->vmap, &report->addr, &old) == 0 && is_live(&old, now);
-	policy_decide(&worker->conf->policy, report->result, report->ttl_sec, &decision);
 	if (report->result == IPREV_TEMPERROR) {
 		err = stand_by(worker, &report->addr, had ? &old : NULL, &decision, now);
 		if (err != 0)
@@ -184,7 +192,7 @@ int judge_apply(struct worker *worker, const struct iprev_report *report)
 	err = put_verdict(worker, &report->addr, &decision, now);
 	if (err < 0)
 		return err;
-	ledger_note(worker, report, &decision,
+	ledger_note(worker, report, has_names ? &names : NULL, &decision,
 		    !had || old.reason != (__u8)decision.reason ||
 			    old.action != (__u8)decision.action);
 	return 0;

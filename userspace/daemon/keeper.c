@@ -26,6 +26,7 @@
 #include "io/control.h"
 #include "io/gate.h"
 #include "io/links.h"
+#include "io/patternfile.h"
 
 #define TICK_MS         500 /* an interface is gated again well within 2 s */
 #define SILENCE_NS      (20 * CLOCK_NS_PER_SEC)
@@ -56,6 +57,8 @@ struct keeper {
 	bool has_fresh;
 	struct conf proven; /* the last under which a worker has come up */
 	bool is_unproven;   /* conf is of a reload, and no worker has come up under it yet */
+	/* Of conf, fresh and proven; two may be the same one. The worker inherits that of conf. */
+	struct patterns *patterns, *fresh_patterns, *proven_patterns;
 	struct spawn_ids ids;
 	struct gate *gate;
 	struct slots slots;
@@ -88,7 +91,26 @@ static void open_log(const struct conf *conf, const char *who)
 	log_open(who, levels[conf->log_level]);
 }
 
-static int read_conf(struct keeper *keeper, struct conf *ret, char errors[static CONF_ERRORS_MAX])
+static void take_patterns(struct keeper *keeper, struct patterns **at, struct patterns *set)
+{
+	struct patterns *old = *at;
+
+	*at = set;
+	if (old != keeper->patterns && old != keeper->fresh_patterns &&
+	    old != keeper->proven_patterns)
+		patterns_free(old);
+}
+
+static void free_patterns(struct keeper *keeper)
+{
+	take_patterns(keeper, &keeper->patterns, NULL);
+	take_patterns(keeper, &keeper->fresh_patterns, NULL);
+	take_patterns(keeper, &keeper->proven_patterns, NULL);
+}
+
+/* *ret_patterns is untouched on failure. */
+static int read_conf(struct keeper *keeper, struct conf *ret, struct patterns **ret_patterns,
+		     char errors[static CONF_ERRORS_MAX])
 {
 	char *line, *rest = NULL, copy[CONF_ERRORS_MAX];
 	struct spawn_ids ids;
@@ -96,6 +118,8 @@ static int read_conf(struct keeper *keeper, struct conf *ret, char errors[static
 
 	if (err == 0)
 		err = spawn_resolve(ret, &ids, errors, CONF_ERRORS_MAX);
+	if (err == 0)
+		err = patternfile_read_conf(ret, ret_patterns, errors);
 	if (err == 0) {
 		if (keeper->object)
 			snprintf(ret->bpf_object, sizeof(ret->bpf_object), "%s", keeper->object);
@@ -301,6 +325,7 @@ static void child_is_ready(struct keeper *keeper)
 
 	keeper->child.ready = true;
 	keeper->proven = keeper->conf;
+	take_patterns(keeper, &keeper->proven_patterns, keeper->patterns);
 	keeper->is_unproven = false;
 	if (!first)
 		return;
@@ -323,6 +348,7 @@ static void apply_fresh(struct keeper *keeper)
 	keeper->is_unproven = true;
 	keeper->child.due_ns = clock_mono_ns();
 	keeper->conf = keeper->fresh;
+	take_patterns(keeper, &keeper->patterns, keeper->fresh_patterns);
 	open_log(&keeper->conf, "mxgated");
 	if (keeper->fresh_fd >= 0) {
 		close(keeper->listen_fd);
@@ -360,13 +386,14 @@ static int check_fresh(struct keeper *keeper, const struct conf *fresh,
 static void reload(struct keeper *keeper, bool reply)
 {
 	static struct message message;
+	struct patterns *patterns = NULL;
 	static struct conf fresh;
 	int err;
 
 	memset(&message, 0, sizeof(message));
 	message.kind = MESSAGE_RELOADED;
 	say("RELOADING=1");
-	err = read_conf(keeper, &fresh, message.text);
+	err = read_conf(keeper, &fresh, &patterns, message.text);
 	if (err == 0) {
 		err = check_fresh(keeper, &fresh, message.text);
 		if (err < 0)
@@ -380,9 +407,12 @@ static void reload(struct keeper *keeper, bool reply)
 	if (reply && keeper->child.pid)
 		message_send(keeper->child.fd, &message);
 	say("READY=1");
-	if (err < 0)
+	if (err < 0) {
+		patterns_free(patterns);
 		return;
+	}
 	keeper->fresh = fresh;
+	take_patterns(keeper, &keeper->fresh_patterns, patterns);
 	keeper->has_fresh = true;
 	/* The new configuration begins with a new worker. */
 	if (keeper->child.pid)
@@ -429,6 +459,7 @@ static void undo_reload(struct keeper *keeper)
 	log_error("event=reload-undone detail=\"no worker comes up under the new configuration; "
 		  "the one before it is back\"");
 	keeper->fresh = keeper->proven;
+	take_patterns(keeper, &keeper->fresh_patterns, keeper->proven_patterns);
 	if (err < 0) {
 		log_error("%s", why);
 		strcpy(keeper->fresh.control.path, keeper->conf.control.path);
@@ -562,6 +593,7 @@ static void become_worker(struct keeper *keeper, int fd, struct worker_args *arg
 	stop_loop(keeper);
 	*args = (struct worker_args){
 		.conf = &keeper->conf,
+		.patterns = keeper->patterns,
 		.maps = {.config = fcntl(fds->config, F_DUPFD_CLOEXEC, 3),
 			 .lease = fcntl(fds->lease, F_DUPFD_CLOEXEC, 3),
 			 .counters = fcntl(fds->counters, F_DUPFD_CLOEXEC, 3),
@@ -612,6 +644,7 @@ static int run_worker(struct keeper *keeper, int fd, pid_t parent)
 		code = worker_run(&args);
 	}
 	close_worker_args(&args);
+	free_patterns(keeper);
 	return code;
 }
 
@@ -678,6 +711,7 @@ static int open_all(struct keeper *keeper)
 
 static void close_all(struct keeper *keeper)
 {
+	free_patterns(keeper);
 	gate_close(keeper->gate);
 	if (keeper->listen_fd >= 0) {
 		unlink(keeper->conf.control.path);
@@ -708,7 +742,7 @@ int keeper_run(const char *conf_path, const char *object)
 			  "gives every privilege up");
 		return KEEPER_EXIT_NOT_ROOT;
 	}
-	if (read_conf(&keeper, &keeper.conf, errors) < 0)
+	if (read_conf(&keeper, &keeper.conf, &keeper.patterns, errors) < 0)
 		return KEEPER_EXIT_CONFIG;
 	open_log(&keeper.conf, "mxgated");
 	code = check_files();

@@ -57,11 +57,11 @@ static void on_turn(uv_prepare_t *turn)
 }
 
 static void keep(struct worker *worker, const struct iprev_report *report,
-		 const struct policy_decision *decision)
+		 const struct rdns_result *generic, const struct policy_decision *decision)
 {
 	int64_t now = clock_wall_sec();
 	uint8_t packed[EVIDENCE_PACKED_MAX];
-	size_t len = evidence_pack(report, &worker->conf->policy, decision, now, packed);
+	size_t len = evidence_pack(report, generic, &worker->conf->policy, decision, now, packed);
 
 	store_evidence_put(worker->store, &report->addr, now, now + decision->ttl_sec, packed, len,
 			   decision->action != MXG_ACTION_PASS);
@@ -132,11 +132,12 @@ void ledger_stop(struct worker *worker)
 }
 
 void ledger_note(struct worker *worker, const struct iprev_report *report,
-		 const struct policy_decision *decision, bool is_new)
+		 const struct rdns_result *generic, const struct policy_decision *decision,
+		 bool is_new)
 {
 	if (is_new && may_log(&worker->ledger, decision))
 		log_verdict(worker, report, decision);
-	keep(worker, report, decision);
+	keep(worker, report, generic, decision);
 }
 
 void ledger_on_second(struct worker *worker)

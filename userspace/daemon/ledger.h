@@ -16,6 +16,7 @@
 
 #include "core/iprev.h"
 #include "core/policy.h"
+#include "core/rdns.h"
 
 struct worker;
 
@@ -33,9 +34,13 @@ void ledger_start(struct worker *worker);
 /* Before the loop is closed; the store's last flush is its own. */
 void ledger_stop(struct worker *worker);
 
-/* A verdict has been given; is_new: another than before, so that the log has a line. */
+/*
+ * A verdict has been given; is_new: another than before, so that the log has a line.
+ * generic is as evidence_to_json() wants it.
+ */
 void ledger_note(struct worker *worker, const struct iprev_report *report,
-		 const struct policy_decision *decision, bool is_new);
+		 const struct rdns_result *generic, const struct policy_decision *decision,
+		 bool is_new);
 
 /* To be called every second: what was written becomes durable, what was not is told. */
 void ledger_on_second(struct worker *worker);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "core/conf.h"
 #include "daemon/keeper.h"
+#include "io/patternfile.h"
 
 #define DEFAULT_CONF MXG_SYSCONFDIR "/mxgate/mxgate.conf"
 
@@ -29,12 +30,15 @@ static const char USAGE[] =
 static int test_conf(const char *path)
 {
 	static char errors[CONF_ERRORS_MAX];
+	struct patterns *patterns = NULL;
 	static struct conf conf;
 
-	if (conf_read(path, &conf, errors) < 0) {
+	if (conf_read(path, &conf, errors) < 0 ||
+	    patternfile_read_conf(&conf, &patterns, errors) < 0) {
 		fputs(errors, stderr);
 		return KEEPER_EXIT_CONFIG;
 	}
+	patterns_free(patterns);
 	conf_print(&conf, stdout);
 	return 0;
 }

@@ -16,7 +16,7 @@
 #define SETTING "mode"
 
 static const enum mxg_reason ENFORCEABLE[] = {MXG_REASON_NO_PTR, MXG_REASON_UNCONFIRMED,
-					      MXG_REASON_DENY};
+					      MXG_REASON_GENERIC, MXG_REASON_DENY};
 #define ENFORCEABLE_COUNT (sizeof(ENFORCEABLE) / sizeof(ENFORCEABLE[0]))
 
 static bool is_enforceable(enum mxg_reason reason)

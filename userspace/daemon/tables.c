@@ -7,12 +7,17 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/policy.h"
+#include "core/rdns.h"
 #include "daemon/worker.h"
 
 #define SWEEP_STEP_MS     50
 #define SWEEP_PAUSE_MS    10000
 #define EVIDENCE_KEEP_SEC (7 * 86400) /* so that "why" can speak of last week */
 #define EVIDENCE_PRUNE    1000
+
+/* The store's setting that says by which rules names were judged. */
+#define RULES     "rdns-rules"
+#define RULES_MAX 32
 
 /* --- exceptions ----------------------------------------------------------------- */
 
@@ -225,16 +230,44 @@ int tables_write_config(struct worker *worker)
 
 /* --- verdicts ------------------------------------------------------------------------ */
 
-/* What an entry of an earlier run should be now; false: it should not be. */
-static bool reapply_one(const struct worker *worker, const struct vmap_entry *entry, uint64_t now,
-			struct mxg_verdict *ret)
+/*
+ * Whether names were judged by the same rules when the verdicts were written: the store
+ * remembers which. Then *fingerprint is what to write down.
+ */
+static bool rules_are_same(const struct worker *worker, char fingerprint[static RULES_MAX])
+{
+	char *text = NULL;
+	bool same;
+
+	snprintf(fingerprint, RULES_MAX, "%u:%016" PRIx64, RDNS_VERSION,
+		 patterns_fingerprint(worker->args.patterns));
+	same = store_setting_get(worker->store, RULES, &text) == 0 &&
+	       strcmp(text, fingerprint) == 0;
+	free(text);
+	return same;
+}
+
+static bool is_of_policy(enum mxg_reason reason)
+{
+	return (reason >= MXG_REASON_PASS && reason <= MXG_REASON_SPECIAL) ||
+	       reason == MXG_REASON_GENERIC;
+}
+
+/*
+ * What an entry of an earlier run should be now; false: it should not be. Under other
+ * rules a generic name may no longer be one, so it goes and passes, and a pass is to be
+ * looked at again at its next connection.
+ */
+static bool reapply_one(const struct worker *worker, const struct vmap_entry *entry,
+			bool same_rules, uint64_t now, struct mxg_verdict *ret)
 {
 	enum mxg_reason reason = (enum mxg_reason)entry->verdict.reason;
 	struct mxg_verdict verdict = entry->verdict;
 	const struct policy_row *row;
 	uint64_t latest;
 
-	if (now >= verdict.expires_ns || reason < MXG_REASON_PASS || reason > MXG_REASON_SPECIAL ||
+	if (now >= verdict.expires_ns || !is_of_policy(reason) ||
+	    (reason == MXG_REASON_GENERIC && !same_rules) ||
 	    exceptions_match(worker->exceptions, &entry->addr, clock_wall_sec()))
 		return false;
 	row = &worker->conf->policy.row[reason == MXG_REASON_SPECIAL ? MXG_REASON_PASS : reason];
@@ -242,7 +275,8 @@ static bool reapply_one(const struct worker *worker, const struct vmap_entry *en
 	if (verdict.expires_ns > latest)
 		verdict.expires_ns = latest;
 	/* A pass that the policy would not give waits for its confirmation: ask soon. */
-	if (verdict.action == MXG_ACTION_PASS && row->action != MXG_ACTION_PASS)
+	if ((verdict.action == MXG_ACTION_PASS && row->action != MXG_ACTION_PASS) ||
+	    (reason == MXG_REASON_PASS && !same_rules))
 		verdict.refresh_ns = now;
 	else
 		verdict.action = (__u8)row->action;
@@ -254,6 +288,8 @@ static bool reapply_one(const struct worker *worker, const struct vmap_entry *en
 int tables_reapply_policy(struct worker *worker)
 {
 	struct vmap_entry *entries = calloc(VMAP_STEP, sizeof(*entries));
+	char rules[RULES_MAX];
+	bool same_rules = rules_are_same(worker, rules);
 	struct vmap_cursor cursor = {0};
 	struct mxg_verdict verdict;
 	uint64_t now = clock_mono_ns();
@@ -264,7 +300,7 @@ int tables_reapply_policy(struct worker *worker)
 		for (int i = 0; i < n; i++) {
 			const struct mxg_verdict *was = &entries[i].verdict;
 
-			if (!reapply_one(worker, &entries[i], now, &verdict)) {
+			if (!reapply_one(worker, &entries[i], same_rules, now, &verdict)) {
 				vmap_del(worker->vmap, &entries[i].addr);
 				gone++;
 				continue;
@@ -277,6 +313,9 @@ int tables_reapply_policy(struct worker *worker)
 				vmap_put(worker->vmap, &entries[i].addr, &verdict);
 		}
 	free(entries);
+	/* If that fails, the next run takes the rules for others, and is milder for it. */
+	if (n == 0 && !same_rules)
+		store_setting_put(worker->store, RULES, rules);
 	if (kept + gone)
 		log_info("event=verdicts-adopted kept=%u dropped=%u", kept, gone);
 	return n;

@@ -26,6 +26,7 @@
 #include "core/conf.h"
 #include "core/confirm.h"
 #include "core/exceptions.h"
+#include "core/patterns.h"
 #include "core/history.h"
 #include "daemon/alarms.h"
 #include "daemon/health.h"
@@ -40,6 +41,7 @@
 
 struct worker_args {
 	const struct conf *conf;
+	const struct patterns *patterns; /* conf's rdns { patterns }; NULL for none */
 	struct vmap_fds maps;
 	int events_fd;
 	int keeper_fd;              /* SOCK_SEQPACKET, struct message */
