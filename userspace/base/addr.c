@@ -51,16 +51,22 @@ const char *addr_format(const struct addr *addr, char buf[static ADDR_TEXT_MAX])
 	return buf;
 }
 
-bool addr_equal(const struct addr *a, const struct addr *b)
-{
-	return addr_cmp(a, b) == 0;
-}
-
 int addr_cmp(const struct addr *a, const struct addr *b)
 {
 	if (a->family != b->family)
 		return a->family < b->family ? -1 : 1;
 	return memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+}
+
+static char *put_octet(uint8_t octet, char *at)
+{
+	if (octet >= 100)
+		*at++ = (char)('0' + octet / 100);
+	if (octet >= 10)
+		*at++ = (char)('0' + octet / 10 % 10);
+	*at++ = (char)('0' + octet % 10);
+	*at++ = '.';
+	return at;
 }
 
 const char *addr_reverse_name(const struct addr *addr, char buf[static ADDR_REVERSE_MAX])
@@ -71,8 +77,9 @@ const char *addr_reverse_name(const struct addr *addr, char buf[static ADDR_REVE
 	int i;
 
 	if (addr->family == 4) {
-		snprintf(buf, ADDR_REVERSE_MAX, "%u.%u.%u.%u.in-addr.arpa.", b[3], b[2], b[1],
-			 b[0]);
+		for (i = 3; i >= 0; i--)
+			p = put_octet(b[i], p);
+		memcpy(p, "in-addr.arpa.", sizeof("in-addr.arpa."));
 		return buf;
 	}
 	for (i = 15; i >= 0; i--) {
@@ -124,7 +131,7 @@ static bool bits_match(const uint8_t *a, const uint8_t *b, unsigned int bits)
 {
 	unsigned int whole = bits / 8, rest = bits % 8;
 
-	if (memcmp(a, b, whole) != 0)
+	if (whole > 0 && (a[0] != b[0] || memcmp(a, b, whole) != 0))
 		return false;
 	return rest == 0 || ((a[whole] ^ b[whole]) >> (8 - rest)) == 0;
 }
@@ -203,11 +210,6 @@ bool prefix_contains(const struct prefix *prefix, const struct addr *addr)
 {
 	return prefix->addr.family == addr->family &&
 	       bits_match(prefix->addr.bytes, addr->bytes, prefix->bits);
-}
-
-bool prefix_equal(const struct prefix *a, const struct prefix *b)
-{
-	return a->bits == b->bits && addr_equal(&a->addr, &b->addr);
 }
 
 int endpoint_parse(const char *text, uint16_t default_port, struct endpoint *ret)

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define ADDR_TEXT_MAX     46 /* INET6_ADDRSTRLEN */
 #define PREFIX_TEXT_MAX   50
@@ -49,7 +50,14 @@ void addr_from_bytes(unsigned int family, const uint8_t *bytes, struct addr *ret
 /* Writes the canonical text (RFC 5952) and returns buf. */
 const char *addr_format(const struct addr *addr, char buf[static ADDR_TEXT_MAX]);
 
-bool addr_equal(const struct addr *a, const struct addr *b);
+static inline bool addr_equal(const struct addr *a, const struct addr *b)
+{
+	uint64_t x[2], y[2];
+
+	memcpy(x, a->bytes, sizeof(x));
+	memcpy(y, b->bytes, sizeof(y));
+	return a->family == b->family && x[0] == y[0] && x[1] == y[1];
+}
 
 /* memcmp order, all IPv4 before all IPv6. */
 int addr_cmp(const struct addr *a, const struct addr *b);
@@ -80,7 +88,10 @@ const char *prefix_format(const struct prefix *prefix, char buf[static PREFIX_TE
 bool prefix_contains(const struct prefix *prefix, const struct addr *addr);
 
 /* Same family, same bits, same address. */
-bool prefix_equal(const struct prefix *a, const struct prefix *b);
+static inline bool prefix_equal(const struct prefix *a, const struct prefix *b)
+{
+	return a->bits == b->bits && addr_equal(&a->addr, &b->addr);
+}
 
 /*
  * Reads "ADDR", "ADDR:PORT" or "[ADDR]:PORT"; a bare IPv6 address has no port.

@@ -11,6 +11,8 @@
 #include "core/rdns.h"
 #include "daemon/worker.h"
 
+#define ROOM_PART 8 /* events are read again when one part of so many is free */
+
 static bool is_live(const struct mxg_verdict *verdict, uint64_t now_ns)
 {
 	return now_ns < verdict->expires_ns;
@@ -22,9 +24,14 @@ uint32_t judge_now_sec(void)
 	return (uint32_t)(clock_mono_ns() / CLOCK_NS_PER_SEC) + 1;
 }
 
+/* Once there is room for some more, those that wait in the ring have their turn. */
 static void on_done(const struct iprev_report *report, void *user)
 {
-	judge_apply(user, report);
+	struct worker *worker = user;
+
+	judge_apply(worker, report);
+	if (resolver_room(worker->resolver) >= worker->conf->dns.max_outstanding / ROOM_PART)
+		events_resume(worker->events);
 }
 
 /* A second opinion is asked of another server, where that is wanted. */
@@ -41,26 +48,37 @@ static int look_up(struct worker *worker, const struct addr *addr)
 				       worker);
 }
 
-void judge_event(enum mxg_event_kind kind, const struct addr *addr, void *user)
+/*
+ * Events wait in the ring: what they ask for may have been settled since. The gate
+ * asks about a source once in a second at most, so that of one is not, which is younger.
+ */
+static bool is_settled(const struct worker *worker, enum mxg_event_kind kind,
+		       const struct addr *addr, uint64_t age_ns)
 {
-	struct worker *worker = user;
 	struct mxg_verdict verdict;
 
-	/* Events wait in the ring: what they ask for may have been settled since. */
 	if (exceptions_match(worker->exceptions, addr, clock_wall_sec()))
-		return;
-	if (kind == MXG_EVENT_UNKNOWN && vmap_get(worker->vmap, addr, &verdict) == 0 &&
-	    is_live(&verdict, clock_mono_ns()))
-		return;
+		return true;
+	return kind == MXG_EVENT_UNKNOWN && age_ns >= CLOCK_NS_PER_SEC &&
+	       vmap_get(worker->vmap, addr, &verdict) == 0 && is_live(&verdict, clock_mono_ns());
+}
+
+bool judge_event(enum mxg_event_kind kind, const struct addr *addr, uint64_t sent_ns, void *user)
+{
+	struct worker *worker = user;
+	uint64_t now = clock_mono_ns();
+
+	if (is_settled(worker, kind, addr, now > sent_ns ? now - sent_ns : 0))
+		return true;
 	/* Nothing is known of a source over budget, so it passes and will ask again. */
 	if (!budget_take(worker->budget, addr,
-			 kind == MXG_EVENT_REFRESH ? BUDGET_REFRESH : BUDGET_UNKNOWN,
-			 clock_mono_ns())) {
+			 kind == MXG_EVENT_REFRESH ? BUDGET_REFRESH : BUDGET_UNKNOWN, now)) {
 		worker->over_budget++;
-		return;
+		return true;
 	}
 	/* -EBUSY is counted by the resolver; the source passes and will ask again. */
 	look_up(worker, addr);
+	return resolver_room(worker->resolver) > 0;
 }
 
 static void log_table_full(struct worker *worker, uint64_t now_ns)
@@ -126,8 +144,10 @@ static void weigh(struct worker *worker, const struct iprev_report *report,
 	worker->cautions[decision->caution]++;
 }
 
+/* old is what the table has, NULL: nothing. */
 static int put_verdict(struct worker *worker, const struct addr *addr,
-		       const struct policy_decision *decision, uint64_t now_ns)
+		       const struct mxg_verdict *old, const struct policy_decision *decision,
+		       uint64_t now_ns)
 {
 	struct mxg_verdict fresh = {
 		.expires_ns = now_ns + decision->ttl_sec * CLOCK_NS_PER_SEC,
@@ -135,7 +155,7 @@ static int put_verdict(struct worker *worker, const struct addr *addr,
 		.action = (__u8)decision->action,
 		.reason = (__u8)decision->reason,
 	};
-	int err = vmap_put(worker->vmap, addr, &fresh);
+	int err = vmap_replace(worker->vmap, addr, old, &fresh);
 
 	if (err == -E2BIG)
 		log_table_full(worker, now_ns);
@@ -149,18 +169,18 @@ static int put_verdict(struct worker *worker, const struct addr *addr,
  * that has run out is served on, a little at a time (RFC 8767 §5): its evidence, too,
  * stays what was last known. 0 if neither is the case, 1 if that was all, -errno.
  */
-static int stand_by(struct worker *worker, const struct addr *addr, const struct mxg_verdict *live,
+static int stand_by(struct worker *worker, const struct addr *addr, const struct mxg_verdict *old,
 		    const struct policy_decision *decision, uint64_t now_ns)
 {
 	struct policy_decision stale = *decision;
 
-	if (live)
-		return live->reason != MXG_REASON_TEMPERROR;
+	if (old && is_live(old, now_ns))
+		return old->reason != MXG_REASON_TEMPERROR;
 	if (!history_is_good(history_find(worker->history, addr), judge_now_sec()))
 		return 0;
 	worker->stale_served++;
 	stale.reason = MXG_REASON_PASS;
-	return put_verdict(worker, addr, &stale, now_ns) < 0 ? -E2BIG : 1;
+	return put_verdict(worker, addr, old, &stale, now_ns) < 0 ? -E2BIG : 1;
 }
 
 int judge_apply(struct worker *worker, const struct iprev_report *report)
@@ -171,7 +191,7 @@ int judge_apply(struct worker *worker, const struct iprev_report *report)
 	struct policy_decision decision;
 	struct rdns_result names;
 	struct mxg_verdict old = {0};
-	bool has_names = rdns_judge(report, worker->args.patterns, &names), had;
+	bool has_names = rdns_judge(report, worker->args.patterns, &names), is_there, had;
 	int err;
 
 	health_on_report(&worker->health, report, now);
@@ -182,14 +202,15 @@ int judge_apply(struct worker *worker, const struct iprev_report *report)
 	/* Invariant: no learned verdict where an exception rules. */
 	if (exceptions_match(worker->exceptions, &report->addr, clock_wall_sec()))
 		return 0;
-	had = vmap_get(worker->vmap, &report->addr, &old) == 0 && is_live(&old, now);
+	is_there = vmap_get(worker->vmap, &report->addr, &old) == 0;
+	had = is_there && is_live(&old, now);
 	if (report->result == IPREV_TEMPERROR) {
-		err = stand_by(worker, &report->addr, had ? &old : NULL, &decision, now);
+		err = stand_by(worker, &report->addr, is_there ? &old : NULL, &decision, now);
 		if (err != 0)
 			return err < 0 ? err : 0;
 	}
 	weigh(worker, report, source, had && old.action != MXG_ACTION_PASS, now_sec, &decision);
-	err = put_verdict(worker, &report->addr, &decision, now);
+	err = put_verdict(worker, &report->addr, is_there ? &old : NULL, &decision, now);
 	if (err < 0)
 		return err;
 	ledger_note(worker, report, has_names ? &names : NULL, &decision,

@@ -34,6 +34,7 @@ static void on_heartbeat(uv_timer_t *timer)
 	if (err < 0)
 		log_error("event=lease-not-written error=\"%s\"", strerror(-err));
 	tell_keeper(worker, MESSAGE_ALIVE);
+	events_resume(worker->events); /* if whoever took the room has not said that it is free */
 	resolver_get_stats(worker->resolver, &stats);
 	health_tick(&worker->health, &stats, &worker->alarms, now);
 	alarms_tick(&worker->alarms, now);

@@ -96,7 +96,7 @@ int worker_run(const struct worker_args *args);
 /* --- judge.c ------------------------------------------------------------------ */
 
 /* events_fn; user is the worker. */
-void judge_event(enum mxg_event_kind kind, const struct addr *addr, void *user);
+bool judge_event(enum mxg_event_kind kind, const struct addr *addr, uint64_t sent_ns, void *user);
 
 /*
  * Writes what the report says: verdict, evidence, log line. Leaves a standing

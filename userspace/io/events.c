@@ -10,6 +10,7 @@ struct events {
 	uv_poll_t poll;
 	events_fn on_event;
 	void *user;
+	bool is_paused;
 };
 
 static int on_record(void *ctx, void *data, size_t size)
@@ -26,8 +27,8 @@ static int on_record(void *ctx, void *data, size_t size)
 	/* A v4-mapped source on the wire is nobody's: it must not stand for the IPv4 host. */
 	if (addr.family != event->family)
 		return 0;
-	events->on_event(event->kind, &addr, events->user);
-	return 0;
+	/* This one is done with all the same; the next ones stay where they are. */
+	return events->on_event(event->kind, &addr, event->time_ns, events->user) ? 0 : -EAGAIN;
 }
 
 static void on_readable(uv_poll_t *poll, int status, int what)
@@ -35,8 +36,23 @@ static void on_readable(uv_poll_t *poll, int status, int what)
 	struct events *events = poll->data;
 
 	(void)what;
-	if (status == 0)
-		ring_buffer__consume(events->ring);
+	if (status == 0 && ring_buffer__consume(events->ring) == -EAGAIN) {
+		events->is_paused = true;
+		uv_poll_stop(poll);
+	}
+}
+
+static void await(struct events *events)
+{
+	uv_poll_start(&events->poll, UV_READABLE, on_readable);
+}
+
+void events_resume(struct events *events)
+{
+	if (!events->is_paused)
+		return;
+	events->is_paused = false;
+	await(events);
 }
 
 int events_new(uv_loop_t *loop, int map_fd, events_fn on_event, void *user, struct events **ret)
@@ -57,7 +73,7 @@ int events_new(uv_loop_t *loop, int map_fd, events_fn on_event, void *user, stru
 	err = uv_poll_init(loop, &events->poll, ring_buffer__epoll_fd(events->ring));
 	if (err < 0)
 		goto out;
-	uv_poll_start(&events->poll, UV_READABLE, on_readable);
+	await(events);
 	*ret = events;
 	return 0;
 out:

@@ -1150,11 +1150,17 @@ static struct check *check_new(struct resolver *resolver, const struct addr *add
 	return check;
 }
 
+uint32_t resolver_room(const struct resolver *resolver)
+{
+	if (resolver->stats.outstanding >= resolver->max_outstanding ||
+	    resolver->live / ATTEMPTS_EACH >= resolver->max_outstanding)
+		return 0;
+	return resolver->max_outstanding - resolver->stats.outstanding;
+}
+
 static bool is_full(const struct resolver *resolver, const struct addr *addr)
 {
-	return zone_is_full(resolver, addr) ||
-	       resolver->stats.outstanding >= resolver->max_outstanding ||
-	       resolver->live / ATTEMPTS_EACH >= resolver->max_outstanding;
+	return resolver_room(resolver) == 0 || zone_is_full(resolver, addr);
 }
 
 static int check_start(struct resolver *resolver, const struct addr *addr, unsigned int avoid,

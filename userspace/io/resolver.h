@@ -85,6 +85,9 @@ int resolver_check_avoiding(struct resolver *resolver, const struct addr *addr, 
 int resolver_server_number(const struct resolver *resolver, const char *name);
 unsigned int resolver_server_count(const struct resolver *resolver);
 
+/* For how many addresses there is room; what one zone may have is another question. */
+uint32_t resolver_room(const struct resolver *resolver);
+
 void resolver_get_stats(const struct resolver *resolver, struct resolver_stats *ret);
 
 /*

@@ -95,18 +95,26 @@ int vmap_get(const struct vmap *vmap, const struct addr *addr, struct mxg_verdic
 	return 0;
 }
 
-int vmap_put(struct vmap *vmap, const struct addr *addr, const struct mxg_verdict *verdict)
+int vmap_replace(struct vmap *vmap, const struct addr *addr, const struct mxg_verdict *old,
+		 const struct mxg_verdict *verdict)
 {
-	struct mxg_verdict value = *verdict, old = {0};
-	bool is_new = vmap_get(vmap, addr, &old) < 0;
+	struct mxg_verdict value = *verdict;
 
-	if (!is_new)
-		value.hits += old.hits;
+	if (old)
+		value.hits += old->hits;
 	if (bpf_map_update_elem(table_fd(vmap, addr->family), addr->bytes, &value, BPF_ANY) < 0)
 		return -errno;
-	if (is_new)
+	if (!old)
 		++*table_count(vmap, addr->family);
 	return 0;
+}
+
+int vmap_put(struct vmap *vmap, const struct addr *addr, const struct mxg_verdict *verdict)
+{
+	struct mxg_verdict old;
+	bool is_new = vmap_get(vmap, addr, &old) < 0;
+
+	return vmap_replace(vmap, addr, is_new ? NULL : &old, verdict);
 }
 
 int vmap_del(struct vmap *vmap, const struct addr *addr)

@@ -39,6 +39,9 @@ int vmap_get(const struct vmap *vmap, const struct addr *addr, struct mxg_verdic
  * -E2BIG when the table is full (the source stays unknown and passes); -errno.
  */
 int vmap_put(struct vmap *vmap, const struct addr *addr, const struct mxg_verdict *verdict);
+/* The same for who has just looked: old is what vmap_get() gave, NULL: -ENOENT. */
+int vmap_replace(struct vmap *vmap, const struct addr *addr, const struct mxg_verdict *old,
+		 const struct mxg_verdict *verdict);
 /* 0, -ENOENT, -errno. */
 int vmap_del(struct vmap *vmap, const struct addr *addr);
 
