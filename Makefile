@@ -227,7 +227,8 @@ fmt: ## formats the source in place
 
 ##@ Install
 
-MAN := $(BUILD)/man/mxgate.1 $(BUILD)/man/mxgate.conf.5 $(BUILD)/man/mxgated.8
+MAN := $(BUILD)/man/mxgate.1 $(BUILD)/man/mxgate.conf.5 $(BUILD)/man/mxgate-iprev.7 \
+	$(BUILD)/man/mxgated.8
 
 .PHONY: man
 man: $(MAN) ## man pages in build/man/
@@ -243,6 +244,10 @@ $(BUILD)/man/mxgate.conf.5: $(BUILD)/mxgated
 $(BUILD)/man/mxgated.8: deploy/man/mxgated.8 $(FLAGS)
 	@mkdir -p $(@D)
 	sed 's|@VERSION@|$(VERSION)|g; s|@PREFIX@|$(PREFIX)|g; s|@SYSCONFDIR@|$(SYSCONFDIR)|g' $< >$@
+
+$(BUILD)/man/mxgate-iprev.7: deploy/man/mxgate-iprev.7 tests/data/iprev/cases.tsv tools/iprev-table $(FLAGS)
+	@mkdir -p $(@D)
+	tools/iprev-table man | sed 's|@VERSION@|$(VERSION)|g' >$@
 
 # $(call put,MODE,FROM,TO)
 put = install -D -m $(1) $(2) $(DESTDIR)$(3)
@@ -266,6 +271,7 @@ install: all man ## into DESTDIR, PREFIX=/usr/local; keeps a configuration that 
 	$(call put,644,deploy/systemd/tmpfiles.conf,$(PREFIX)/lib/tmpfiles.d/mxgate.conf)
 	$(call put,644,$(BUILD)/man/mxgate.1,$(MANDIR)/man1/mxgate.1)
 	$(call put,644,$(BUILD)/man/mxgate.conf.5,$(MANDIR)/man5/mxgate.conf.5)
+	$(call put,644,$(BUILD)/man/mxgate-iprev.7,$(MANDIR)/man7/mxgate-iprev.7)
 	$(call put,644,$(BUILD)/man/mxgated.8,$(MANDIR)/man8/mxgated.8)
 	$(call put,644,deploy/completion/mxgate.bash,$(PREFIX)/share/bash-completion/completions/mxgate)
 	@$(if $(DESTDIR),:,echo 'next: systemd-sysusers; systemd-tmpfiles --create; systemctl daemon-reload; \
@@ -277,7 +283,8 @@ uninstall: ## removes what install put there, except the configuration
 		lib/sysusers.d/mxgate.conf lib/tmpfiles.d/mxgate.conf \
 		share/bash-completion/completions/mxgate)
 	rm -f $(DESTDIR)$(UNITDIR)/mxgated.service $(DESTDIR)$(UNITDIR)/mxgate-ip-link@.service
-	rm -f $(addprefix $(DESTDIR)$(MANDIR)/,man1/mxgate.1 man5/mxgate.conf.5 man8/mxgated.8)
+	rm -f $(addprefix $(DESTDIR)$(MANDIR)/,man1/mxgate.1 man5/mxgate.conf.5 man7/mxgate-iprev.7 \
+		man8/mxgated.8)
 	rm -rf $(DESTDIR)$(PREFIX)/lib/mxgate
 
 ##@ Other

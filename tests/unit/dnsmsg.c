@@ -181,22 +181,31 @@ Test(dnsmsg, what_a_reply_is)
 		 200,
 		 2,
 		 "a.example"},
-		{"TTL with the high bit is 0",
+		{"TTL with the high bit is a week, as any that is longer",
 		 0,
 		 QNAME,
 		 PTR,
 		 {{AN, QNAME, PTR, 0x80000001u, "mx.example"}},
 		 DNS_DATA,
-		 0,
+		 DNS_TTL_MAX_SEC,
 		 1,
 		 "mx.example"},
-		{"the largest TTL",
+		{"the largest TTL of RFC 2181",
 		 0,
 		 QNAME,
 		 PTR,
 		 {{AN, QNAME, PTR, 0x7fffffffu, "mx.example"}},
 		 DNS_DATA,
-		 0x7fffffffu,
+		 DNS_TTL_MAX_SEC,
+		 1,
+		 "mx.example"},
+		{"a week",
+		 0,
+		 QNAME,
+		 PTR,
+		 {{AN, QNAME, PTR, 604800, "mx.example"}},
+		 DNS_DATA,
+		 604800,
 		 1,
 		 "mx.example"},
 		{"classless delegation: least TTL along the chain",
@@ -737,26 +746,34 @@ Test(dnsmsg, longest_names)
 	cr_expect(answer.names[0].is_host);
 }
 
+enum {
+	MANY = 200
+};
+
+/* Names MANY at once, in an order that depends on turn. */
+static void parse_many(char names[MANY][32], unsigned int turn, struct dns_answer *ret)
+{
+	static struct rec recs[MANY];
+	static struct wire w;
+
+	for (unsigned int i = 0; i < MANY; i++)
+		recs[i] = (struct rec){AN, QNAME, PTR, 300, names[(i * 7 + turn) % MANY]};
+	build(&w, QR, QNAME, PTR, recs, MANY);
+	dnsmsg_parse(w.bytes, w.len, QNAME, PTR, &records, ret);
+}
+
 /* More names than are kept: the same ones stay, however the server rotates them. */
 Test(dnsmsg, kept_names_do_not_depend_on_the_order)
 {
-	enum {
-		MANY = 200
-	};
 	static char names[MANY][32];
-	static struct rec recs[MANY];
 	static struct dns_name first[DNS_NAMES_MAX];
 	struct dns_answer answer;
-	static struct wire w;
 	unsigned int turn, i;
 
 	for (i = 0; i < MANY; i++)
 		snprintf(names[i], sizeof(names[i]), "h%03u.example", i);
 	for (turn = 0; turn < MANY; turn += 37) {
-		for (i = 0; i < MANY; i++)
-			recs[i] = (struct rec){AN, QNAME, PTR, 300, names[(i * 7 + turn) % MANY]};
-		build(&w, QR, QNAME, PTR, recs, MANY);
-		dnsmsg_parse(w.bytes, w.len, QNAME, PTR, &records, &answer);
+		parse_many(names, turn, &answer);
 		cr_assert_eq(answer.count, DNS_NAMES_MAX);
 		cr_expect_eq(answer.total, MANY, "%u", answer.total);
 		if (turn == 0)
@@ -766,6 +783,33 @@ Test(dnsmsg, kept_names_do_not_depend_on_the_order)
 	}
 	cr_expect_str_eq(first[0].text, "h000.example");
 	cr_expect_str_eq(first[63].text, "h063.example");
+}
+
+/* All hosts stay, and of the rest the least, wherever in the answer and the alphabet they are. */
+Test(dnsmsg, host_names_are_kept_before_others)
+{
+	static const char *const hosts[] = {"a.example", "m.example", "z.example"};
+	static char names[MANY][32];
+	struct dns_answer answer;
+	unsigned int turn, i, seen;
+
+	for (i = 0; i < MANY; i++)
+		snprintf(names[i], sizeof(names[i]), i % 2 ? "n%03u.1" : "b%03u.1", i);
+	for (i = 0; i < 3; i++)
+		strcpy(names[60 * i], hosts[i]);
+	for (turn = 0; turn < MANY; turn++) {
+		parse_many(names, turn, &answer);
+		cr_assert_eq(answer.count, DNS_NAMES_MAX);
+		cr_expect_eq(answer.total, MANY, "%u", answer.total);
+		for (i = 1; i < DNS_NAMES_MAX; i++)
+			cr_assert_lt(strcmp(answer.names[i - 1].text, answer.names[i].text), 0);
+		for (i = seen = 0; i < DNS_NAMES_MAX; i++)
+			seen += answer.names[i].is_host;
+		cr_assert_eq(seen, 3, "turn %u: %u hosts", turn, seen);
+		cr_expect_str_eq(answer.names[0].text, "a.example");
+		cr_expect_str_eq(answer.names[1].text, "b002.1");
+		cr_expect_str_eq(answer.names[63].text, "z.example");
+	}
 }
 
 /* Every prefix of a good message, and every byte of it changed: no crash, no wild read. */

@@ -66,10 +66,13 @@ static void conclude(struct reading *r, enum dns_status status, const char *note
 	}
 }
 
-/* A TTL with the high bit set is 0 (RFC 2181 §8). */
+/*
+ * All 32 bits count, and a week is enough (RFC 8767 §4, which takes back what RFC
+ * 2181 §8 said of the highest bit).
+ */
 static uint32_t sane_ttl(uint32_t ttl)
 {
-	return ttl > INT32_MAX ? 0 : ttl;
+	return ttl > DNS_TTL_MAX_SEC ? DNS_TTL_MAX_SEC : ttl;
 }
 
 static uint32_t min_u32(uint32_t a, uint32_t b)
@@ -175,15 +178,27 @@ static void name_from_wire(const uint8_t *wire, struct dns_name *ret)
 	ret->is_host = host && !numeric && used < DNS_HOST_TEXT_MAX;
 }
 
+/* Which of a full list leaves: the greatest that can be no host, else the greatest. */
+static unsigned int weakest_name(const struct dns_answer *answer)
+{
+	unsigned int at = answer->count;
+
+	while (at > 0)
+		if (!answer->names[--at].is_host)
+			return at;
+	return answer->count - 1u;
+}
+
 /*
- * Keeps the list sorted and distinct. When it is full the least names stay, so
- * that what is kept does not depend on the order in which a server rotates them.
+ * Keeps the list sorted and distinct. When it is full, host names stay before what
+ * can be none, and then the least, so that what is kept does not depend on the order
+ * in which a server rotates them.
  */
 static void keep_name(struct reading *r, const struct dns_name *name)
 {
 	struct dns_name *names = r->records->names;
 	struct dns_answer *answer = r->answer;
-	unsigned int at = 0, move;
+	unsigned int at = 0, gone = answer->count;
 	int order = 1;
 
 	while (at < answer->count && (order = strcmp(names[at].text, name->text)) < 0)
@@ -191,14 +206,19 @@ static void keep_name(struct reading *r, const struct dns_name *name)
 	if (at < answer->count && order == 0)
 		return;
 	answer->total++;
-	if (at == DNS_NAMES_MAX)
-		return;
-	move = answer->count - at;
-	if (answer->count == DNS_NAMES_MAX)
-		move--;
-	else
+	if (answer->count < DNS_NAMES_MAX) {
 		answer->count++;
-	memmove(&names[at + 1], &names[at], move * sizeof(names[0]));
+	} else {
+		gone = weakest_name(answer);
+		if (names[gone].is_host == name->is_host ? at > gone : !name->is_host)
+			return;
+	}
+	if (gone < at) {
+		at--;
+		memmove(&names[gone], &names[gone + 1], (at - gone) * sizeof(names[0]));
+	} else {
+		memmove(&names[at + 1], &names[at], (gone - at) * sizeof(names[0]));
+	}
 	names[at] = *name;
 }
 
@@ -464,7 +484,7 @@ static void read_answer(struct reading *r)
 void dnsmsg_parse(const uint8_t *msg, size_t len, const char *qname, uint16_t qtype,
 		  union dns_records *records, struct dns_answer *ret)
 {
-	struct reading r = {.qtype = qtype, .ttl_sec = INT32_MAX, .records = records};
+	struct reading r = {.qtype = qtype, .ttl_sec = DNS_TTL_MAX_SEC, .records = records};
 
 	r.answer = ret;
 	memset(ret, 0, sizeof(*ret));

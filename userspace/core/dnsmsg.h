@@ -19,10 +19,11 @@
 
 #define DNS_NAME_TEXT_MAX    1025 /* 255 octets, each at most \DDD, and NUL */
 #define DNS_HOST_TEXT_MAX    254  /* a host name needs no escapes: 253 and NUL */
-#define DNS_NAMES_MAX        64   /* PTR names kept of one answer; the rest is counted */
-#define DNS_ADDRS_MAX        4096 /* no message has room for more A or AAAA records */
-#define DNS_CHAIN_MAX        16   /* CNAMEs followed */
-#define DNS_NEGATIVE_TTL_SEC 300  /* of an absence without SOA */
+#define DNS_NAMES_MAX        64 /* PTR names kept of one answer, hosts first; the rest is counted */
+#define DNS_ADDRS_MAX        4096   /* no message has room for more A or AAAA records */
+#define DNS_CHAIN_MAX        16     /* CNAMEs followed */
+#define DNS_NEGATIVE_TTL_SEC 300    /* of an absence without SOA */
+#define DNS_TTL_MAX_SEC      604800 /* RFC 8767 §4 */
 
 enum dns_status {
 	DNS_DATA,     /* NOERROR with records of the type asked */
@@ -60,8 +61,9 @@ struct dns_answer {
 	uint16_t total;   /* in the answer; exact up to DNS_NAMES_MAX distinct names */
 	const char *note; /* static: what a person should know, or NULL */
 	union {
-		const struct dns_name *names; /* ns_t_ptr: distinct, sorted */
-		const struct addr *addrs;     /* ns_t_a, ns_t_aaaa: as they came */
+		const struct dns_name
+			*names; /* ns_t_ptr: distinct, sorted; no host left out for others */
+		const struct addr *addrs; /* ns_t_a, ns_t_aaaa: as they came */
 	};
 };
 

@@ -137,7 +137,7 @@ static void end(struct iprev *iprev, enum iprev_result result, uint32_t ttl_sec)
 
 /*
  * All forward steps are answered and none confirms: certain only if all are, and
- * if no name was left out, since that one might have confirmed.
+ * if no host name was left out, since that one might have confirmed.
  */
 static void conclude(struct iprev *iprev)
 {
@@ -145,7 +145,7 @@ static void conclude(struct iprev *iprev)
 	uint32_t ttl_sec = report->steps[0].ttl_sec;
 	unsigned int i;
 
-	if (report->names_total > report->name_count) {
+	if (iprev->has_more) {
 		end(iprev, IPREV_TEMPERROR, 0);
 		return;
 	}
@@ -165,14 +165,18 @@ static void conclude(struct iprev *iprev)
  * Which names are evaluated: at most ten, host names before what can be none, so
  * that junk beside a good name does not crowd it out. Keeps the sorted order.
  */
-static void choose_names(struct iprev_report *report, const struct dns_answer *answer)
+static void choose_names(struct iprev *iprev, const struct dns_answer *answer)
 {
+	struct iprev_report *report = &iprev->report;
 	unsigned int hosts = 0, others, i;
 	const struct dns_name *from;
 	struct iprev_name *name;
 
 	for (i = 0; i < answer->count; i++)
 		hosts += answer->names[i].is_host;
+	/* What dnsmsg had no room for may be a host only if all that it kept are. */
+	iprev->has_more = hosts > IPREV_NAMES_MAX ||
+			  (answer->total > answer->count && hosts == answer->count);
 	if (hosts > IPREV_NAMES_MAX)
 		hosts = IPREV_NAMES_MAX;
 	others = IPREV_NAMES_MAX - hosts;
@@ -197,7 +201,7 @@ static void on_names(struct iprev *iprev, const struct dns_answer *answer)
 	uint16_t qtype = report->addr.family == 4 ? ns_t_a : ns_t_aaaa;
 	unsigned int i, skipped;
 
-	choose_names(report, answer);
+	choose_names(iprev, answer);
 	for (i = 0; i < report->name_count; i++)
 		if (report->names[i].queried)
 			add_step(report, report->names[i].text, qtype)->name = (uint8_t)i;

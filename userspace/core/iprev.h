@@ -87,8 +87,9 @@ struct iprev_query {
 };
 
 struct iprev {
-	uint8_t next; /* steps handed out */
-	uint8_t open; /* handed out and unanswered */
+	uint8_t next;  /* steps handed out */
+	uint8_t open;  /* handed out and unanswered */
+	bool has_more; /* host names that are not evaluated: more than IPREV_NAMES_MAX */
 	struct iprev_report report;
 };
 
