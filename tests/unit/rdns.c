@@ -249,7 +249,9 @@ Test(rdns, any_bytes)
 		name[len] = '\0';
 		rdns_classify(name, &addrs[n & 1], NULL, &one);
 		rdns_classify(name, &addrs[n & 1], NULL, &two);
-		cr_assert_eq(memcmp(&one, &two, sizeof(one)), 0, "%s", name);
+		cr_assert(one.score == two.score && one.is_generic == two.is_generic &&
+				  one.finding_count == two.finding_count,
+			  "%s", name);
 		for (unsigned int i = 0; i < one.finding_count; i++)
 			sum += one.findings[i].weight;
 		cr_assert_eq(sum, one.score, "%s", name);

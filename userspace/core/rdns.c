@@ -77,13 +77,16 @@ static const char *label_before(const char *name, const char *at)
 size_t rdns_host_part(const char *name)
 {
 	const char *at = label_before(name, name + strlen(name)), *suffix = at;
-	unsigned int labels;
+	bool is_country = strlen(at) == 2;
+	unsigned int labels, misses = 0;
 
-	/* A suffix may have one in it that is none (*.kawasaki.jp, kawasaki.jp). */
-	for (labels = 2; labels <= LABELS_MAX && at > name; labels++) {
+	/* Below countries a suffix may have one in it that is none (*.kawasaki.jp). */
+	for (labels = 2; labels <= LABELS_MAX && at > name && misses <= is_country; labels++) {
 		at = label_before(name, at - 1);
 		if (is_public_suffix(at))
 			suffix = at;
+		else
+			misses++;
 	}
 	if (suffix == name)
 		return 0;
@@ -117,6 +120,7 @@ static void read_numbers(struct scan *scan)
 {
 	uint8_t i = 0, start;
 
+	scan->number_count = 0;
 	while (i < scan->len) {
 		struct number *number = &scan->numbers[scan->number_count];
 
@@ -271,6 +275,7 @@ static bool find_form(struct scan *scan)
 
 static void squeeze(struct scan *scan)
 {
+	scan->squeezed_len = 0;
 	for (uint8_t i = 0; i < scan->len; i++) {
 		if (is_separator(scan->host[i]))
 			continue;
@@ -399,6 +404,8 @@ static bool find_ipv6(struct scan *scan)
 	const uint8_t *b = scan->addr->bytes;
 	char text[ADDR_TEXT_MAX], groups[8 * 5];
 
+	if (scan->number_count == 0)
+		return false; /* hardly an address, and most names end here */
 	addr_format(scan->addr, text);
 	for (char *p = text; *p; p++)
 		if (*p == ':')
@@ -523,21 +530,39 @@ static void ask_patterns(const struct patterns *patterns, struct rdns_result *re
 	strcpy(result->pattern, match.at);
 }
 
+/* Not the findings, of which none is said to be there: this is done for every host. */
+static void clear(struct rdns_result *result)
+{
+	result->name[0] = result->pattern[0] = '\0';
+	result->is_generic = result->pattern_gave_up = false;
+	result->score = result->finding_count = 0;
+}
+
 void rdns_classify(const char *name, const struct addr *addr, const struct patterns *patterns,
 		   struct rdns_result *ret)
 {
-	struct scan scan = {.addr = addr, .result = ret};
+	struct scan scan;
 	size_t len = strlen(name);
 
-	memset(ret, 0, sizeof(*ret));
+	clear(ret);
 	if (len == 0 || len >= sizeof(ret->name) || strchr(name, '\\'))
 		return;
 	memcpy(ret->name, name, len + 1);
+	scan.addr = addr;
+	scan.result = ret;
 	scan.len = (uint8_t)rdns_host_part(name);
 	memcpy(scan.host, name, scan.len);
+	scan.host[scan.len] = '\0';
 	add_up(&scan);
 	ret->is_generic = ret->score >= RDNS_THRESHOLD;
 	ask_patterns(patterns, ret);
+}
+
+static void copy(const struct rdns_result *from, struct rdns_result *to)
+{
+	size_t findings = from->finding_count * sizeof(from->findings[0]);
+
+	memcpy(to, from, offsetof(struct rdns_result, findings) + findings);
 }
 
 /* Whether a person would want to hear of that name rather than of the one before. */
@@ -552,7 +577,7 @@ bool rdns_judge(const struct iprev_report *report, const struct patterns *patter
 	struct rdns_result one;
 	unsigned int i;
 
-	memset(ret, 0, sizeof(*ret));
+	clear(ret);
 	if (report->result != IPREV_PASS)
 		return false;
 	for (i = 0; i < report->name_count; i++) {
@@ -560,7 +585,7 @@ bool rdns_judge(const struct iprev_report *report, const struct patterns *patter
 			continue;
 		rdns_classify(report->names[i].text, &report->addr, patterns, &one);
 		if (is_better(&one, report->names[i].confirmed))
-			*ret = one;
+			copy(&one, ret);
 		if (one.name[0] && !one.is_generic)
 			break;
 	}
