@@ -153,5 +153,7 @@ Test(patterns, a_match_that_does_not_end)
 		patterns_free(patterns);
 	}
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
-	cr_expect_lt((to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000, 500);
+	/* Measured: 0.3 ms, 0.6 ms interpreted; 60 ms without the limits. */
+	cr_expect_lt((to.tv_sec - from.tv_sec) * 1000000 + (to.tv_nsec - from.tv_nsec) / 1000,
+		     20000);
 }
