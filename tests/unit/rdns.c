@@ -139,6 +139,7 @@ Test(rdns, host_part)
 		{"a.example.test", 1},
 		{"a.b.city.kawasaki.jp", 3},  /* an exception to a wildcard */
 		{"a.b.other.kawasaki.jp", 1}, /* the wildcard */
+		{"a.b.valer.hedmark.no", 1},  /* hedmark.no is no suffix */
 		{"a.firm.pvt.k12.ma.us", 1},
 		{"a.b.github.io", 3}, /* a provider's suffix, no registry's */
 		{"..", 0},

@@ -80,7 +80,7 @@ size_t rdns_host_part(const char *name)
 	bool is_country = strlen(at) == 2;
 	unsigned int labels, misses = 0;
 
-	/* Below countries a suffix may have one in it that is none (*.kawasaki.jp). */
+	/* Below countries a suffix may have one in it that is none (valer.hedmark.no). */
 	for (labels = 2; labels <= LABELS_MAX && at > name && misses <= is_country; labels++) {
 		at = label_before(name, at - 1);
 		if (is_public_suffix(at))
