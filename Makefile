@@ -79,7 +79,9 @@ CTL_SRC := $(sort $(wildcard userspace/ctl/*.c))
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 BPFTEST_SRC := $(sort $(wildcard tests/bpf/*.c))
 HOSTILE_SRC := $(sort $(wildcard tests/hostile/*.c))
-ALL_SRC := $(LIB_SRC) $(DAEMON_SRC) $(CTL_SRC) $(UNIT_SRC) $(BPFTEST_SRC) $(HOSTILE_SRC)
+BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
+ALL_SRC := $(LIB_SRC) $(DAEMON_SRC) $(CTL_SRC) $(UNIT_SRC) $(BPFTEST_SRC) $(HOSTILE_SRC) \
+	$(BENCH_SRC)
 FMT_SRC := $(sort $(wildcard include/mxgate/*.h bpf/*.[ch] userspace/*/*.[ch] tests/*/*.[ch]))
 # Every file of ours that a shell reads.
 SCRIPTS = $(shell grep -rlIE '^#!.*\b(sh|bash)$$|^\# shellcheck shell=' \
@@ -89,6 +91,7 @@ obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 LIB := $(BUILD)/libmxgate.a
 PROGRAMS := $(BUILD)/mxgated $(BUILD)/mxgate
 TESTS := $(BUILD)/test-unit $(BUILD)/test-bpf $(BUILD)/hostile
+BENCH := $(BUILD)/bench-resolve
 
 # What was made with other flags, or from another set of files, is made again.
 # $(call stamp,FILE,TEXT) writes FILE only when TEXT differs from its content.
@@ -141,11 +144,14 @@ $(BUILD)/test-bpf: $(call obj,$(BPFTEST_SRC)) $(LIB) $(FILES)
 $(BUILD)/hostile: $(call obj,$(HOSTILE_SRC)) $(LIB) $(FILES)
 	$(CC) $(ALL_LDFLAGS) $(filter %.o %.a,$^) -lresolv -o $@
 
+$(BENCH): $(call obj,$(BENCH_SRC)) $(LIB) $(FILES)
+	$(CC) $(ALL_LDFLAGS) $(filter %.o %.a,$^) $(PKG_LIBS) -o $@
+
 -include $(BUILD)/obj/gate.bpf.d
 -include $(patsubst %.c,$(BUILD)/obj/%.d,$(ALL_SRC))
 
 .PHONY: programs-and-tests
-programs-and-tests: all $(TESTS)
+programs-and-tests: all $(TESTS) $(BENCH)
 
 ##@ Test
 
@@ -172,6 +178,10 @@ check-e2e: all $(BUILD)/hostile ## mail through the gate, in namespaces; needs r
 .PHONY: test
 test: ## every test, and the sum of them; needs root
 	BUILD=$(BUILD) tools/test --no-deps
+
+.PHONY: bench-resolve
+bench-resolve: all $(BENCH) ## verdicts a second, next to other tools; needs root; BENCH_ARGS=--smoke
+	MXG_BUILD=$(abspath $(BUILD)) tests/bench/resolve $(BENCH_ARGS)
 
 .PHONY: vm
 vm: all ## under Debian's kernel in qemu: dispatcher, old verifier; SUITE=bookworm-backports
