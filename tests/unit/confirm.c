@@ -76,6 +76,12 @@ static const struct story stories[] = {
 	{"what is seen while frozen counts for nothing", CONF(2, 60, 0, 0), false, 5,
 	 {{0, 1, 1, 0, 0, FROZEN, 300}, {60, 1, 1, 0, 0, FROZEN, 300}, {60, 1, 1, 0, 0, FROZEN, 300},
 	  {60, 1, 0, 0, 0, WAITING, 60}, {60, 1, 0, 0, 0, NONE, 300}}},
+	{"confirmed before the trouble: stays refused", CONF(2, 10, 0, 0), false, 3,
+	 {{0, 1, 0, 0, 0, WAITING, 10}, {10, 1, 0, 0, 0, NONE, 300}, {31, 1, 1, 0, 0, NONE, 300}}},
+	{"begun in it: is let in", CONF(2, 10, 0, 0), false, 3,
+	 {{0, 1, 0, 0, 0, WAITING, 10}, {10, 1, 0, 0, 0, NONE, 300}, {10, 1, 1, 0, 0, FROZEN, 300}}},
+	{"seen before the trouble, but not often enough", CONF(3, 10, 0, 0), false, 3,
+	 {{0, 1, 0, 0, 0, WAITING, 10}, {10, 1, 0, 0, 0, WAITING, 10}, {31, 1, 1, 0, 0, FROZEN, 300}}},
 	{"nor for the patience with a good one", CONF(1, 60, 0, 7200), true, 4,
 	 {{0, 1, 0, 0, 0, HELD, 300}, {9000, 1, 1, 0, 0, FROZEN, 300}, {7199, 1, 0, 0, 0, HELD, 1},
 	  {1, 1, 0, 0, 0, NONE, 300}}},
@@ -111,8 +117,11 @@ static void tell(const struct story *story)
 		}
 		history_on_bad(&source, now);
 		decide(&decision);
-		observed = (struct confirm_case){now, step->server, step->frozen, step->refused,
-						 decision.refresh_sec};
+		observed = (struct confirm_case){.now_sec = now,
+						 .server = step->server,
+						 .is_refused = step->refused,
+						 .wait_sec = decision.refresh_sec,
+						 .frozen_since_sec = step->frozen ? now - 30 : 0};
 		confirm_weigh(&confirm, &observed, &source, &decision);
 		cr_expect_eq(decision.caution, step->caution, "%s, step %u: %s", story->label, i,
 			     policy_caution_name(decision.caution));

@@ -64,6 +64,15 @@ static void soften(struct policy_decision *decision, enum policy_caution caution
 	decision->ttl_sec = decision->ttl_max_sec;
 }
 
+/* It has been refused for what was seen before the trouble began, not long ago. */
+static bool was_confirmed(const struct confirm *confirm, const struct confirm_case *observed,
+			  const struct history_source *source)
+{
+	return source->seen >= confirm->conf.confirmations && !source->good_sec &&
+	       source->bad_sec < observed->frozen_since_sec &&
+	       observed->now_sec - source->last_sec <= HISTORY_BAD_SEC;
+}
+
 void confirm_weigh(struct confirm *confirm, const struct confirm_case *observed,
 		   struct history_source *source, struct policy_decision *decision)
 {
@@ -71,7 +80,8 @@ void confirm_weigh(struct confirm *confirm, const struct confirm_case *observed,
 	uint32_t now = observed->now_sec;
 
 	decision->needed = conf->confirmations;
-	if (observed->is_frozen && !observed->is_refused) {
+	if (observed->frozen_since_sec && !observed->is_refused &&
+	    !was_confirmed(confirm, observed, source)) {
 		/* What is seen during an outage counts for nothing, patience included. */
 		source->bad_sec = now;
 		decision->seen = source->seen;

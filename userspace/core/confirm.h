@@ -35,9 +35,10 @@ struct confirm {
 struct confirm_case {
 	uint32_t now_sec;
 	uint16_t server;   /* who answered: a number of its own, 0 if not known */
-	bool is_frozen;    /* the breaker is open for it */
 	bool is_refused;   /* a live verdict refuses it already: nothing new */
 	uint32_t wait_sec; /* of the policy: how soon a refused source is looked at again */
+	/* The breaker is open for it: only what was confirmed before this is believed. 0: not. */
+	uint32_t frozen_since_sec;
 };
 
 void confirm_init(struct confirm *confirm, const struct confirm_conf *conf, uint32_t now_sec);

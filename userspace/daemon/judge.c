@@ -130,16 +130,16 @@ static void weigh(struct worker *worker, const struct iprev_report *report,
 		  struct history_source *source, bool is_refused, uint32_t now_sec,
 		  struct policy_decision *decision)
 {
-	const struct confirm_case observed = {
+	struct confirm_case observed = {
 		.now_sec = now_sec,
 		.server = server_of(worker, report),
-		.is_frozen = breaker_is_open(worker->breaker, &report->addr),
 		.is_refused = is_refused,
 		.wait_sec = decision->refresh_sec,
 	};
 
 	if (!source || decision->action == MXG_ACTION_PASS)
 		return;
+	breaker_since(worker->breaker, &report->addr, &observed.frozen_since_sec);
 	confirm_weigh(&worker->confirm, &observed, source, decision);
 	worker->cautions[decision->caution]++;
 }
