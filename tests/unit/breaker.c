@@ -130,6 +130,39 @@ Test(breaker, the_share_decides_how_wide)
 	breaker_free(world.breaker);
 }
 
+/* The zone's sample decides, not how often each was looked at: yesterday's health is no news. */
+Test(breaker, what_was_good_often_before_does_not_outweigh_what_is_bad_now)
+{
+	struct world world;
+
+	begin(&world, &CONF);
+	for (unsigned int i = 0; i < 1000; i++)
+		good(&world, host(1, i % 8), true);
+	for (unsigned int i = 0; i < 4; i++)
+		flip(&world, host(1, i));
+	cr_expect(is_open(&world, host(1, 9)));
+	breaker_free(world.breaker);
+}
+
+/* In a zone with more good ones than are watched, the first flip has the sample asked. */
+Test(breaker, a_sample_stands_for_a_large_zone)
+{
+	struct addr asked[64];
+	struct world world;
+	unsigned int n;
+
+	begin(&world, &CONF);
+	for (unsigned int i = 0; i < 200; i++)
+		good(&world, host(1, i), false);
+	flip(&world, host(1, 0));
+	n = looks(&world, asked, 64);
+	cr_expect_eq(n, 16, "eight of the /24, eight of the /16: %u", n);
+	for (unsigned int i = 0; i < 4; i++)
+		flip(&world, asked[i]);
+	cr_expect(is_open(&world, host(1, 9)), "half of the sample is bad");
+	breaker_free(world.breaker);
+}
+
 Test(breaker, few_among_many_good_ones_open_nothing)
 {
 	struct world world;
@@ -376,11 +409,14 @@ Test(breaker, ipv6_zones_are_48_and_32)
 {
 	struct world world;
 	unsigned int open = 0;
+	struct addr addr;
 
 	begin(&world, &CONF);
-	for (unsigned int i = 0; i < 3; i++)
-		good(&world, parse("2001:db8:2::1"), true);
-	good(&world, parse("2001:db8:2::2"), true);
+	for (unsigned int i = 0; i < 4; i++) {
+		addr = parse("2001:db8:2::1");
+		addr.bytes[15] = (uint8_t)i;
+		good(&world, addr, true);
+	}
 	flip(&world, parse("2001:db8:1::1"));
 	flip(&world, parse("2001:db8:1:ffff::1"));
 	flip(&world, parse("2001:db8:1:2:3:4:5:6"));

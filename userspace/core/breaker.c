@@ -8,7 +8,7 @@
 
 #define SETS        4096u /* of zones remembered, by a keyed hash */
 #define WAYS        4u
-#define WATCHED_MAX 8
+#define WATCHED_MAX BREAKER_WATCHED_MAX
 #define ACTIVE_MAX  256 /* zones that are open or being looked at */
 #define LEVELS      2
 #define ROUND_SEC   30 /* between two looks at the canaries of an open scope */
@@ -20,15 +20,15 @@ static const uint8_t CUT4[LEVELS] = {24, 16}, CUT6[LEVELS] = {48, 32};
 struct watched {
 	struct addr addr;
 	bool is_bad;
+	uint32_t at_sec; /* when that was found */
 };
 
 struct scope {
 	struct prefix prefix;
 	const char *cause; /* while it is open */
 	uint32_t opened_sec;
-	uint32_t window_sec; /* begin of the present window */
-	uint32_t flips[2], stays[2];
-	uint32_t round_sec; /* begin of the last round of looks */
+	uint32_t flips, stays; /* when it opened */
+	uint32_t round_sec;    /* begin of the last round of looks */
 	uint32_t touched_sec;
 	bool is_active;
 	uint8_t count, next; /* of watched; next is where the oldest is */
@@ -42,6 +42,8 @@ struct breaker {
 	breaker_fn on_change;
 	void *user;
 	struct scope total;
+	uint32_t window_sec; /* begin of the present window */
+	uint32_t flips[2], stays[2];
 	struct watched canaries[BREAKER_CANARIES_MAX];
 	uint32_t canary_sec;
 	unsigned int canary_at;
@@ -128,27 +130,16 @@ static struct scope *get(struct breaker *breaker, const struct addr *addr, unsig
 	return scope;
 }
 
-static void roll_window(const struct breaker *breaker, struct scope *scope, uint32_t now_sec)
+static void roll_window(struct breaker *breaker, uint32_t now_sec)
 {
-	uint32_t gone = now_sec - scope->window_sec;
+	uint32_t gone = now_sec - breaker->window_sec;
 
-	scope->touched_sec = now_sec;
 	if (gone < breaker->conf.window_sec)
 		return;
-	scope->flips[1] = gone < 2 * breaker->conf.window_sec ? scope->flips[0] : 0;
-	scope->stays[1] = gone < 2 * breaker->conf.window_sec ? scope->stays[0] : 0;
-	scope->flips[0] = scope->stays[0] = 0;
-	scope->window_sec = now_sec;
-}
-
-static uint32_t flips_of(const struct scope *scope)
-{
-	return scope->flips[0] + scope->flips[1];
-}
-
-static uint32_t stays_of(const struct scope *scope)
-{
-	return scope->stays[0] + scope->stays[1];
+	breaker->flips[1] = gone < 2 * breaker->conf.window_sec ? breaker->flips[0] : 0;
+	breaker->stays[1] = gone < 2 * breaker->conf.window_sec ? breaker->stays[0] : 0;
+	breaker->flips[0] = breaker->stays[0] = 0;
+	breaker->window_sec = now_sec;
 }
 
 static struct watched *watched_find(struct watched *list, unsigned int count,
@@ -160,8 +151,8 @@ static struct watched *watched_find(struct watched *list, unsigned int count,
 	return NULL;
 }
 
-/* Keeps what is known of it; a new one takes the place of the oldest. */
-static void watch(struct scope *scope, const struct addr *addr, bool is_bad)
+/* Among those watched; a new one takes the place of the oldest. */
+static void watch(struct scope *scope, const struct addr *addr, bool is_bad, uint32_t now_sec)
 {
 	struct watched *at = watched_find(scope->watched, scope->count, addr);
 
@@ -173,6 +164,7 @@ static void watch(struct scope *scope, const struct addr *addr, bool is_bad)
 		at->addr = *addr;
 	}
 	at->is_bad = is_bad;
+	at->at_sec = now_sec;
 }
 
 static unsigned int count_good(const struct watched *list, unsigned int count)
@@ -192,8 +184,8 @@ static struct breaker_info info_of(const struct breaker *breaker, const struct s
 		.scope = scope->prefix,
 		.cause = scope->cause,
 		.opened_sec = scope->opened_sec,
-		.flips = flips_of(scope),
-		.stays = stays_of(scope),
+		.flips = scope->flips,
+		.stays = scope->stays,
 		.canaries = scope->count,
 		.recovered = count_good(scope->watched, scope->count),
 	};
@@ -249,6 +241,17 @@ static void begin_round(struct scope *scope, uint32_t now_sec)
 	scope->at = 0;
 }
 
+static void count_then(const struct breaker *breaker, struct scope *scope)
+{
+	if (scope == &breaker->total) {
+		scope->flips = breaker->flips[0] + breaker->flips[1];
+		scope->stays = breaker->stays[0] + breaker->stays[1];
+	} else {
+		scope->stays = count_good(scope->watched, scope->count);
+		scope->flips = scope->count - scope->stays;
+	}
+}
+
 static void open_scope(struct breaker *breaker, struct scope *scope, const char *cause,
 		       uint32_t now_sec)
 {
@@ -263,6 +266,7 @@ static void open_scope(struct breaker *breaker, struct scope *scope, const char 
 		return;
 	scope->opened_sec = now_sec;
 	scope->cause = cause;
+	count_then(breaker, scope);
 	keep_bad(scope);
 	begin_round(scope, now_sec);
 	info = info_of(breaker, scope);
@@ -275,22 +279,42 @@ static void close_scope(struct breaker *breaker, struct scope *scope, uint32_t n
 
 	scope->opened_sec = 0;
 	scope->cause = NULL;
-	memset(scope->flips, 0, sizeof(scope->flips));
-	memset(scope->stays, 0, sizeof(scope->stays));
-	scope->window_sec = now_sec;
+	scope->count = scope->next = 0;
+	if (scope == &breaker->total) {
+		memset(breaker->flips, 0, sizeof(breaker->flips));
+		memset(breaker->stays, 0, sizeof(breaker->stays));
+		breaker->window_sec = now_sec;
+	}
 	deactivate(breaker, scope); /* everything is never among them */
 	breaker->on_change(&info, false, breaker->user);
 }
 
-static void consider_opening(struct breaker *breaker, struct scope *scope, uint32_t now_sec)
+static bool is_much(uint64_t flips, uint64_t stays, uint32_t least, uint32_t share_pct)
 {
-	bool is_total = scope == &breaker->total;
-	uint32_t least = is_total ? breaker->conf.total_flips : breaker->conf.flips;
-	uint32_t share = is_total ? breaker->conf.total_share_pct : breaker->conf.share_pct;
-	uint64_t flips = flips_of(scope), all = flips + stays_of(scope);
+	return flips >= least && flips * 100 >= (flips + stays) * share_pct;
+}
 
-	if (flips >= least && flips * 100 >= all * share)
+/* What was bad two windows ago and nobody has looked at since is no news. */
+static void consider_zone(struct breaker *breaker, struct scope *scope, uint32_t now_sec)
+{
+	unsigned int bad = 0, good = count_good(scope->watched, scope->count);
+
+	for (unsigned int i = 0; i < scope->count; i++)
+		bad += scope->watched[i].is_bad &&
+		       now_sec - scope->watched[i].at_sec < 2 * breaker->conf.window_sec;
+	if (is_much(bad, good, breaker->conf.flips, breaker->conf.share_pct))
 		open_scope(breaker, scope, "flips", now_sec);
+}
+
+/* Also by the present window alone: what was well before it has no say in what is not now. */
+static void consider_total(struct breaker *breaker, uint32_t now_sec)
+{
+	uint32_t least = breaker->conf.total_flips, share = breaker->conf.total_share_pct;
+
+	if (is_much(breaker->flips[0], breaker->stays[0], least, share) ||
+	    is_much(breaker->flips[0] + breaker->flips[1], breaker->stays[0] + breaker->stays[1],
+		    least, share))
+		open_scope(breaker, &breaker->total, "flips", now_sec);
 }
 
 /* Half of those looked at, and of the operator's own, must be good. */
@@ -325,50 +349,60 @@ static void on_canary(struct breaker *breaker, const struct addr *addr, bool is_
 		consider_closing(breaker, &breaker->total, now_sec);
 }
 
-static void scope_on_good(struct breaker *breaker, struct scope *scope, const struct addr *addr,
-			  bool was_good, uint32_t now_sec)
+static void zone_on_good(struct breaker *breaker, struct scope *scope, const struct addr *addr,
+			 uint32_t now_sec)
 {
-	roll_window(breaker, scope, now_sec);
-	scope->stays[0] += was_good;
+	scope->touched_sec = now_sec;
 	/* While it is open, those stay that it was opened for. */
 	if (!scope->opened_sec || watched_find(scope->watched, scope->count, addr))
-		watch(scope, addr, false);
+		watch(scope, addr, false, now_sec);
 	consider_closing(breaker, scope, now_sec);
 }
 
 void breaker_on_good(struct breaker *breaker, const struct addr *addr, bool was_good,
 		     uint32_t now_sec)
 {
+	struct watched *seen = watched_find(breaker->total.watched, breaker->total.count, addr);
 	struct scope *scope;
 
 	on_canary(breaker, addr, false, now_sec);
 	for (unsigned int level = 0; level < LEVELS; level++) {
 		scope = get(breaker, addr, level);
 		if (scope)
-			scope_on_good(breaker, scope, addr, was_good, now_sec);
+			zone_on_good(breaker, scope, addr, now_sec);
 	}
-	scope_on_good(breaker, &breaker->total, addr, was_good, now_sec);
+	roll_window(breaker, now_sec);
+	breaker->stays[0] += was_good;
+	if (seen)
+		seen->is_bad = false;
+	consider_closing(breaker, &breaker->total, now_sec);
 }
 
-static void scope_on_flip(struct breaker *breaker, struct scope *scope, const struct addr *addr,
-			  uint32_t now_sec)
+/*
+ * One that is watched has turned bad, or one more where few are known. Where many are,
+ * those watched are a sample of them: are they still well?
+ */
+static void zone_on_flip(struct breaker *breaker, struct scope *scope, const struct addr *addr,
+			 uint32_t now_sec)
 {
-	roll_window(breaker, scope, now_sec);
-	scope->flips[0]++;
-	watch(scope, addr, true);
-	consider_opening(breaker, scope, now_sec);
-	/* Are its neighbours still well? Everything has too many to ask. */
-	if (!scope->opened_sec && scope != &breaker->total &&
-	    now_sec - scope->round_sec >= ROUND_SEC && activate(breaker, scope))
+	scope->touched_sec = now_sec;
+	if (scope->opened_sec || scope->count < WATCHED_MAX ||
+	    watched_find(scope->watched, scope->count, addr))
+		watch(scope, addr, true, now_sec);
+	consider_zone(breaker, scope, now_sec);
+	if (!scope->opened_sec && now_sec - scope->round_sec >= ROUND_SEC &&
+	    activate(breaker, scope))
 		begin_round(scope, now_sec);
 }
 
-static void scope_on_bad(struct scope *scope, const struct addr *addr)
+static void scope_on_bad(struct scope *scope, const struct addr *addr, uint32_t now_sec)
 {
 	struct watched *at = watched_find(scope->watched, scope->count, addr);
 
-	if (at)
-		at->is_bad = true;
+	if (!at)
+		return;
+	at->is_bad = true;
+	at->at_sec = now_sec;
 }
 
 void breaker_on_bad(struct breaker *breaker, const struct addr *addr, bool is_flip,
@@ -380,14 +414,18 @@ void breaker_on_bad(struct breaker *breaker, const struct addr *addr, bool is_fl
 	for (unsigned int level = 0; level < LEVELS; level++) {
 		scope = is_flip ? get(breaker, addr, level) : find(breaker, addr, level);
 		if (scope && is_flip)
-			scope_on_flip(breaker, scope, addr, now_sec);
+			zone_on_flip(breaker, scope, addr, now_sec);
 		else if (scope)
-			scope_on_bad(scope, addr);
+			scope_on_bad(scope, addr, now_sec);
 	}
-	if (is_flip)
-		scope_on_flip(breaker, &breaker->total, addr, now_sec);
-	else
-		scope_on_bad(&breaker->total, addr);
+	if (!is_flip) {
+		scope_on_bad(&breaker->total, addr, now_sec);
+		return;
+	}
+	roll_window(breaker, now_sec);
+	breaker->flips[0]++;
+	watch(&breaker->total, addr, true, now_sec);
+	consider_total(breaker, now_sec);
 }
 
 /* --- answers out -------------------------------------------------------------------------- */

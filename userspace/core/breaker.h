@@ -6,11 +6,13 @@
  * operator of reverse DNS who answers "no such record" for everything for an hour.
  *
  * A scope is a reverse zone, taken to be cut at /24 and /16 (IPv4) or /48 and /32
- * (IPv6), or everything. Each counts, over the last one to two windows, known-good
- * sources that were found good again (stays) and found bad (flips), and keeps the
- * latest few of them as canaries. It opens when flips are many and a large share; while it
- * is open the canaries are looked at again and again, and it closes when half of
- * them are good. The first flip of a zone has the other canaries looked at at once.
+ * (IPv6), or everything. A zone keeps the latest few sources that were good there as
+ * canaries. The first source that was good and is bad (a flip) has them looked at; the
+ * zone opens when enough of them, and a large enough share, are bad. Everything opens
+ * when flips are many and a share of all that known-good sources gave lately, when the
+ * operator's own canaries are bad, or when too many zones are open. While a scope is
+ * open, those that were bad then are looked at again and again, and it closes when half
+ * of them are good.
  *
  * Pure and of fixed size: time and results come in, the addresses to look at go
  * out. Seconds are the caller's monotonic clock, never 0. It refuses nothing and
@@ -24,11 +26,12 @@
 
 #include "base/addr.h"
 
-#define BREAKER_CANARIES_MAX 8
+#define BREAKER_CANARIES_MAX 8 /* the operator's */
+#define BREAKER_WATCHED_MAX  8 /* a zone's own */
 
 struct breaker_conf {
-	uint32_t window_sec;
-	uint32_t flips, share_pct;             /* of one zone */
+	uint32_t window_sec;                   /* counts go one to two of these back */
+	uint32_t flips, share_pct;             /* of a zone's canaries */
 	uint32_t total_flips, total_share_pct; /* of everything */
 	uint32_t longest_sec;                  /* what is bad for so long is news, not trouble */
 	struct addr canaries[BREAKER_CANARIES_MAX]; /* the operator's: always looked at */
@@ -39,8 +42,8 @@ struct breaker_info {
 	struct prefix scope; /* addr.family 0: everything */
 	const char *cause;   /* "flips", "canaries", "zones": static */
 	uint32_t opened_sec;
-	uint32_t flips, stays;
-	uint32_t canaries, recovered; /* those looked at, and how many of them are good */
+	uint32_t flips, stays;        /* when it opened: bad and good ones */
+	uint32_t canaries, recovered; /* those looked at now, and how many of them are good */
 };
 
 #define BREAKER_SCOPE_MAX PREFIX_TEXT_MAX

@@ -89,19 +89,19 @@ const struct conf_key CONF_KEYS[] = {
 	 "for so long without a break."},
 	{"confirm", "per_minute", KEY_NUMBER, AT(confirm.per_minute), 1, 10000000, NULL, "10000",
 	 "New refusals at most, against a mistake in the policy; who comes on top passes for now."},
-	{"breaker", "window", KEY_SPAN, AT(breaker.window_sec), 1, 86400, NULL, "1h",
+	{"breaker", "window", KEY_SPAN, AT(breaker.window_sec), 1, 86400, NULL, "30m",
 	 "The time over which the breaker counts, one to two of these back."},
-	{"breaker", "flips", KEY_NUMBER, AT(breaker.flips), 1, 1000000, NULL, "3",
-	 "So many sources of one reverse zone (/24 and /16, /48 and /32) that were good and now are "
-	 "bad open the breaker for that zone: nobody in it is newly refused until half of them are "
-	 "good again."},
+	{"breaker", "flips", KEY_NUMBER, AT(breaker.flips), 1, BREAKER_WATCHED_MAX, NULL, "3",
+	 "So many hosts that were good and now are bad, of the eight that were good last in a reverse "
+	 "zone (/24 and /16, /48 and /32), open the breaker for that zone: nobody in it is newly "
+	 "refused until half of them are good again."},
 	{"breaker", "share", KEY_NUMBER, AT(breaker.share_pct), 1, 100, NULL, "50",
-	 "The same sources must also be so many percent of all known-good ones of that zone that were "
-	 "looked at again."},
+	 "They must also be so many percent of those eight, or of as many as are known."},
 	{"breaker", "total_flips", KEY_NUMBER, AT(breaker.total_flips), 1, 1000000, NULL, "50",
-	 "As flips, for all sources together: nobody at all is newly refused."},
+	 "So many hosts anywhere that were good and now are bad open it for everything: nobody at all "
+	 "is newly refused."},
 	{"breaker", "total_share", KEY_NUMBER, AT(breaker.total_share_pct), 1, 100, NULL, "5",
-	 "As share, for all sources together."},
+	 "They must also be so many percent of all known-good hosts that were looked at again."},
 	{"breaker", "longest", KEY_SPAN, AT(breaker.longest_sec), 60, 2592000, NULL, "24h",
 	 "After so long the breaker closes even if nothing has become good again."},
 	{"breaker", "canaries", KEY_ADDRS, AT(breaker.canaries), NO_RANGE, NULL, "",
