@@ -196,3 +196,21 @@ Test(confirm, refusals_outlive_a_restart)
 	confirm_weigh(&confirm, &observed, &source, &decision);
 	cr_expect_eq(decision.action, MXG_ACTION_DROP);
 }
+
+/* What the operator refuses though DNS confirms it: at once, but capped. */
+Test(confirm, a_generic_name_is_only_capped)
+{
+	const struct confirm_conf conf = {.confirmations = 5, .hold_sec = 7200, .per_minute = 1};
+	struct policy_decision decision;
+	struct confirm confirm;
+
+	confirm_init(&confirm, &conf, NOW);
+	decide(&decision);
+	confirm_cap(&confirm, false, NOW, &decision);
+	cr_expect_eq(decision.action, MXG_ACTION_DROP);
+	confirm_cap(&confirm, true, NOW, &decision);
+	cr_expect_eq(decision.action, MXG_ACTION_DROP, "a live one is renewed");
+	confirm_cap(&confirm, false, NOW, &decision);
+	cr_expect_eq(decision.action, MXG_ACTION_PASS);
+	cr_expect_eq(decision.caution, POLICY_CAUTION_CAPPED);
+}

@@ -105,6 +105,13 @@ void confirm_weigh(struct confirm *confirm, const struct confirm_case *observed,
 	}
 }
 
+void confirm_cap(struct confirm *confirm, bool is_refused, uint32_t now_sec,
+		 struct policy_decision *decision)
+{
+	if (!is_refused && !take_credit(confirm, now_sec))
+		soften(decision, POLICY_CAUTION_CAPPED, CAPPED_SEC);
+}
+
 void confirm_restore(struct history_source *source, uint32_t now_sec)
 {
 	source->seen = UINT8_MAX;

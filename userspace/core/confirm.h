@@ -51,6 +51,13 @@ void confirm_init(struct confirm *confirm, const struct confirm_conf *conf, uint
 void confirm_weigh(struct confirm *confirm, const struct confirm_case *observed,
 		   struct history_source *source, struct policy_decision *decision);
 
+/*
+ * A refusal that rests on a confirmed answer and the operator's word (a generic name)
+ * needs no second look: only the cap on new refusals may soften it.
+ */
+void confirm_cap(struct confirm *confirm, bool is_refused, uint32_t now_sec,
+		 struct policy_decision *decision);
+
 /* The memory of a source that a verdict refuses, after a restart. */
 void confirm_restore(struct history_source *source, uint32_t now_sec);
 

@@ -93,12 +93,9 @@ static void log_table_full(struct worker *worker, uint64_t now_ns)
 		 worker->table_full);
 }
 
-/*
- * What the result says about the source is remembered, and told to the breaker. A generic
- * name is bad only where the policy refuses it.
- */
+/* What DNS says about the source is remembered, and told to the breaker. */
 static struct history_source *learn(struct worker *worker, const struct iprev_report *report,
-				    const struct policy_decision *decision, uint32_t now_sec)
+				    uint32_t now_sec)
 {
 	struct history_source *source;
 	bool was_good;
@@ -107,7 +104,7 @@ static struct history_source *learn(struct worker *worker, const struct iprev_re
 	    report->result != IPREV_PERMERROR)
 		return NULL;
 	source = history_get(worker->history, &report->addr);
-	if (report->result == IPREV_PASS && decision->action == MXG_ACTION_PASS) {
+	if (report->result == IPREV_PASS) {
 		was_good = history_is_good(source, now_sec);
 		history_on_good(source, now_sec);
 		breaker_on_good(worker->breaker, &report->addr, was_good, now_sec);
@@ -139,8 +136,12 @@ static void weigh(struct worker *worker, const struct iprev_report *report,
 
 	if (!source || decision->action == MXG_ACTION_PASS)
 		return;
-	breaker_since(worker->breaker, &report->addr, &observed.frozen_since_sec);
-	confirm_weigh(&worker->confirm, &observed, source, decision);
+	if (report->result == IPREV_PASS) {
+		confirm_cap(&worker->confirm, is_refused, now_sec, decision);
+	} else {
+		breaker_since(worker->breaker, &report->addr, &observed.frozen_since_sec);
+		confirm_weigh(&worker->confirm, &observed, source, decision);
+	}
 	worker->cautions[decision->caution]++;
 }
 
@@ -197,7 +198,7 @@ int judge_apply(struct worker *worker, const struct iprev_report *report)
 	health_on_report(&worker->health, report, now);
 	policy_decide(&worker->conf->policy, rdns_reason(report, has_names ? &names : NULL),
 		      report->ttl_sec, &decision);
-	source = learn(worker, report, &decision, now_sec);
+	source = learn(worker, report, now_sec);
 
 	/* Invariant: no learned verdict where an exception rules. */
 	if (exceptions_match(worker->exceptions, &report->addr, clock_wall_sec()))
@@ -225,6 +226,7 @@ bool judge_is_undone(const struct worker *worker, const struct vmap_entry *entry
 	uint32_t since;
 
 	if (entry->verdict.action == MXG_ACTION_PASS ||
+	    entry->verdict.reason == MXG_REASON_GENERIC ||
 	    !breaker_since(worker->breaker, &entry->addr, &since))
 		return false;
 	source = history_find(worker->history, &entry->addr);
@@ -233,7 +235,7 @@ bool judge_is_undone(const struct worker *worker, const struct vmap_entry *entry
 
 void judge_adopt(struct worker *worker, const struct vmap_entry *entry, uint32_t now_sec)
 {
-	if (entry->verdict.reason == MXG_REASON_PASS)
+	if (entry->verdict.reason == MXG_REASON_PASS || entry->verdict.reason == MXG_REASON_GENERIC)
 		history_on_good(history_get(worker->history, &entry->addr), now_sec);
 	else if (entry->verdict.action != MXG_ACTION_PASS)
 		confirm_restore(history_get(worker->history, &entry->addr), now_sec);
