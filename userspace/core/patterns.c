@@ -86,12 +86,12 @@ struct line {
 	const char *file;
 	unsigned int number;
 	char text[PATTERN_LINE_MAX];
-	char *why;
+	char why[PATTERN_WHY_MAX];
 };
 
-static int complain(const struct line *line, int err, const char *what, const char *hint)
+static int complain(struct line *line, int err, const char *what, const char *hint)
 {
-	snprintf(line->why, PATTERN_WHY_MAX, "%s:%u: %s; %s\n", line->file, line->number, what,
+	snprintf(line->why, sizeof(line->why), "%s:%u: %s; %s\n", line->file, line->number, what,
 		 hint);
 	return err;
 }
@@ -120,7 +120,7 @@ static void mix(struct patterns *patterns, enum pattern_says says, const char *r
 }
 
 /* What pcre2 thinks of the expression, and where in it. */
-static int complain_regex(const struct line *line, int code, size_t at)
+static int complain_regex(struct line *line, int code, size_t at)
 {
 	char what[200], text[256];
 
@@ -130,7 +130,7 @@ static int complain_regex(const struct line *line, int code, size_t at)
 	return complain(line, -EINVAL, text, "correct it, or put a # before the line");
 }
 
-static int add_regex(struct patterns *patterns, const struct line *line, enum pattern_says says,
+static int add_regex(struct patterns *patterns, struct line *line, enum pattern_says says,
 		     const char *regex)
 {
 	struct pattern *pattern = add_room(patterns);
@@ -194,31 +194,37 @@ static int add_line(struct patterns *patterns, struct line *line)
 
 _Static_assert(PATTERNS_MAX == 2000, "the complaint above says the number");
 
-int patterns_add(struct patterns *patterns, const char *name, const char *text, size_t size,
-		 char why[static PATTERN_WHY_MAX])
+static int add_lines(struct patterns *patterns, struct line *line, const char *text, size_t size)
 {
-	struct line line = {.file = name, .why = why};
 	const char *end = text + size, *stop;
-	int err;
+	int err = 0;
 
-	while (text < end) {
-		line.number++;
+	for (; err == 0 && text < end; text = stop + 1) {
+		line->number++;
 		stop = memchr(text, '\n', (size_t)(end - text));
 		if (!stop)
 			stop = end;
-		if ((size_t)(stop - text) >= sizeof(line.text))
-			return complain(&line, -EINVAL, "longer than 1023 bytes",
+		if ((size_t)(stop - text) >= sizeof(line->text))
+			return complain(line, -EINVAL, "longer than 1023 bytes",
 					"make two patterns of it");
 		if (memchr(text, '\0', (size_t)(stop - text)))
-			return complain(&line, -EINVAL, "a NUL byte", "is this a text file?");
-		memcpy(line.text, text, (size_t)(stop - text));
-		line.text[stop - text] = '\0';
-		err = add_line(patterns, &line);
-		if (err < 0)
-			return err;
-		text = stop + 1;
+			return complain(line, -EINVAL, "a NUL byte", "is this a text file?");
+		memcpy(line->text, text, (size_t)(stop - text));
+		line->text[stop - text] = '\0';
+		err = add_line(patterns, line);
 	}
-	return 0;
+	return err;
+}
+
+int patterns_add(struct patterns *patterns, const char *name, const char *text, size_t size,
+		 char why[static PATTERN_WHY_MAX])
+{
+	struct line line = {.file = name};
+	int err = add_lines(patterns, &line, text, size);
+
+	if (err < 0)
+		strcpy(why, line.why);
+	return err;
 }
 
 _Static_assert(PATTERN_LINE_MAX == 1024, "the complaint above says the number");

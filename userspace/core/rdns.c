@@ -77,11 +77,10 @@ static const char *label_before(const char *name, const char *at)
 size_t rdns_host_part(const char *name)
 {
 	const char *at = label_before(name, name + strlen(name)), *suffix = at;
-	bool is_country = strlen(at) == 2;
-	unsigned int labels, misses = 0;
+	unsigned int labels, misses = 0, misses_max = strlen(at) == 2 ? 1 : 0;
 
 	/* Below countries a suffix may have one in it that is none (valer.hedmark.no). */
-	for (labels = 2; labels <= LABELS_MAX && at > name && misses <= is_country; labels++) {
+	for (labels = 2; labels <= LABELS_MAX && at > name && misses <= misses_max; labels++) {
 		at = label_before(name, at - 1);
 		if (is_public_suffix(at))
 			suffix = at;
@@ -120,7 +119,6 @@ static void read_numbers(struct scan *scan)
 {
 	uint8_t i = 0, start;
 
-	scan->number_count = 0;
 	while (i < scan->len) {
 		struct number *number = &scan->numbers[scan->number_count];
 
@@ -275,7 +273,6 @@ static bool find_form(struct scan *scan)
 
 static void squeeze(struct scan *scan)
 {
-	scan->squeezed_len = 0;
 	for (uint8_t i = 0; i < scan->len; i++) {
 		if (is_separator(scan->host[i]))
 			continue;
@@ -541,18 +538,15 @@ static void clear(struct rdns_result *result)
 void rdns_classify(const char *name, const struct addr *addr, const struct patterns *patterns,
 		   struct rdns_result *ret)
 {
-	struct scan scan;
+	struct scan scan = {.addr = addr, .result = ret};
 	size_t len = strlen(name);
 
 	clear(ret);
 	if (len == 0 || len >= sizeof(ret->name) || strchr(name, '\\'))
 		return;
 	memcpy(ret->name, name, len + 1);
-	scan.addr = addr;
-	scan.result = ret;
 	scan.len = (uint8_t)rdns_host_part(name);
 	memcpy(scan.host, name, scan.len);
-	scan.host[scan.len] = '\0';
 	add_up(&scan);
 	ret->is_generic = ret->score >= RDNS_THRESHOLD;
 	ask_patterns(patterns, ret);
