@@ -175,6 +175,10 @@ check-differential: all ## the same cases, judged by Postfix and by Exim too; ne
 check-e2e: all $(BUILD)/hostile ## mail through the gate, in namespaces; needs root
 	MXG_BUILD=$(abspath $(BUILD)) tests/e2e/run
 
+.PHONY: check-drills
+check-drills: all $(BUILD)/hostile ## DNS outages: no good host is refused; needs root
+	MXG_BUILD=$(abspath $(BUILD)) tests/e2e/run -v -j 2 --drills
+
 .PHONY: test
 test: ## every test, and the sum of them; needs root
 	BUILD=$(BUILD) tools/test --no-deps
