@@ -107,6 +107,12 @@ static bool name_equal(const char *a, const char *b)
 	return strcasecmp(a, b) == 0;
 }
 
+/* As in r->owner: the libraries differ in how they write the root. */
+static const char *owner_of(const ns_rr *rr)
+{
+	return strcmp(ns_rr_name(*rr), ".") == 0 ? "" : ns_rr_name(*rr);
+}
+
 /* True when name is zone or below it; "" is the root. */
 static bool name_is_under(const char *name, const char *zone)
 {
@@ -270,7 +276,7 @@ static bool scan_owner(struct reading *r, char target[static NS_MAXDNAME], bool 
 
 	*ret_cname = false;
 	while (next_record(r, ns_s_an, &i, &rr)) {
-		if (ns_rr_class(rr) != ns_c_in || !name_equal(ns_rr_name(rr), r->owner))
+		if (ns_rr_class(rr) != ns_c_in || !name_equal(owner_of(&rr), r->owner))
 			continue;
 		if (ns_rr_type(rr) != r->qtype && ns_rr_type(rr) != ns_t_cname)
 			continue;
@@ -435,7 +441,7 @@ static bool check_question(struct reading *r)
 		return false;
 	}
 	if (ns_rr_type(rr) != r->qtype || ns_rr_class(rr) != ns_c_in ||
-	    !name_equal(ns_rr_name(rr), r->qname)) {
+	    !name_equal(owner_of(&rr), r->qname)) {
 		conclude(r, DNS_MALFORMED, "answer to another question");
 		return false;
 	}
