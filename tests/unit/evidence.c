@@ -106,6 +106,72 @@ static const char *text_of(const json_t *object, const char *key)
 	return text ? text : "(none)";
 }
 
+/* The longest note that the reader of replies has. */
+Test(evidence, a_long_note_is_kept_whole)
+{
+	struct dns_answer answer = {
+		.status = DNS_LAME,
+		.note = "from a server that neither resolves nor has authority"};
+	json_t *object, *step;
+
+	start("192.0.2.1");
+	iprev_answer(&iprev, 0, &answer, "127.0.0.1:53", 1250);
+	object = evidence();
+	step = json_array_get(json_object_get(object, "steps"), 0);
+	cr_expect_str_eq(text_of(step, "note"), answer.note);
+	json_decref(object);
+}
+
+/* A terminal or a page must not be at the mercy of what a disk has made of a byte. */
+Test(evidence, damaged_text_is_none)
+{
+	static const char *const names[] = {"mx.example"};
+	static uint8_t packed[EVIDENCE_PACKED_MAX];
+	struct policy_decision decision = {.reason = MXG_REASON_UNCONFIRMED};
+	struct policy policy;
+	json_t *object;
+	uint8_t *at;
+	size_t len;
+
+	policy_defaults(&policy);
+	start("192.0.2.1");
+	answer_names(1, names, true);
+	answer_plain(1, DNS_NXDOMAIN, 3);
+	len = evidence_pack(&iprev.report, NULL, &policy, &decision, 1700000000, packed);
+	at = memmem(packed, len, "mx.example", 10);
+	cr_assert(at);
+	*at = 'n';
+	object = evidence_unpack(&iprev.report.addr, packed, len);
+	cr_expect(object != NULL, "another letter nobody can tell");
+	json_decref(object);
+	*at = 0x1b;
+	cr_expect_eq(evidence_unpack(&iprev.report.addr, packed, len), NULL);
+}
+
+/* Any two bytes of the head at once: what does not fit together is none. */
+Test(evidence, damaged_head_does_no_harm)
+{
+	static uint8_t packed[EVIDENCE_PACKED_MAX], bad[EVIDENCE_PACKED_MAX];
+	struct policy_decision decision = {.reason = MXG_REASON_TEMPERROR};
+	struct policy policy;
+	unsigned int a, b, value;
+	size_t len;
+
+	policy_defaults(&policy);
+	start("192.0.2.1");
+	answer_plain(0, DNS_SERVFAIL, 2);
+	len = evidence_pack(&iprev.report, NULL, &policy, &decision, 1700000000, packed);
+	for (a = 0; a < 16; a++)
+		for (b = 0; b < 16; b++)
+			for (value = 0; value < 12; value++) {
+				memcpy(bad, packed, len);
+				bad[a] = (uint8_t)(value & 3);
+				bad[b] = (uint8_t)(value >> 2);
+				json_decref(evidence_unpack(&iprev.report.addr, bad, len));
+			}
+	cr_expect_eq(a * b, 256);
+}
+
 Test(evidence, keys_of_a_pass)
 {
 	static const char *const names[] = {"mx.example", "old.example"};

@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "base/text.h"
 #include "core/evidence.h"
 
 #define PACKED_VERSION 2
@@ -163,7 +164,8 @@ static const char *get_text(struct cursor *cursor)
 	const char *text = (const char *)cursor->at;
 	const uint8_t *nul = memchr(cursor->at, 0, (size_t)(cursor->end - cursor->at));
 
-	if (!nul) {
+	/* What was packed had been escaped. */
+	if (!nul || !text_is_printable(text)) {
 		cursor->is_bad = true;
 		return "";
 	}
@@ -175,9 +177,10 @@ static bool is_sane(const struct head *head)
 {
 	return head->version == PACKED_VERSION && head->result <= IPREV_SPECIAL &&
 	       head->name_count <= IPREV_NAMES_MAX && head->step_count <= IPREV_STEPS_MAX &&
-	       (head->step_count > 0 || head->is_special) && head->row_action < MXG_ACTION_MAX &&
-	       head->reason < MXG_REASON_MAX && head->decision.reason < MXG_REASON_MAX &&
-	       head->decision.action < MXG_ACTION_MAX &&
+	       (head->result == IPREV_SPECIAL) == (head->is_special != 0) &&
+	       (head->result == IPREV_SPECIAL) == (head->step_count == 0) &&
+	       head->row_action < MXG_ACTION_MAX && head->reason < MXG_REASON_MAX &&
+	       head->decision.reason < MXG_REASON_MAX && head->decision.action < MXG_ACTION_MAX &&
 	       head->decision.caution < POLICY_CAUTION_MAX &&
 	       (!head->generic || head->generic_name < head->name_count);
 }

@@ -21,7 +21,7 @@
 
 #define IPREV_NAMES_MAX 10 /* RFC 8601 §3 asks for a limit */
 #define IPREV_STEPS_MAX (1 + IPREV_NAMES_MAX)
-#define IPREV_NOTE_MAX  48
+#define IPREV_NOTE_MAX  64
 /* All texts of a report at their longest; what is not used is never touched. */
 #define IPREV_TEXT_MAX                                                                             \
 	(ADDR_REVERSE_MAX + IPREV_NAMES_MAX * DNS_NAME_TEXT_MAX + IPREV_STEPS_MAX * IPREV_NOTE_MAX)
