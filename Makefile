@@ -78,10 +78,11 @@ DAEMON_SRC := $(sort $(wildcard userspace/daemon/*.c))
 CTL_SRC := $(sort $(wildcard userspace/ctl/*.c))
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 BPFTEST_SRC := $(sort $(wildcard tests/bpf/*.c))
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/*.c))
 HOSTILE_SRC := $(sort $(wildcard tests/hostile/*.c))
 BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
 ALL_SRC := $(LIB_SRC) $(DAEMON_SRC) $(CTL_SRC) $(UNIT_SRC) $(BPFTEST_SRC) $(HOSTILE_SRC) \
-	$(BENCH_SRC)
+	$(BENCH_SRC) $(FUZZ_SRC)
 FMT_SRC := $(sort $(wildcard include/mxgate/*.h bpf/*.[ch] userspace/*/*.[ch] tests/*/*.[ch]))
 # Every file of ours that a shell reads.
 SCRIPTS = $(shell grep -rlIE '^#!.*\b(sh|bash)$$|^\# shellcheck shell=' \
@@ -147,6 +148,14 @@ $(BUILD)/hostile: $(call obj,$(HOSTILE_SRC)) $(LIB) $(FILES)
 $(BENCH): $(call obj,$(BENCH_SRC)) $(LIB) $(FILES)
 	$(CC) $(ALL_LDFLAGS) $(filter %.o %.a,$^) $(PKG_LIBS) -o $@
 
+# With CC=clang and SAN=fuzzer-no-link and others, in a directory of their own: tools/fuzz.
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(FUZZ_SRC))
+$(FUZZERS): $(BUILD)/%: $(BUILD)/obj/tests/fuzz/%.o $(LIB) $(FILES)
+	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer $(filter %.o %.a,$^) $(PKG_LIBS) -o $@
+
+.PHONY: fuzzers
+fuzzers: $(FUZZERS)
+
 -include $(BUILD)/obj/gate.bpf.d
 -include $(patsubst %.c,$(BUILD)/obj/%.d,$(ALL_SRC))
 
@@ -194,6 +203,18 @@ vm: all ## under Debian's kernel in qemu: dispatcher, old verifier; SUITE=bookwo
 .PHONY: check-c-ares-new
 check-c-ares-new: ## in a Debian 12 (c-ares 1.18) and a Debian 13 (1.34); SUITES="unit corpus"
 	tools/chroot-check $(SUITES)
+
+.PHONY: fuzz
+fuzz: ## libFuzzer over the parsers and the iprev machine, FUZZ_SECONDS=60 for each
+	BUILD=$(BUILD) tools/fuzz
+
+.PHONY: fuzz-merge
+fuzz-merge: ## what make fuzz has found, as far as it is new, into tests/fuzz/corpus
+	BUILD=$(BUILD) tools/fuzz --merge
+
+.PHONY: fuzz-coverage
+fuzz-coverage: ## the lines that tests/fuzz/corpus reaches
+	BUILD=$(BUILD) tools/fuzz --coverage
 
 .PHONY: asan
 asan: ## unit and e2e with the address and undefined-behaviour sanitizers; needs root
@@ -305,7 +326,7 @@ uninstall: ## removes what install put there, except the configuration
 
 .PHONY: clean
 clean: ## removes what was built
-	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-clang
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-clang $(BUILD)-fuzz $(BUILD)-fuzzcov
 
 .PHONY: help
 help: ## this list
