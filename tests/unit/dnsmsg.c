@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/dnsmsg.h"
 
@@ -878,4 +879,95 @@ Test(dnsmsg, names_of_statuses_and_rcodes)
 	cr_expect_str_eq(dns_rcode_name(3, text), "NXDOMAIN");
 	cr_expect_str_eq(dns_rcode_name(16, text), "BADVERS");
 	cr_expect_str_eq(dns_rcode_name(4095, text), "RCODE4095");
+}
+
+/* --- messages that are made to take long ------------------------------------------------------ */
+
+#define MAZE_RECORDS 1000
+
+/* Pointer to pointer, count of them, the first to the question; where the last stands. */
+static size_t put_chain(struct wire *w, unsigned int count)
+{
+	size_t at, to = 12;
+
+	put16(w, 0xc00c);
+	put16(w, ns_t_txt);
+	put16(w, ns_c_in);
+	put32(w, 300);
+	put16(w, 2 * count);
+	for (; count > 0; count--) {
+		at = w->len;
+		put16(w, 0xc000 | (unsigned int)to);
+		to = at;
+	}
+	return to;
+}
+
+/* A chain of CNAMEs, and many records whose owners are at the end of a chain of pointers. */
+static void build_maze(struct wire *w, unsigned int jumps)
+{
+	struct rec cname = {AN, QNAME, ns_t_cname, 300, NULL};
+	char owner[32] = QNAME, target[32];
+	unsigned int i;
+	size_t last;
+
+	build(w, 0x8180, QNAME, PTR, NULL, 0);
+	last = put_chain(w, jumps);
+	for (i = 0; i < MAZE_RECORDS; i++) {
+		put16(w, 0xc000 | (unsigned int)last);
+		put16(w, ns_t_txt);
+		put16(w, ns_c_in);
+		put32(w, 300);
+		put16(w, 0);
+	}
+	for (i = 0; i < DNS_CHAIN_MAX; i++) {
+		snprintf(target, sizeof(target), "c%u.example", i);
+		cname.owner = i ? owner : QNAME;
+		cname.rdata = target;
+		put_record(w, &cname);
+		strcpy(owner, target);
+	}
+	cname = (struct rec){AN, owner, PTR, 300, "mx.example"};
+	put_record(w, &cname);
+	i += MAZE_RECORDS + 2;
+	w->bytes[6] = (uint8_t)(i >> 8);
+	w->bytes[7] = (uint8_t)i;
+}
+
+Test(dnsmsg, pointers_to_pointers)
+{
+	static const struct {
+		unsigned int jumps;
+		enum dns_status status;
+	} rows[] = {{1, DNS_DATA}, {60, DNS_DATA}, {70, DNS_MALFORMED}, {8000, DNS_MALFORMED}};
+	static struct wire w;
+	struct dns_answer answer;
+	clock_t start;
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		build_maze(&w, rows[i].jumps);
+		start = clock();
+		dnsmsg_parse(w.bytes, w.len, QNAME, PTR, &records, &answer);
+		cr_expect_eq(answer.status, rows[i].status, "%u jumps: %s %s", rows[i].jumps,
+			     dns_status_name(answer.status), answer.note ? answer.note : "");
+		cr_expect_lt(clock() - start, CLOCKS_PER_SEC / 10, "%u jumps: %ld us of CPU",
+			     rows[i].jumps, (long)(clock() - start));
+	}
+}
+
+/* 192.42.0.1 looks like a pointer to itself, where it stands at this place. */
+Test(dnsmsg, addresses_that_look_like_pointers)
+{
+	static struct wire w;
+	struct dns_answer answer;
+	struct rec rec = {AN, "h.example", A, 300, "192.0.2.1"};
+	char text[32];
+
+	build(&w, 0x8180, "h.example", A, &rec, 1);
+	snprintf(text, sizeof(text), "192.%zu.0.1", w.len - 4);
+	rec.rdata = text;
+	build(&w, 0x8180, "h.example", A, &rec, 1);
+	dnsmsg_parse(w.bytes, w.len, "h.example", A, &records, &answer);
+	cr_expect_eq(answer.status, DNS_DATA, "%s", answer.note ? answer.note : "");
 }

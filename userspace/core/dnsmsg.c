@@ -11,6 +11,7 @@
 #define ADDR6_LEN     16
 #define SOA_TAIL      20 /* five 32-bit numbers, MINIMUM is the last */
 #define RCODE_BADVERS 16
+#define JUMPS_MAX     64 /* of one name; an honest one has a label before each */
 
 /* One message being read: where the chain of names stands, and what it has cost. */
 struct reading {
@@ -403,6 +404,52 @@ static void conclude_absence(struct reading *r, bool is_nxdomain)
 
 /* --- the message ---------------------------------------------------------------------------- */
 
+/* True when the name at this place jumps more often than any honest writer makes it. */
+static bool jumps_too_often(const ns_msg *msg, const u_char *at)
+{
+	const u_char *base = ns_msg_base(*msg), *end = ns_msg_end(*msg);
+	unsigned int jumps = 0;
+
+	while (at < end && *at != 0) {
+		if ((*at & NS_CMPRSFLGS) != NS_CMPRSFLGS) {
+			at += 1 + *at;
+			continue;
+		}
+		if (++jumps > JUMPS_MAX)
+			return true;
+		if (end - at < NS_INT16SZ)
+			return false;
+		at = base + (ns_get16(at) & 0x3fff);
+	}
+	return false;
+}
+
+/*
+ * One message of pointers to pointers, each record's owner at the far end of them, takes
+ * seconds to read. Looks at every place where a name begins that is read below, in
+ * one pass; ns_initparse() has seen that the records lie inside the message.
+ */
+static bool is_maze(const ns_msg *msg)
+{
+	const u_char *at = ns_msg_base(*msg) + NS_HFIXEDSZ, *end = ns_msg_end(*msg);
+	unsigned int left, type;
+
+	for (int section = 0; section < ns_s_max; section++)
+		for (left = ns_msg_count(*msg, section); left > 0; left--) {
+			if (jumps_too_often(msg, at) || ns_name_skip(&at, end) < 0)
+				return true;
+			type = ns_get16(at);
+			at += NS_QFIXEDSZ;
+			if (section == ns_s_qd)
+				continue;
+			at += NS_INT32SZ + NS_INT16SZ;
+			if ((type == ns_t_ptr || type == ns_t_cname) && jumps_too_often(msg, at))
+				return true;
+			at += ns_get16(at - NS_INT16SZ);
+		}
+	return false;
+}
+
 /* EDNS adds eight bits above those of the header; two OPT records are an error. */
 static bool read_rcode(struct reading *r)
 {
@@ -504,6 +551,8 @@ void dnsmsg_parse(const uint8_t *msg, size_t len, const char *qname, uint16_t qt
 		conclude(&r, DNS_MALFORMED, "unreadable message");
 		return;
 	}
-	if (check_header(&r))
+	if (is_maze(&r.msg))
+		conclude(&r, DNS_MALFORMED, "names that lead from pointer to pointer");
+	else if (check_header(&r))
 		read_answer(&r);
 }
