@@ -702,6 +702,24 @@ static void rig_end(struct rig *rig)
 		server_stop(&rig->servers[i]);
 }
 
+/*
+ * How long the machine has kept this process from running, at the worst: a timer that
+ * is due every few milliseconds comes late by that, and so does a report.
+ */
+static uint64_t pulse_ns, starved_ns;
+
+#define PULSE_MS 5
+
+static void on_pulse(uv_timer_t *timer)
+{
+	uint64_t now_ns = clock_mono_ns(), gap_ns = now_ns - pulse_ns;
+
+	(void)timer;
+	pulse_ns = now_ns;
+	if (gap_ns > starved_ns)
+		starved_ns = gap_ns;
+}
+
 /* What the servers would still say is said now, to nobody. */
 static void hurry(uv_handle_t *handle, void *user)
 {
@@ -730,10 +748,15 @@ Test(resolver, deadline_holds_over_all_queries)
 	};
 	static const uint32_t deadlines_ms[] = {1000, 2000, 5000};
 	static struct rig rigs[sizeof(kinds) / sizeof(kinds[0])][3];
+	uv_timer_t pulse;
+	uint32_t late_ms;
 	struct rig *rig;
 	size_t i, j;
 
 	uv_loop_init(&loop);
+	uv_timer_init(&loop, &pulse);
+	uv_timer_start(&pulse, on_pulse, 0, PULSE_MS);
+	pulse_ns = clock_mono_ns();
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		for (j = 0; j < 3; j++) {
 			rig = &rigs[i][j];
@@ -745,11 +768,13 @@ Test(resolver, deadline_holds_over_all_queries)
 			rig_start(rig);
 		}
 	wait_for(sizeof(rigs) / sizeof(rigs[0][0]));
+	uv_close((uv_handle_t *)&pulse, NULL);
+	late_ms = (uint32_t)(starved_ns / 1000000);
 	for (rig = rigs[0]; rig < rigs[0] + sizeof(rigs) / sizeof(rigs[0][0]); rig++) {
 		cr_expect_eq(rig->result, IPREV_TEMPERROR, "%s: %s", rig->label,
 			     iprev_result_name(rig->result));
 		cr_expect(rig->took_ms >= rig->deadline_ms &&
-				  rig->took_ms <= rig->deadline_ms * 11 / 10,
+				  rig->took_ms <= rig->deadline_ms * 11 / 10 + late_ms,
 			  "%s: %u ms for %u", rig->label, rig->took_ms, rig->deadline_ms);
 		rig_end(rig);
 	}
