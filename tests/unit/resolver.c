@@ -885,6 +885,38 @@ Test(resolver, one_evaluation_for_all_who_ask)
 	resolver_end(resolver, 1);
 }
 
+/* A second opinion comes from the other server; from the same only if that one fails. */
+Test(resolver, a_server_can_be_avoided)
+{
+	static const struct {
+		enum behaviour other;
+		unsigned int avoid;
+		int answered_by;
+	} rows[] = {{DO_GOOD, 0, 1}, {DO_GOOD, 1, 0}, {DO_SERVFAIL, 0, 0}, {DO_GOOD, 7, 0}};
+	enum behaviour behaviours[2] = {DO_GOOD, DO_GOOD};
+	struct resolver *resolver;
+	struct addr addr;
+	size_t i;
+
+	addr_parse("192.0.2.1", &addr);
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		behaviours[1] = rows[i].other;
+		done = 0;
+		resolver = resolver_start(2, behaviours, 2000, 10);
+		cr_expect_eq(resolver_server_count(resolver), 2);
+		cr_assert_eq(resolver_check_avoiding(resolver, &addr, rows[i].avoid, on_done,
+						     &done),
+			     0);
+		wait_for(1);
+		cr_expect_eq(report.result, IPREV_PASS, "row %zu", i);
+		cr_expect_eq(resolver_server_number(resolver, report.steps[0].server),
+			     rows[i].answered_by, "row %zu: %s", i, report.steps[0].server);
+		cr_expect_eq(resolver_server_number(resolver, report.steps[1].server),
+			     rows[i].answered_by, "row %zu: %s", i, report.steps[1].server);
+		resolver_end(resolver, 2);
+	}
+}
+
 Test(resolver, special_purpose_asks_nobody)
 {
 	struct resolver *resolver = resolver_start(1, (const enum behaviour[]){DO_GOOD}, 2000, 10);
