@@ -248,6 +248,42 @@ Test(breaker, neighbours_are_asked_at_the_first_flip)
 	breaker_free(world.breaker);
 }
 
+Test(breaker, neighbours_are_not_asked_more_often_than_twice_a_minute)
+{
+	struct addr asked[32];
+	struct world world;
+	unsigned int n;
+
+	begin(&world, &CONF);
+	for (unsigned int i = 0; i < 8; i++)
+		good(&world, host(1, i), false);
+	for (unsigned int i = 100; i < 115; i++) {
+		flip(&world, host(1, i));
+		n = looks(&world, asked, 32);
+		cr_expect_eq(n, i == 100 ? 16 : 0, "%u: %u", i, n);
+	}
+	world.now += 30;
+	flip(&world, host(1, 200));
+	n = looks(&world, asked, 32);
+	cr_expect_eq(n, 16, "%u", n);
+	breaker_free(world.breaker);
+}
+
+/* An hour in which all was well does not outweigh the minutes in which it is not. */
+Test(breaker, the_present_window_counts_by_itself)
+{
+	struct world world;
+
+	begin(&world, &CONF);
+	for (unsigned int i = 0; i < 5000; i++)
+		good(&world, host(4096 + 256 * (i % 1000), 1), true);
+	world.now += CONF.window_sec;
+	for (unsigned int i = 0; i < 20; i++)
+		flip(&world, host(65536 * 3 + 256 * i, 1));
+	cr_expect_str_eq(world.last, "everything");
+	breaker_free(world.breaker);
+}
+
 Test(breaker, closes_when_half_of_the_flipped_are_good_again)
 {
 	struct addr asked[64];
@@ -263,6 +299,9 @@ Test(breaker, closes_when_half_of_the_flipped_are_good_again)
 	/* The good neighbours were good before, too: that is no recovery. */
 	good(&world, host(1, 0), true);
 	cr_expect(is_open(&world, host(1, 9)));
+	for (unsigned int i = 20; i < 40; i++)
+		good(&world, host(1, i), false);
+	cr_expect(is_open(&world, host(1, 9)), "nor are others that are good");
 	n = looks(&world, asked, 64);
 	cr_expect_geq(n, 6, "those that flipped are asked: %u", n);
 	world.now += 29;
@@ -395,6 +434,14 @@ Test(breaker, since_covers_the_time_in_which_flips_were_counted)
 	cr_expect(breaker_since(world.breaker, &inside, &since));
 	cr_expect_eq(since, NOW - 2 * CONF.window_sec);
 	cr_expect_not(breaker_since(world.breaker, &outside, &since));
+	world.now += 1000;
+	for (unsigned int i = 0; i < 20; i++)
+		flip(&world, host(65536 * 3 + 256 * i, 1));
+	cr_expect_str_eq(world.last, "everything");
+	cr_expect(breaker_since(world.breaker, &outside, &since));
+	cr_expect_eq(since, world.now - 2 * CONF.window_sec);
+	cr_expect(breaker_since(world.breaker, &inside, &since));
+	cr_expect_eq(since, NOW - 2 * CONF.window_sec, "there it began earlier");
 	breaker_free(world.breaker);
 }
 

@@ -82,6 +82,8 @@ static const struct story stories[] = {
 	 {{0, 1, 0, 0, 0, WAITING, 10}, {10, 1, 0, 0, 0, NONE, 300}, {10, 1, 1, 0, 0, FROZEN, 300}}},
 	{"seen before the trouble, but not often enough", CONF(3, 10, 0, 0), false, 3,
 	 {{0, 1, 0, 0, 0, WAITING, 10}, {10, 1, 0, 0, 0, WAITING, 10}, {31, 1, 1, 0, 0, FROZEN, 300}}},
+	{"once good, held, refused, and then the trouble: stays refused", CONF(1, 10, 0, 100), true, 3,
+	 {{0, 1, 0, 0, 0, HELD, 100}, {100, 1, 0, 0, 0, NONE, 300}, {31, 1, 1, 0, 0, NONE, 300}}},
 	{"nor for the patience with a good one", CONF(1, 60, 0, 7200), true, 4,
 	 {{0, 1, 0, 0, 0, HELD, 300}, {9000, 1, 1, 0, 0, FROZEN, 300}, {7199, 1, 0, 0, 0, HELD, 1},
 	  {1, 1, 0, 0, 0, NONE, 300}}},
@@ -179,6 +181,22 @@ Test(confirm, a_slow_cap_still_lets_one_through_in_its_time)
 	cr_expect_eq(refuse(&confirm, 5, NOW), 1);
 	cr_expect_eq(refuse(&confirm, 5, NOW + 59), 0);
 	cr_expect_eq(refuse(&confirm, 5, NOW + 60), 1);
+}
+
+Test(confirm, never_waits_for_longer_than_the_verdict_lives)
+{
+	const struct confirm_conf conf = CONF(2, 3600, 0, 0);
+	const struct confirm_case observed = {.now_sec = NOW, .wait_sec = 300};
+	struct history_source source = {.addr = {.family = 4}};
+	struct policy_decision decision;
+	struct confirm confirm;
+
+	confirm_init(&confirm, &conf, NOW);
+	decide(&decision);
+	decision.ttl_max_sec = 60;
+	confirm_weigh(&confirm, &observed, &source, &decision);
+	cr_expect_eq(decision.ttl_sec, 60);
+	cr_expect_eq(decision.refresh_sec, 60);
 }
 
 /* A worker that starts anew takes what the gate refuses for confirmed. */

@@ -904,9 +904,8 @@ Test(resolver, a_server_can_be_avoided)
 		done = 0;
 		resolver = resolver_start(2, behaviours, 2000, 10);
 		cr_expect_eq(resolver_server_count(resolver), 2);
-		cr_assert_eq(resolver_check_avoiding(resolver, &addr, rows[i].avoid, on_done,
-						     &done),
-			     0);
+		cr_assert_eq(
+			resolver_check_avoiding(resolver, &addr, rows[i].avoid, on_done, &done), 0);
 		wait_for(1);
 		cr_expect_eq(report.result, IPREV_PASS, "row %zu", i);
 		cr_expect_eq(resolver_server_number(resolver, report.steps[0].server),
