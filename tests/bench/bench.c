@@ -95,7 +95,7 @@ static int write_nsd_conf(const char *dir, const char *listen)
 		"server:\n\tip-address: %s@53\n\tserver-count: 1\n\tusername: \"\"\n"
 		"\tzonesdir: \"%s\"\n\tdatabase: \"\"\n\tpidfile: \"%s/nsd.pid\"\n"
 		"\txfrdfile: \"%s/xfrd.state\"\n\tzonelistfile: \"%s/zone.list\"\n"
-		"\treceive-buffer-size: 4194304\n\tsend-buffer-size: 4194304\n"
+		"\trrl-ratelimit: 0\n\treceive-buffer-size: 4194304\n\tsend-buffer-size: 4194304\n"
 		"remote-control:\n\tcontrol-enable: no\n",
 		listen, dir, dir, dir, dir);
 	for (size_t i = 0; i < ZONES; i++)
