@@ -177,7 +177,7 @@ check-corpus: all $(BUILD)/hostile ## `mxgate check` against the table of zone c
 	MXG_BUILD=$(abspath $(BUILD)) tests/e2e/check-corpus
 
 .PHONY: check-differential
-check-differential: all ## the same cases, judged by Postfix and by Exim too; needs root
+check-differential: all $(BUILD)/hostile ## the same cases, judged by Postfix and by Exim too; needs root
 	MXG_BUILD=$(abspath $(BUILD)) tests/e2e/check-differential
 
 .PHONY: check-e2e
