@@ -45,5 +45,5 @@ int local_load_patterns(struct ctl *ctl, const struct conf *conf, struct pattern
 	if (err == 0)
 		return 0;
 	why[strcspn(why, "\n")] = '\0';
-	return ctl_fail(ctl, CTL_EXIT_CONFIG, NULL, "%s", why);
+	return ctl_fail(ctl, err == -EACCES ? CTL_EXIT_DENIED : CTL_EXIT_CONFIG, NULL, "%s", why);
 }

@@ -50,10 +50,11 @@ static int read_one(const char *path, struct patterns *patterns, char why[static
 		text = read_all(fd, &size);
 	if (!text) {
 		err = -errno;
-		snprintf(why, PATTERN_WHY_MAX,
-			 "%s: cannot be read: %s; make it a file of at most 1 MiB that root can "
-			 "read, or take it out of rdns { patterns }\n",
-			 path, strerror(-err));
+		snprintf(
+			why, PATTERN_WHY_MAX,
+			"%s: cannot be read: %s; make it a readable file of at most 1 MiB, or take "
+			"it out of rdns { patterns }\n",
+			path, strerror(-err));
 	}
 	if (fd >= 0)
 		close(fd);
