@@ -30,6 +30,7 @@ struct scope {
 	uint32_t flips, stays; /* when it opened */
 	uint32_t round_sec;    /* begin of the last round of looks */
 	uint32_t touched_sec;
+	uint32_t flip_sec; /* the last flip */
 	bool is_active;
 	uint8_t count, next; /* of watched; next is where the oldest is */
 	uint8_t at;          /* of the round: what is looked at next */
@@ -44,6 +45,7 @@ struct breaker {
 	struct scope total;
 	uint32_t window_sec; /* begin of the present window */
 	uint32_t flips[2], stays[2];
+	uint32_t networks[2]; /* in which flips were */
 	struct watched canaries[BREAKER_CANARIES_MAX];
 	uint32_t canary_sec;
 	unsigned int canary_at;
@@ -138,7 +140,8 @@ static void roll_window(struct breaker *breaker, uint32_t now_sec)
 		return;
 	breaker->flips[1] = gone < 2 * breaker->conf.window_sec ? breaker->flips[0] : 0;
 	breaker->stays[1] = gone < 2 * breaker->conf.window_sec ? breaker->stays[0] : 0;
-	breaker->flips[0] = breaker->stays[0] = 0;
+	breaker->networks[1] = gone < 2 * breaker->conf.window_sec ? breaker->networks[0] : 0;
+	breaker->flips[0] = breaker->stays[0] = breaker->networks[0] = 0;
 	breaker->window_sec = now_sec;
 }
 
@@ -283,6 +286,7 @@ static void close_scope(struct breaker *breaker, struct scope *scope, uint32_t n
 	if (scope == &breaker->total) {
 		memset(breaker->flips, 0, sizeof(breaker->flips));
 		memset(breaker->stays, 0, sizeof(breaker->stays));
+		memset(breaker->networks, 0, sizeof(breaker->networks));
 		breaker->window_sec = now_sec;
 	}
 	deactivate(breaker, scope); /* everything is never among them */
@@ -311,6 +315,10 @@ static void consider_total(struct breaker *breaker, uint32_t now_sec)
 {
 	uint32_t least = breaker->conf.total_flips, share = breaker->conf.total_share_pct;
 
+	/* Not the sum: a network that had flips in both windows would count twice. */
+	if (breaker->networks[0] < BREAKER_NETWORKS_MIN &&
+	    breaker->networks[1] < BREAKER_NETWORKS_MIN)
+		return;
 	if (is_much(breaker->flips[0], breaker->stays[0], least, share) ||
 	    is_much(breaker->flips[0] + breaker->flips[1], breaker->stays[0] + breaker->stays[1],
 		    least, share))
@@ -383,46 +391,67 @@ void breaker_on_good(struct breaker *breaker, const struct addr *addr, bool was_
  * those watched are a sample of them: are they still well?
  */
 static void zone_on_flip(struct breaker *breaker, struct scope *scope, const struct addr *addr,
-			 uint32_t now_sec)
+			 bool is_covered, uint32_t now_sec)
 {
-	scope->touched_sec = now_sec;
+	scope->touched_sec = scope->flip_sec = now_sec;
 	if (scope->opened_sec || scope->count < WATCHED_MAX ||
 	    watched_find(scope->watched, scope->count, addr))
 		watch(scope, addr, true, now_sec);
+	if (is_covered)
+		return;
 	consider_zone(breaker, scope, now_sec);
 	if (!scope->opened_sec && now_sec - scope->round_sec >= ROUND_SEC &&
 	    activate(breaker, scope))
 		begin_round(scope, now_sec);
 }
 
-static void scope_on_bad(struct scope *scope, const struct addr *addr, uint32_t now_sec)
+/* Found bad once more; true if it is one of those watched. */
+static bool scope_on_bad(struct scope *scope, const struct addr *addr, uint32_t now_sec)
 {
 	struct watched *at = watched_find(scope->watched, scope->count, addr);
 
 	if (!at)
-		return;
+		return false;
 	at->is_bad = true;
 	at->at_sec = now_sec;
+	return true;
+}
+
+/*
+ * From the widest to the narrowest: what a wider scope covers need not open, so that
+ * the holder of a large network opens one scope and not its thousands of zones.
+ */
+static void zones_on_bad(struct breaker *breaker, const struct addr *addr, bool is_flip,
+			 uint32_t now_sec)
+{
+	bool is_covered = false;
+	struct scope *scope;
+
+	for (unsigned int level = LEVELS; level-- > 0;) {
+		scope = is_flip ? get(breaker, addr, level) : find(breaker, addr, level);
+		if (!scope)
+			continue;
+		if (is_flip && level == LEVELS - 1 &&
+		    (!scope->flip_sec || scope->flip_sec < breaker->window_sec))
+			breaker->networks[0]++;
+		if (is_flip)
+			zone_on_flip(breaker, scope, addr, is_covered, now_sec);
+		else if (scope_on_bad(scope, addr, now_sec) && !is_covered)
+			consider_zone(breaker, scope, now_sec);
+		is_covered |= scope->opened_sec != 0;
+	}
 }
 
 void breaker_on_bad(struct breaker *breaker, const struct addr *addr, bool is_flip,
 		    uint32_t now_sec)
 {
-	struct scope *scope;
-
 	on_canary(breaker, addr, true, now_sec);
-	for (unsigned int level = 0; level < LEVELS; level++) {
-		scope = is_flip ? get(breaker, addr, level) : find(breaker, addr, level);
-		if (scope && is_flip)
-			zone_on_flip(breaker, scope, addr, now_sec);
-		else if (scope)
-			scope_on_bad(scope, addr, now_sec);
-	}
+	roll_window(breaker, now_sec);
+	zones_on_bad(breaker, addr, is_flip, now_sec);
 	if (!is_flip) {
 		scope_on_bad(&breaker->total, addr, now_sec);
 		return;
 	}
-	roll_window(breaker, now_sec);
 	breaker->flips[0]++;
 	watch(&breaker->total, addr, true, now_sec);
 	consider_total(breaker, now_sec);

@@ -9,8 +9,10 @@
  * (IPv6), or everything. A zone keeps the latest few sources that were good there as
  * canaries. The first source that was good and is bad (a flip) has them looked at; the
  * zone opens when enough of them, and a large enough share, are bad. Everything opens
- * when flips are many and a share of all that known-good sources gave lately, when the
- * operator's own canaries are bad, or when too many zones are open. While a scope is
+ * when flips are many, a share of all that known-good sources gave lately, and come from
+ * several networks (/16, /32), so that the holder of one cannot open it by breaking his
+ * own names; when the operator's own canaries are bad; or when too many zones are open.
+ * While a scope is
  * open, those that were bad then are looked at again and again, and it closes when half
  * of them are good.
  *
@@ -28,6 +30,7 @@
 
 #define BREAKER_CANARIES_MAX 8 /* the operator's */
 #define BREAKER_WATCHED_MAX  8 /* a zone's own */
+#define BREAKER_NETWORKS_MIN 4 /* from which flips must come to open it for everything */
 
 struct breaker_conf {
 	uint32_t window_sec;                   /* counts go one to two of these back */

@@ -98,8 +98,8 @@ const struct conf_key CONF_KEYS[] = {
 	{"breaker", "share", KEY_NUMBER, AT(breaker.share_pct), 1, 100, NULL, "50",
 	 "They must also be so many percent of those eight, or of as many as are known."},
 	{"breaker", "total_flips", KEY_NUMBER, AT(breaker.total_flips), 1, 1000000, NULL, "50",
-	 "So many hosts anywhere that were good and now are bad open it for everything: nobody at all "
-	 "is newly refused."},
+	 "So many hosts that were good and now are bad, in four networks (/16, /32) or more, open it "
+	 "for everything: nobody at all is newly refused."},
 	{"breaker", "total_share", KEY_NUMBER, AT(breaker.total_share_pct), 1, 100, NULL, "5",
 	 "They must also be so many percent of all known-good hosts that were looked at again."},
 	{"breaker", "longest", KEY_SPAN, AT(breaker.longest_sec), 60, 2592000, NULL, "24h",
