@@ -9,7 +9,8 @@
 #include "core/evidence.h"
 #include "daemon/worker.h"
 
-#define SHARE         20 /* one part of so many of the time goes into writing */
+#define BUSY_SHARE    50 /* one part of so many of the time goes into writing, */
+#define IDLE_SHARE    4  /* and of that which the loop has nothing else to do in */
 #define CREDIT_MAX_NS 2000000
 #define ROWS_A_PIECE  4
 #define PIECES_A_TURN 4
@@ -23,12 +24,14 @@ static void on_later(uv_timer_t *timer)
 	(void)timer; /* on_turn() follows */
 }
 
-static void earn(struct ledger *ledger, uint64_t now_ns)
+static void earn(struct ledger *ledger, uint64_t now_ns, uint64_t idle_ns)
 {
-	ledger->credit_ns += (int64_t)((now_ns - ledger->seen_ns) / SHARE);
+	ledger->credit_ns += (int64_t)((now_ns - ledger->seen_ns) / BUSY_SHARE +
+				       (idle_ns - ledger->idle_ns) / IDLE_SHARE);
 	if (ledger->credit_ns > CREDIT_MAX_NS)
 		ledger->credit_ns = CREDIT_MAX_NS;
 	ledger->seen_ns = now_ns;
+	ledger->idle_ns = idle_ns;
 }
 
 /* Before the loop sleeps: what the time since the last turn has earned. */
@@ -44,7 +47,7 @@ static void on_turn(uv_prepare_t *turn)
 	if (stats.pending == 0)
 		return;
 	now_ns = clock_mono_ns();
-	earn(ledger, now_ns);
+	earn(ledger, now_ns, uv_metrics_idle_time(&worker->loop));
 	for (int i = 0; i < PIECES_A_TURN && n > 0 && ledger->credit_ns > 0; i++) {
 		before_ns = now_ns;
 		n = store_evidence_write(worker->store, ROWS_A_PIECE);

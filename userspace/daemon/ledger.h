@@ -2,7 +2,7 @@
 /*
  * What is written down about verdicts: the evidence, and the log's lines. Both in
  * measure, so that judging does not wait for the disk or the log: evidence is held
- * in memory and written in small pieces, with a twentieth of the time at most; of
+ * in memory and written in small pieces, mostly while there is nothing else to do; of
  * the lines so many a second are written and the rest are counted, the sum is told.
  * What is not written for want of time is counted, and told by `mxgate status`.
  */
@@ -23,7 +23,7 @@ struct worker;
 struct ledger {
 	uv_prepare_t turn; /* a turn of the loop: a few rows */
 	uv_timer_t later;  /* when the loop sleeps and there are some left */
-	uint64_t seen_ns;
+	uint64_t seen_ns, idle_ns;
 	int64_t credit_ns;
 	uint32_t lines[2], unwritten[2]; /* this second: of passes, of all else */
 	uint64_t held_back;

@@ -206,6 +206,7 @@ static int start_loop(struct worker *worker)
 static void init_handles(struct worker *worker)
 {
 	uv_loop_init(&worker->loop);
+	uv_loop_configure(&worker->loop, UV_METRICS_IDLE_TIME);
 	uv_timer_init(&worker->loop, &worker->heartbeat);
 	uv_timer_init(&worker->loop, &worker->sweep);
 	uv_timer_init(&worker->loop, &worker->exception_tick);
