@@ -85,9 +85,7 @@ static struct iprev_step *add_step(struct iprev_report *report, const char *qnam
 {
 	struct iprev_step *step = &report->steps[report->step_count++];
 
-	step->qname = qname;
-	step->server = step->note = "";
-	step->qtype = qtype;
+	*step = (struct iprev_step){.qname = qname, .server = "", .note = "", .qtype = qtype};
 	return step;
 }
 
@@ -96,8 +94,9 @@ void iprev_init(struct iprev *iprev, const struct addr *addr)
 	struct iprev_report *report = &iprev->report;
 	char qname[ADDR_REVERSE_MAX];
 
-	/* The texts are written before they are read. */
-	memset(iprev, 0, offsetof(struct iprev, report) + offsetof(struct iprev_report, text));
+	/* Names, steps and texts are written before they are read: most never are. */
+	memset(iprev, 0, offsetof(struct iprev, report));
+	memset(report, 0, offsetof(struct iprev_report, names));
 	report->addr = *addr;
 	report->special = addr_special(addr);
 	if (report->special) {
@@ -186,6 +185,7 @@ static void choose_names(struct iprev *iprev, const struct dns_answer *answer)
 			continue;
 		name = &report->names[report->name_count++];
 		name->queried = from->is_host;
+		name->confirmed = false;
 		name->text = keep_text(report, from->text);
 		if (from->is_host)
 			hosts--;
