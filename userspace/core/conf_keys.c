@@ -56,7 +56,8 @@ const struct conf_key CONF_KEYS[] = {
 	{"dns", "deadline", KEY_SPAN, AT(dns.deadline_sec), 1, 60, NULL, "10s",
 	 "For one source address, over all its queries. Past it the result is temperror."},
 	{"dns", "max_outstanding", KEY_NUMBER, AT(dns.max_outstanding), 1, 50000, NULL, "1000",
-	 "Source addresses being looked up at once; the next ones wait for their next SYN."},
+	 "Source addresses being looked up at once; the next ones wait in the ring buffer, and what "
+	 "does not fit there asks again with its next SYN."},
 	{"dns", "budget4", KEY_NUMBER, AT(dns.budget4), 1, 1000000, NULL, "600",
 	 "Lookups that the hosts of an IPv4 /24 may cause in a minute, and as many refreshes of "
 	 "verdicts that stand. Past it its unknown hosts pass without a verdict and the known ones "
