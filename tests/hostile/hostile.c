@@ -109,10 +109,11 @@ static uint32_t count_query(const struct script_query *query)
 
 static void forget_counts(void)
 {
-	struct count *count, *next;
+	struct count *count = server.counts, *next;
 
-	HASH_ITER (hh, server.counts, count, next) {
-		HASH_DEL(server.counts, count);
+	HASH_CLEAR(hh, server.counts);
+	for (; count; count = next) {
+		next = count->hh.next;
 		free(count);
 	}
 }

@@ -270,24 +270,6 @@ static bool do_wrong(struct script_rule *rule, char *line)
 	return true;
 }
 
-static bool do_drop(struct script_rule *rule, char *line)
-{
-	(void)line;
-	return rule->drop = true;
-}
-
-static bool do_close(struct script_rule *rule, char *line)
-{
-	(void)line;
-	return rule->close = true;
-}
-
-static bool do_shuffle(struct script_rule *rule, char *line)
-{
-	(void)line;
-	return rule->shuffle = true;
-}
-
 static bool do_delay(struct script_rule *rule, char *line)
 {
 	return number(&line, 3600000, &rule->delay_ms);
@@ -345,9 +327,6 @@ static const struct {
 	{"flags", do_flags},
 	{"question", do_question},
 	{"wrong", do_wrong},
-	{"drop", do_drop},
-	{"close", do_close},
-	{"shuffle", do_shuffle},
 	{"delay", do_delay},
 	{"rcode", do_rcode},
 	{"opcode", do_opcode},
@@ -358,10 +337,25 @@ static const struct {
 	{"reflect", do_reflect},
 };
 
+/* What is said by one word alone, or NULL. */
+static bool *flag_of(struct script_rule *rule, const char *name)
+{
+	if (strcmp(name, "drop") == 0)
+		return &rule->drop;
+	if (strcmp(name, "close") == 0)
+		return &rule->close;
+	if (strcmp(name, "shuffle") == 0)
+		return &rule->shuffle;
+	return NULL;
+}
+
 static bool read_deed(struct script_rule *rule, char *line)
 {
 	const char *name = word(&line);
+	bool *flag = name ? flag_of(rule, name) : NULL;
 
+	if (flag)
+		return *flag = true;
 	for (size_t i = 0; name && i < sizeof(deeds) / sizeof(deeds[0]); i++)
 		if (strcmp(deeds[i].name, name) == 0)
 			return deeds[i].read(rule, line);
