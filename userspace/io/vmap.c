@@ -111,7 +111,7 @@ int vmap_replace(struct vmap *vmap, const struct addr *addr, const struct mxg_ve
 
 int vmap_put(struct vmap *vmap, const struct addr *addr, const struct mxg_verdict *verdict)
 {
-	struct mxg_verdict old;
+	struct mxg_verdict old = {0};
 	bool is_new = vmap_get(vmap, addr, &old) < 0;
 
 	return vmap_replace(vmap, addr, is_new ? NULL : &old, verdict);
