@@ -32,6 +32,7 @@
 #define BUSY_MS          1000       /* somebody's sqlite3 shell may hold a lock; not for long */
 #define RECENT_BYTES     (8u << 20) /* some 30,000 addresses */
 #define SIZE_CHECK_ROWS  1000
+#define COMMIT_ROWS      100 /* some 0.2 ms: one of a second's rows would be felt */
 #define DETAIL_MAX       4096
 
 struct store {
@@ -41,10 +42,10 @@ struct store {
 	sqlite3 *evidence;
 	int64_t evidence_max; /* bytes in use */
 	sqlite3_stmt *insert, *trim;
-	bool is_writing;     /* a transaction is open on evidence */
-	bool is_stuck;       /* it could not be written, and is not tried until the next flush */
-	bool is_over;        /* evidence_max: each row takes the place of two */
-	unsigned int unseen; /* rows since the size was looked at */
+	bool is_writing;   /* a transaction is open on evidence */
+	bool is_stuck;     /* it could not be written, and is not tried until the next flush */
+	bool is_over;      /* evidence_max: each row takes the place of two */
+	unsigned int rows; /* tried so far */
 	struct recent *recent;
 	struct store_evidence_stats stats;
 };
@@ -672,7 +673,7 @@ static int check_size(struct store *store)
 	int64_t size = 0;
 	int code;
 
-	if (store->unseen++ % SIZE_CHECK_ROWS != 0)
+	if (store->rows++ % SIZE_CHECK_ROWS != 0)
 		return SQLITE_OK;
 	code = evidence_size(store, &size);
 	store->is_over = size >= store->evidence_max;
@@ -685,7 +686,6 @@ static int begin(struct store *store)
 	int code = run(store->evidence, "BEGIN IMMEDIATE");
 
 	store->is_writing = code == SQLITE_OK;
-	store->unseen = 0;
 	if (code == SQLITE_OK && !store->insert)
 		code = prepare(store->evidence, &store->insert,
 			       "INSERT OR REPLACE INTO evidence (addr, decided, expires, data)"
@@ -761,20 +761,6 @@ int store_evidence_put(struct store *store, const struct addr *addr, int64_t dec
 	return recent_put(store->recent, &entry);
 }
 
-int store_evidence_write(struct store *store, unsigned int limit)
-{
-	struct recent_entry entry;
-	unsigned int n;
-	int code;
-
-	for (n = 0; n < limit && !store->is_stuck && recent_take(store->recent, &entry); n++) {
-		code = insert(store, &entry);
-		if (code != SQLITE_OK)
-			return give_up(store, code);
-	}
-	return (int)n;
-}
-
 static int commit(struct store *store)
 {
 	int code = store->is_writing ? run(store->evidence, "COMMIT") : SQLITE_OK;
@@ -784,6 +770,22 @@ static int commit(struct store *store)
 	store->is_writing = false;
 	recent_settle(store->recent, true);
 	return 0;
+}
+
+int store_evidence_write(struct store *store, unsigned int limit)
+{
+	struct recent_entry entry;
+	unsigned int n;
+	int code, err;
+
+	for (n = 0; n < limit && !store->is_stuck && recent_take(store->recent, &entry); n++) {
+		code = insert(store, &entry);
+		if (code != SQLITE_OK)
+			return give_up(store, code);
+		if (store->rows % COMMIT_ROWS == 0 && (err = commit(store)) < 0)
+			return err;
+	}
+	return (int)n;
 }
 
 int store_evidence_commit(struct store *store)
