@@ -96,8 +96,11 @@ struct mxg_verdict {
 	__u32 hits;
 	__u8 action; /* enum mxg_action */
 	__u8 reason; /* enum mxg_reason */
-	__u16 zero;  /* rounds the value to 8 bytes */
+	__u8 note;   /* MXG_NOTE_*: the worker's, for the worker after it; the gate looks past it */
+	__u8 zero;   /* rounds the value to 8 bytes */
 };
+
+#define MXG_NOTE_GOOD 1 /* the source is known to be good, whatever was found last */
 
 struct mxg_key6 {
 	__u8 addr[16];

@@ -156,8 +156,12 @@ static int put_verdict(struct worker *worker, const struct addr *addr,
 		.action = (__u8)decision->action,
 		.reason = (__u8)decision->reason,
 	};
-	int err = vmap_replace(worker->vmap, addr, old, &fresh);
+	int err;
 
+	/* What is held or frozen must not be a stranger to the next worker. */
+	if (history_is_good(history_find(worker->history, addr), judge_now_sec()))
+		fresh.note = MXG_NOTE_GOOD;
+	err = vmap_replace(worker->vmap, addr, old, &fresh);
 	if (err == -E2BIG)
 		log_table_full(worker, now_ns);
 	else if (err < 0)
@@ -235,7 +239,8 @@ bool judge_is_undone(const struct worker *worker, const struct vmap_entry *entry
 
 void judge_adopt(struct worker *worker, const struct vmap_entry *entry, uint32_t now_sec)
 {
-	if (entry->verdict.reason == MXG_REASON_PASS || entry->verdict.reason == MXG_REASON_GENERIC)
+	if (entry->verdict.note & MXG_NOTE_GOOD || entry->verdict.reason == MXG_REASON_PASS ||
+	    entry->verdict.reason == MXG_REASON_GENERIC)
 		history_on_good(history_get(worker->history, &entry->addr), now_sec);
 	else if (entry->verdict.action != MXG_ACTION_PASS)
 		confirm_restore(history_get(worker->history, &entry->addr), now_sec);
