@@ -129,20 +129,30 @@ Test(history, places_are_used)
 	history_free(history);
 }
 
-Test(history, forget)
+/* A flush in an outage must not turn those who were good into strangers. */
+Test(history, forget_keeps_who_was_good)
 {
 	struct history *history = history_new(1024, 1);
-	struct addr a = numbered(1), b = numbered(256);
+	struct addr good = numbered(1), bad = numbered(2), other = numbered(256);
+	struct history_source *source;
 	const char *why;
 	struct prefix prefix;
 
-	history_on_good(history_get(history, &a), NOW);
-	history_on_good(history_get(history, &b), NOW);
+	source = history_get(history, &good);
+	history_on_good(source, NOW);
+	history_on_bad(source, NOW + 1);
+	source->seen = 1;
+	source->last_sec = NOW + 1;
+	history_on_bad(history_get(history, &bad), NOW);
+	history_on_bad(history_get(history, &other), NOW);
 	cr_assert_eq(prefix_parse("198.0.0.0/24", &prefix, &why), 0);
 	history_forget(history, &prefix);
-	cr_expect_null(history_find(history, &a));
-	cr_expect_not_null(history_find(history, &b));
+	cr_expect(history_is_good(history_find(history, &good), NOW + 2));
+	cr_expect_eq(source->good_sec, NOW, "since when it was");
+	cr_expect_eq(source->seen + source->bad_sec + source->last_sec, 0);
+	cr_expect_null(history_find(history, &bad));
+	cr_expect_not_null(history_find(history, &other), "not in there");
 	history_forget(history, NULL);
-	cr_expect_null(history_find(history, &b));
+	cr_expect_null(history_find(history, &other));
 	history_free(history);
 }

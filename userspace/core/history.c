@@ -100,7 +100,11 @@ void history_forget(struct history *history, const struct prefix *prefix)
 	for (size_t i = 0; i < (size_t)history->sets * WAYS; i++) {
 		struct history_source *source = &history->sources[i];
 
-		if (source->addr.family && (!prefix || prefix_contains(prefix, &source->addr)))
+		if (!source->addr.family || (prefix && !prefix_contains(prefix, &source->addr)))
+			continue;
+		if (source->good_sec)
+			history_on_good(source, source->good_sec);
+		else
 			memset(source, 0, sizeof(*source));
 	}
 }

@@ -46,7 +46,10 @@ struct history_source *history_find(struct history *history, const struct addr *
 /* The same; a source not known gets a place. Never NULL. */
 struct history_source *history_get(struct history *history, const struct addr *addr);
 
-/* Forgets what lies inside prefix (NULL: all). */
+/*
+ * Forgets what speaks against the sources inside prefix (NULL: all), not who was good:
+ * that would make whoever flushes in an outage condemn the innocent.
+ */
 void history_forget(struct history *history, const struct prefix *prefix);
 
 /* True if it was good not too long ago. NULL is fine. */

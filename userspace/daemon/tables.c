@@ -301,6 +301,9 @@ int tables_reapply_policy(struct worker *worker)
 			const struct mxg_verdict *was = &entries[i].verdict;
 
 			if (!reapply_one(worker, &entries[i], same_rules, now, &verdict)) {
+				/* A pass that has run out still tells who was good. */
+				if (was->action == MXG_ACTION_PASS)
+					judge_adopt(worker, &entries[i], judge_now_sec());
 				vmap_del(worker->vmap, &entries[i].addr);
 				gone++;
 				continue;
