@@ -535,3 +535,49 @@ Test(breaker, ipv6_zones_are_48_and_32)
 	cr_expect_eq(open, 1);
 	breaker_free(world.breaker);
 }
+
+/*
+ * Hosts end, and stay bad for ever. They are no part of a trouble that begins long after,
+ * so the end of that does not wait for them.
+ */
+Test(breaker, closes_without_those_that_ended_long_ago)
+{
+	struct breaker_conf conf = CONF;
+	struct world world;
+
+	conf.canary_count = 1;
+	conf.canaries[0] = host(9, 1);
+	begin(&world, &conf);
+	for (unsigned int i = 0; i < 8; i++) {
+		flip(&world, host(256 * i, 1));
+		world.now += 3 * conf.window_sec;
+	}
+	cr_expect_eq(world.opened, 0);
+	bad(&world, host(9, 1));
+	cr_expect(is_open(&world, host(5000, 1)));
+	cr_expect_str_eq(world.info.cause, "canaries");
+	good(&world, host(9, 1), false);
+	cr_expect_not(is_open(&world, host(5000, 1)), "the canary is well again");
+	breaker_free(world.breaker);
+}
+
+Test(breaker, a_zone_closes_without_those_that_ended_long_ago)
+{
+	struct world world;
+
+	begin(&world, &CONF);
+	for (unsigned int i = 0; i < 8; i++)
+		good(&world, host(3, i), true);
+	for (unsigned int i = 0; i < 5; i++) {
+		flip(&world, host(3, i));
+		world.now += 3 * CONF.window_sec;
+	}
+	cr_expect_eq(world.opened, 0);
+	for (unsigned int i = 5; i < 8; i++)
+		flip(&world, host(3, i));
+	cr_expect(is_open(&world, host(3, 99)));
+	for (unsigned int i = 5; i < 8; i++)
+		good(&world, host(3, i), false);
+	cr_expect_not(is_open(&world, host(3, 99)));
+	breaker_free(world.breaker);
+}

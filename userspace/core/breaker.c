@@ -226,13 +226,20 @@ static bool activate(struct breaker *breaker, struct scope *scope)
 	return true;
 }
 
-/* Those that turned bad are the ones whose recovery counts. */
-static void keep_bad(struct scope *scope)
+/* What was bad two windows ago and nobody has looked at since is no news. */
+static bool is_newly_bad(const struct breaker *breaker, const struct watched *watched,
+			 uint32_t now_sec)
+{
+	return watched->is_bad && now_sec - watched->at_sec < 2 * breaker->conf.window_sec;
+}
+
+/* Those that turned bad are the ones whose recovery counts; who ended before that has none. */
+static void keep_bad(const struct breaker *breaker, struct scope *scope, uint32_t now_sec)
 {
 	uint8_t kept = 0;
 
 	for (uint8_t i = 0; i < scope->count; i++)
-		if (scope->watched[i].is_bad)
+		if (is_newly_bad(breaker, &scope->watched[i], now_sec))
 			scope->watched[kept++] = scope->watched[i];
 	scope->count = kept;
 	scope->next = (uint8_t)(kept % WATCHED_MAX);
@@ -270,7 +277,7 @@ static void open_scope(struct breaker *breaker, struct scope *scope, const char 
 	scope->opened_sec = now_sec;
 	scope->cause = cause;
 	count_then(breaker, scope);
-	keep_bad(scope);
+	keep_bad(breaker, scope, now_sec);
 	begin_round(scope, now_sec);
 	info = info_of(breaker, scope);
 	breaker->on_change(&info, true, breaker->user);
@@ -298,14 +305,12 @@ static bool is_much(uint64_t flips, uint64_t stays, uint32_t least, uint32_t sha
 	return flips >= least && flips * 100 >= (flips + stays) * share_pct;
 }
 
-/* What was bad two windows ago and nobody has looked at since is no news. */
 static void consider_zone(struct breaker *breaker, struct scope *scope, uint32_t now_sec)
 {
 	unsigned int bad = 0, good = count_good(scope->watched, scope->count);
 
 	for (unsigned int i = 0; i < scope->count; i++)
-		bad += scope->watched[i].is_bad &&
-		       now_sec - scope->watched[i].at_sec < 2 * breaker->conf.window_sec;
+		bad += is_newly_bad(breaker, &scope->watched[i], now_sec);
 	if (is_much(bad, good, breaker->conf.flips, breaker->conf.share_pct))
 		open_scope(breaker, scope, "flips", now_sec);
 }
@@ -537,6 +542,17 @@ bool breaker_next(struct breaker *breaker, uint32_t now_sec, struct addr *ret)
 		if (next_of(breaker, breaker->active[i], now_sec, ret))
 			return true;
 	return false;
+}
+
+unsigned int breaker_bad_canaries(const struct breaker *breaker,
+				  struct addr ret[static BREAKER_CANARIES_MAX])
+{
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < breaker->conf.canary_count; i++)
+		if (breaker->canaries[i].is_bad)
+			ret[count++] = breaker->canaries[i].addr;
+	return count;
 }
 
 int breaker_each(const struct breaker *breaker, int (*fn)(const struct breaker_info *, void *),

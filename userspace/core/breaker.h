@@ -78,6 +78,10 @@ bool breaker_since(const struct breaker *breaker, const struct addr *addr, uint3
 /* The next address to look at now; false when there is none. Call it every second. */
 bool breaker_next(struct breaker *breaker, uint32_t now_sec, struct addr *ret);
 
+/* Which of the operator's canaries were bad when they were last looked at, and how many. */
+unsigned int breaker_bad_canaries(const struct breaker *breaker,
+				  struct addr ret[static BREAKER_CANARIES_MAX]);
+
 /* Calls fn for every open scope, the widest first; stops and returns what is not 0. */
 int breaker_each(const struct breaker *breaker, int (*fn)(const struct breaker_info *, void *),
 		 void *user);

@@ -108,7 +108,8 @@ const struct conf_key CONF_KEYS[] = {
 	{"breaker", "canaries", KEY_ADDRS, AT(breaker.canaries), NO_RANGE, NULL, "",
 	 "Addresses whose reverse DNS is known to be right, such as those of your own outbound "
 	 "servers and of large providers. They are looked at every minute; when more than half of "
-	 "them are bad, the breaker opens for everything."},
+	 "them are bad, the breaker opens for everything, and the alarm names the bad ones: one that "
+	 "never had a PTR does not belong here."},
 	{"rdns", "patterns", KEY_PATHS, AT(rdns.patterns), NO_RANGE, NULL, "",
 	 "Files of your own patterns for reverse names, each line `generic REGEX` or `ordinary "
 	 "REGEX` (Perl-compatible, matched anywhere in the whole name, whatever the case; # begins a "
@@ -221,7 +222,10 @@ static int list_store(const struct conf_key *key, const char *text, unsigned int
 		return n < CONF_PATTERNS_MAX ? text_store(key, text, (char(*)[CONF_TEXT_MAX])at + n)
 					     : -EINVAL;
 	case KEY_ADDRS:
-		return n < BREAKER_CANARIES_MAX ? addr_parse(text, (struct addr *)at + n) : -EINVAL;
+		if (n >= BREAKER_CANARIES_MAX || addr_parse(text, (struct addr *)at + n) < 0)
+			return -EINVAL;
+		/* One that is never looked up would count as well, whatever happens. */
+		return addr_special((struct addr *)at + n) ? -EINVAL : 0;
 	default:
 		return -EINVAL;
 	}
@@ -292,7 +296,9 @@ void conf_key_allowed(const struct conf_key *key, char *buf, size_t size)
 		snprintf(buf, size, "a list of at most %d absolute paths", CONF_PATTERNS_MAX);
 		break;
 	case KEY_ADDRS:
-		snprintf(buf, size, "a list of at most %d addresses", BREAKER_CANARIES_MAX);
+		snprintf(buf, size,
+			 "a list of at most %d addresses, none of them private or special",
+			 BREAKER_CANARIES_MAX);
 		break;
 	default:
 		snprintf(buf, size, "%s", key->allowed);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/random.h>
 
 #include "base/clock.h"
@@ -14,27 +16,52 @@
 #define DETAIL_MAX  256
 #define ALARM       "breaker-open"
 
+struct first {
+	char scope[BREAKER_SCOPE_MAX]; /* "": none */
+	bool is_of_canaries;
+};
+
 /* One alarm for all that is open: the first of them, and how many more. */
 static int name_first(const struct breaker_info *info, void *user)
 {
-	char *first = user;
+	struct first *first = user;
 
-	if (*first)
+	if (*first->scope)
 		return 1;
-	breaker_scope_name(info, first);
+	breaker_scope_name(info, first->scope);
+	first->is_of_canaries = strcmp(info->cause, "canaries") == 0;
 	return 0;
+}
+
+/* A canary that never had a PTR keeps it open for ever: say which, and what to do. */
+static void tell_of_canaries(struct worker *worker)
+{
+	char list[BREAKER_CANARIES_MAX * (ADDR_TEXT_MAX + 2)] = "", text[ADDR_TEXT_MAX];
+	struct addr bad[BREAKER_CANARIES_MAX];
+	unsigned int count = breaker_bad_canaries(worker->breaker, bad);
+	size_t used = 0;
+
+	for (unsigned int i = 0; i < count; i++)
+		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s", i ? ", " : "",
+					 addr_format(&bad[i], text));
+	alarms_raise(&worker->alarms, clock_mono_ns(), ALARM,
+		     "breaker { canaries }: %u of %u have no confirmed reverse DNS: %s; nobody at "
+		     "all is newly refused until half of them do; take those out that never had it",
+		     count, worker->conf->breaker.canary_count, list);
 }
 
 static void tell(struct worker *worker)
 {
-	char first[BREAKER_SCOPE_MAX] = "";
-	bool more = breaker_each(worker->breaker, name_first, first) != 0;
+	struct first first = {.scope = ""};
+	bool more = breaker_each(worker->breaker, name_first, &first) != 0;
 
-	if (*first)
+	if (first.is_of_canaries)
+		tell_of_canaries(worker);
+	else if (*first.scope)
 		alarms_raise(&worker->alarms, clock_mono_ns(), ALARM,
 			     "hosts of %s%s that were good have no confirmed reverse DNS now; "
 			     "nobody there is newly refused until they recover",
-			     first, more ? " and other zones" : "");
+			     first.scope, more ? " and other zones" : "");
 	else
 		alarms_clear(&worker->alarms, clock_mono_ns(), ALARM, "breaker-closed");
 }
@@ -99,6 +126,9 @@ void watch_on_tick(uv_timer_t *timer)
 
 	for (int i = 0; i < LOOKS_MAX && breaker_next(worker->breaker, now, &addr); i++)
 		resolver_check(worker->resolver, &addr, on_looked, worker);
+	/* Who of them is well and who is not changes while it is open. */
+	if (alarms_is_raised(&worker->alarms, ALARM))
+		tell(worker);
 }
 
 json_t *watch_confirm_json(const struct worker *worker)
