@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/pages.h"
 
 #define SETS        4096u /* of zones remembered, by a keyed hash */
 #define WAYS        4u
@@ -64,7 +65,7 @@ const char *breaker_scope_name(const struct breaker_info *info, char buf[static 
 struct breaker *breaker_new(const struct breaker_conf *conf, uint64_t seed, breaker_fn on_change,
 			    void *user)
 {
-	struct breaker *breaker = calloc(1, sizeof(*breaker));
+	struct breaker *breaker = pages_new(sizeof(*breaker));
 
 	if (!breaker)
 		return NULL;
@@ -80,7 +81,7 @@ struct breaker *breaker_new(const struct breaker_conf *conf, uint64_t seed, brea
 
 void breaker_free(struct breaker *breaker)
 {
-	free(breaker);
+	pages_free(breaker, sizeof(*breaker));
 }
 
 /* --- scopes ------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/pages.h"
 
 #define WAYS 8
 
@@ -16,6 +17,11 @@ struct history {
 	struct history_source *sources;
 };
 
+static size_t size_of(const struct history *history)
+{
+	return (size_t)history->sets * WAYS * sizeof(*history->sources);
+}
+
 struct history *history_new(uint32_t sources, uint64_t seed)
 {
 	struct history *history = calloc(1, sizeof(*history));
@@ -24,9 +30,9 @@ struct history *history_new(uint32_t sources, uint64_t seed)
 		return NULL;
 	history->seed = seed;
 	history->sets = 1;
-	while (history->sets < sources / WAYS && history->sets < 1u << 28)
+	while (history->sets <= sources / WAYS / 2 && history->sets < 1u << 28)
 		history->sets *= 2;
-	history->sources = calloc((size_t)history->sets * WAYS, sizeof(*history->sources));
+	history->sources = pages_new(size_of(history));
 	if (!history->sources) {
 		free(history);
 		return NULL;
@@ -38,7 +44,7 @@ void history_free(struct history *history)
 {
 	if (!history)
 		return;
-	free(history->sources);
+	pages_free(history->sources, size_of(history));
 	free(history);
 }
 

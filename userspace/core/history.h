@@ -37,7 +37,10 @@ struct history_source {
 
 struct history;
 
-/* Room for so many sources, 32 bytes each. NULL when out of memory. */
+/*
+ * Room for so many sources, or half as many at least: 32 bytes each, a power of two in
+ * all. NULL when out of memory.
+ */
 struct history *history_new(uint32_t sources, uint64_t seed);
 void history_free(struct history *history); /* NULL is fine */
 
