@@ -581,3 +581,51 @@ Test(breaker, a_zone_closes_without_those_that_ended_long_ago)
 	cr_expect_not(is_open(&world, host(3, 99)));
 	breaker_free(world.breaker);
 }
+
+/* The zones of IPv4 are remembered, whatever the holder of an IPv6 /32 fills his with. */
+Test(breaker, families_do_not_crowd_each_other_out)
+{
+	struct addr six = {.family = 6, .bytes = {0x2a}};
+	struct world world;
+
+	begin(&world, &CONF);
+	for (unsigned int i = 0; i < 8; i++)
+		good(&world, host(3, i), true);
+	world.now++;
+	for (unsigned int n = 0; n < 200000; n++) {
+		memcpy(six.bytes + 2, &n, sizeof(n));
+		good(&world, six, true);
+	}
+	for (unsigned int i = 0; i < 3; i++)
+		flip(&world, host(3, i));
+	cr_expect_not(is_open(&world, host(3, 9)), "three of eight are not half of them");
+	flip(&world, host(3, 3));
+	cr_expect(is_open(&world, host(3, 9)));
+	breaker_free(world.breaker);
+}
+
+/* However many zones are open, each has its turn: it could not close by itself otherwise. */
+Test(breaker, no_open_zone_waits_for_ever)
+{
+	struct breaker_conf conf = CONF;
+	struct addr due[32];
+	bool seen[200] = {false};
+	struct world world;
+	unsigned int n, missed = 0;
+
+	conf.total_flips = 1000000;
+	begin(&world, &conf);
+	for (unsigned int zone = 0; zone < 200; zone++)
+		for (unsigned int i = 0; i < 8; i++)
+			flip(&world, host(256 * zone, i));
+	cr_expect_eq(world.opened, 200);
+	for (unsigned int second = 0; second < 120; second++, world.now++) {
+		n = looks(&world, due, 32);
+		for (unsigned int i = 0; i < n; i++)
+			seen[due[i].bytes[1]] = true;
+	}
+	for (unsigned int zone = 0; zone < 200; zone++)
+		missed += !seen[zone];
+	cr_expect_eq(missed, 0, "%u of 200 were never looked at", missed);
+	breaker_free(world.breaker);
+}

@@ -2,6 +2,7 @@
 /* What is remembered, for how long, and who makes way when the table is full. */
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "core/history.h"
 
@@ -20,7 +21,7 @@ static struct addr numbered(unsigned int n)
 
 Test(history, good_is_remembered_for_two_days)
 {
-	struct history *history = history_new(1024, 1);
+	struct history *history = history_new(1024, 1024, 1);
 	struct addr addr = numbered(1);
 	struct history_source *source;
 
@@ -55,7 +56,7 @@ Test(history, only_the_first_bad_after_good_is_a_flip)
 /* Families are apart, and 198.51.0.1 is not the IPv6 address that begins so. */
 Test(history, keys_are_whole_addresses)
 {
-	struct history *history = history_new(1024, 1);
+	struct history *history = history_new(1024, 1024, 1);
 	struct addr four = numbered(1), six = four;
 
 	six.family = 6;
@@ -68,7 +69,7 @@ Test(history, keys_are_whole_addresses)
 
 Test(history, bad_sources_make_way_before_good_ones)
 {
-	struct history *history = history_new(8, 1); /* one set */
+	struct history *history = history_new(8, 8, 1); /* one set */
 	struct addr addr;
 	unsigned int n;
 
@@ -93,7 +94,7 @@ Test(history, bad_sources_make_way_before_good_ones)
 
 Test(history, the_oldest_good_one_makes_way_for_a_new_one)
 {
-	struct history *history = history_new(8, 1);
+	struct history *history = history_new(8, 8, 1);
 	struct addr addr;
 	unsigned int n;
 
@@ -113,7 +114,7 @@ Test(history, the_oldest_good_one_makes_way_for_a_new_one)
 /* A table of the size asked for takes nearly as many at random as it has room for. */
 Test(history, places_are_used)
 {
-	struct history *history = history_new(8192, 12345);
+	struct history *history = history_new(8192, 8192, 12345);
 	unsigned int n, found = 0;
 	struct addr addr;
 
@@ -132,7 +133,7 @@ Test(history, places_are_used)
 /* A flush in an outage must not turn those who were good into strangers. */
 Test(history, forget_keeps_who_was_good)
 {
-	struct history *history = history_new(1024, 1);
+	struct history *history = history_new(1024, 1024, 1);
 	struct addr good = numbered(1), bad = numbered(2), other = numbered(256);
 	struct history_source *source;
 	const char *why;
@@ -154,5 +155,21 @@ Test(history, forget_keeps_who_was_good)
 	cr_expect_not_null(history_find(history, &other), "not in there");
 	history_forget(history, NULL);
 	cr_expect_null(history_find(history, &other));
+	history_free(history);
+}
+
+/* Whoever has a /48 is as many good hosts as he likes: those of IPv4 are not his to crowd out. */
+Test(history, families_do_not_crowd_each_other_out)
+{
+	struct history *history = history_new(1024, 1024, 1);
+	struct addr four = numbered(1), six = {.family = 6};
+
+	history_on_good(history_get(history, &four), NOW);
+	for (unsigned int n = 0; n < 20000; n++) {
+		memcpy(six.bytes, &n, sizeof(n));
+		history_on_good(history_get(history, &six), NOW + 1);
+	}
+	cr_expect_not_null(history_find(history, &four));
+	cr_expect_not_null(history_find(history, &six));
 	history_free(history);
 }

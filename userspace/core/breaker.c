@@ -7,7 +7,8 @@
 #include "base/hash.h"
 #include "base/pages.h"
 
-#define SETS        4096u /* of zones remembered, by a keyed hash */
+#define SETS        2048u /* of zones remembered, of each family, by a keyed hash */
+#define FAMILIES    2
 #define WAYS        4u
 #define WATCHED_MAX BREAKER_WATCHED_MAX
 #define ACTIVE_MAX  256 /* zones that are open or being looked at */
@@ -51,8 +52,8 @@ struct breaker {
 	uint32_t canary_sec;
 	unsigned int canary_at;
 	struct scope *active[ACTIVE_MAX];
-	unsigned int active_count;
-	struct scope scopes[SETS * WAYS];
+	unsigned int active_count, active_at; /* whose turn it is */
+	struct scope scopes[FAMILIES * SETS * WAYS];
 };
 
 const char *breaker_scope_name(const struct breaker_info *info, char buf[static BREAKER_SCOPE_MAX])
@@ -99,7 +100,9 @@ static struct scope *set_of(const struct breaker *breaker, const struct prefix *
 {
 	uint64_t hash = hash_bytes(breaker->seed, prefix, sizeof(*prefix));
 
-	return (struct scope *)&breaker->scopes[(hash & (SETS - 1)) * WAYS];
+	/* Who has a large IPv6 network could crowd out all of IPv4. */
+	hash = (hash & (SETS - 1)) + (prefix->addr.family == 6 ? SETS : 0);
+	return (struct scope *)&breaker->scopes[hash * WAYS];
 }
 
 static struct scope *find(const struct breaker *breaker, const struct addr *addr,
@@ -532,16 +535,21 @@ static bool next_of(struct breaker *breaker, struct scope *scope, uint32_t now_s
 
 bool breaker_next(struct breaker *breaker, uint32_t now_sec, struct addr *ret)
 {
-	unsigned int i = breaker->active_count;
+	struct scope *scope;
 
 	if (next_canary(breaker, now_sec, ret))
 		return true;
 	if (breaker->total.opened_sec && next_of(breaker, &breaker->total, now_sec, ret))
 		return true;
-	/* Backwards: one that is done gives its place to the last. */
-	while (i-- > 0)
-		if (next_of(breaker, breaker->active[i], now_sec, ret))
+	for (unsigned int left = breaker->active_count; left > 0; left--) {
+		if (breaker->active_at >= breaker->active_count)
+			breaker->active_at = 0;
+		scope = breaker->active[breaker->active_at];
+		if (next_of(breaker, scope, now_sec, ret))
 			return true;
+		/* One that is done gives its place to the last, whose turn it is then. */
+		breaker->active_at += scope->is_active;
+	}
 	return false;
 }
 

@@ -13,25 +13,38 @@ _Static_assert(sizeof(struct history_source) == 32, "half a cache line a source"
 
 struct history {
 	uint64_t seed;
-	uint32_t sets; /* a power of two */
+	uint32_t sets4, sets6; /* powers of two; those of IPv4 come first */
 	struct history_source *sources;
 };
 
-static size_t size_of(const struct history *history)
+static uint32_t sets_for(uint32_t sources)
 {
-	return (size_t)history->sets * WAYS * sizeof(*history->sources);
+	uint32_t sets = 1;
+
+	while (sets < sources / WAYS && sets < 1u << 28)
+		sets *= 2;
+	return sets;
 }
 
-struct history *history_new(uint32_t sources, uint64_t seed)
+static size_t places(const struct history *history)
+{
+	return ((size_t)history->sets4 + history->sets6) * WAYS;
+}
+
+static size_t size_of(const struct history *history)
+{
+	return places(history) * sizeof(*history->sources);
+}
+
+struct history *history_new(uint32_t sources4, uint32_t sources6, uint64_t seed)
 {
 	struct history *history = calloc(1, sizeof(*history));
 
 	if (!history)
 		return NULL;
 	history->seed = seed;
-	history->sets = 1;
-	while (history->sets <= sources / WAYS / 2 && history->sets < 1u << 28)
-		history->sets *= 2;
+	history->sets4 = sets_for(sources4);
+	history->sets6 = sets_for(sources6);
 	history->sources = pages_new(size_of(history));
 	if (!history->sources) {
 		free(history);
@@ -51,8 +64,10 @@ void history_free(struct history *history)
 static struct history_source *set_of(const struct history *history, const struct addr *addr)
 {
 	uint64_t hash = hash_bytes(history->seed, addr, sizeof(*addr));
+	size_t set = addr->family == 4 ? hash & (history->sets4 - 1)
+				       : history->sets4 + (hash & (history->sets6 - 1));
 
-	return &history->sources[(size_t)(hash & (history->sets - 1)) * WAYS];
+	return &history->sources[set * WAYS];
 }
 
 /* Its place in the set, or WAYS. */
@@ -103,7 +118,7 @@ struct history_source *history_get(struct history *history, const struct addr *a
 
 void history_forget(struct history *history, const struct prefix *prefix)
 {
-	for (size_t i = 0; i < (size_t)history->sets * WAYS; i++) {
+	for (size_t i = 0; i < places(history); i++) {
 		struct history_source *source = &history->sources[i];
 
 		if (!source->addr.family || (prefix && !prefix_contains(prefix, &source->addr)))

@@ -7,7 +7,9 @@
  * A table of fixed size, eight places for each value of a keyed hash: nothing is
  * allocated after the start, and nobody can aim at a place from outside. When the
  * places of a source are taken, the oldest bad one makes way, then the oldest good
- * one. What is forgotten starts anew, which can only make mxgate more patient.
+ * one. What is forgotten starts anew, and a good one without its patience; so the
+ * families are apart: the holder of an IPv6 network, who can be as many good hosts as
+ * he likes, crowds out none of IPv4.
  *
  * Pure: seconds are the caller's monotonic clock, never 0.
  */
@@ -38,10 +40,10 @@ struct history_source {
 struct history;
 
 /*
- * Room for so many sources, or half as many at least: 32 bytes each, a power of two in
- * all. NULL when out of memory.
+ * Room for so many sources of each family, or up to twice as many: 32 bytes each, a power
+ * of two. NULL when out of memory.
  */
-struct history *history_new(uint32_t sources, uint64_t seed);
+struct history *history_new(uint32_t sources4, uint32_t sources6, uint64_t seed);
 void history_free(struct history *history); /* NULL is fine */
 
 /* What is remembered of addr, or NULL. Valid until the next history_get(). */

@@ -11,7 +11,7 @@
 #include "daemon/worker.h"
 
 #define LOOKS_MAX   32    /* a second */
-#define SOURCES_MIN 8192u /* remembered */
+#define SOURCES_MIN 8192u /* remembered, of each family */
 #define SOURCES_MAX (1u << 24)
 #define DETAIL_MAX  256
 #define ALARM       "breaker-open"
@@ -90,18 +90,21 @@ static void on_change(const struct breaker_info *info, bool is_open, void *user)
 	uv_timer_start(&worker->sweep, tables_on_sweep, 0, 0);
 }
 
+static uint32_t remembered(uint32_t verdicts)
+{
+	if (verdicts > SOURCES_MAX)
+		return SOURCES_MAX;
+	return verdicts < SOURCES_MIN ? SOURCES_MIN : verdicts;
+}
+
 int watch_init(struct worker *worker)
 {
-	uint64_t seeds[2],
-		sources = (uint64_t)worker->conf->verdicts.max4 + worker->conf->verdicts.max6;
+	uint64_t seeds[2];
 
 	if (getrandom(seeds, sizeof(seeds), 0) != sizeof(seeds))
 		return -EIO;
-	if (sources > SOURCES_MAX)
-		sources = SOURCES_MAX;
-	if (sources < SOURCES_MIN)
-		sources = SOURCES_MIN;
-	worker->history = history_new((uint32_t)sources, seeds[0]);
+	worker->history = history_new(remembered(worker->conf->verdicts.max4),
+				      remembered(worker->conf->verdicts.max6), seeds[0]);
 	worker->breaker = breaker_new(&worker->conf->breaker, seeds[1], on_change, worker);
 	confirm_init(&worker->confirm, &worker->conf->confirm, judge_now_sec());
 	return worker->history && worker->breaker ? 0 : -ENOMEM;
