@@ -883,6 +883,8 @@ Test(dnsmsg, names_of_statuses_and_rcodes)
 
 /* --- messages that are made to take long ------------------------------------------------------ */
 
+#define LABELS       15000
+#define POINTERS     2500
 #define MAZE_RECORDS 1000
 
 /* Pointer to pointer, count of them, the first to the question; where the last stands. */
@@ -954,6 +956,40 @@ Test(dnsmsg, pointers_to_pointers)
 		cr_expect_lt(clock() - start, CLOCKS_PER_SEC / 10, "%u jumps: %ld us of CPU",
 			     rows[i].jumps, (long)(clock() - start));
 	}
+}
+
+/* Text that is no name but can be pointed to, by many: labels and labels. */
+Test(dnsmsg, pointers_to_labels_without_end)
+{
+	static struct wire w;
+	struct dns_answer answer;
+	clock_t start;
+	size_t begin;
+
+	build(&w, 0x8180, QNAME, PTR, NULL, 0);
+	put16(&w, 0xc00c);
+	put16(&w, ns_t_txt);
+	put16(&w, ns_c_in);
+	put32(&w, 300);
+	put16(&w, 2 * LABELS + 1);
+	begin = w.len;
+	for (int i = 0; i < LABELS; i++)
+		put16(&w, 0x0161);
+	w.bytes[w.len++] = 0;
+	for (int i = 0; i < POINTERS; i++) {
+		put16(&w, 0xc000 | (unsigned int)begin);
+		put16(&w, ns_t_txt);
+		put16(&w, ns_c_in);
+		put32(&w, 300);
+		put16(&w, 0);
+	}
+	w.bytes[6] = (POINTERS + 1) >> 8;
+	w.bytes[7] = (POINTERS + 1) & 0xff;
+	start = clock();
+	dnsmsg_parse(w.bytes, w.len, QNAME, PTR, &records, &answer);
+	cr_expect_eq(answer.status, DNS_MALFORMED, "%s", dns_status_name(answer.status));
+	cr_expect_lt(clock() - start, CLOCKS_PER_SEC / 40, "%ld us of CPU",
+		     (long)(clock() - start));
 }
 
 /* 192.42.0.1 looks like a pointer to itself, where it stands at this place. */

@@ -404,14 +404,20 @@ static void conclude_absence(struct reading *r, bool is_nxdomain)
 
 /* --- the message ---------------------------------------------------------------------------- */
 
-/* True when the name at this place jumps more often than any honest writer makes it. */
-static bool jumps_too_often(const ns_msg *msg, const u_char *at)
+/*
+ * True when the name at this place jumps more often than any honest writer makes it, or
+ * is longer than a name can be.
+ */
+static bool is_endless(const ns_msg *msg, const u_char *at)
 {
 	const u_char *base = ns_msg_base(*msg), *end = ns_msg_end(*msg);
-	unsigned int jumps = 0;
+	unsigned int jumps = 0, octets = 0;
 
 	while (at < end && *at != 0) {
 		if ((*at & NS_CMPRSFLGS) != NS_CMPRSFLGS) {
+			octets += 1u + *at;
+			if (octets >= NS_MAXCDNAME)
+				return true;
 			at += 1 + *at;
 			continue;
 		}
@@ -436,14 +442,14 @@ static bool is_maze(const ns_msg *msg)
 
 	for (int section = 0; section < ns_s_max; section++)
 		for (left = ns_msg_count(*msg, section); left > 0; left--) {
-			if (jumps_too_often(msg, at) || ns_name_skip(&at, end) < 0)
+			if (is_endless(msg, at) || ns_name_skip(&at, end) < 0)
 				return true;
 			type = ns_get16(at);
 			at += NS_QFIXEDSZ;
 			if (section == ns_s_qd)
 				continue;
 			at += NS_INT32SZ + NS_INT16SZ;
-			if ((type == ns_t_ptr || type == ns_t_cname) && jumps_too_often(msg, at))
+			if ((type == ns_t_ptr || type == ns_t_cname) && is_endless(msg, at))
 				return true;
 			at += ns_get16(at - NS_INT16SZ);
 		}
