@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "io/store.h"
 
 #define NOW 1800000000
@@ -500,6 +501,26 @@ Test(store, expired_evidence_is_pruned_in_portions, .init = make_dir, .fini = re
 }
 
 /* A flood of sources must not fill the disk that the exceptions are on. */
+/* An operator's shell, say. Verdicts are not made to wait for it. */
+Test(store, a_locked_file_is_not_waited_for, .init = make_dir, .fini = remove_dir)
+{
+	struct store *store = open_store();
+	uint64_t start_ns = clock_mono_ns();
+	sqlite3 *other;
+
+	cr_assert_eq(sqlite3_open(path_of("evidence.db"), &other), SQLITE_OK);
+	cr_assert_eq(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	put_evidence(store, 1, NOW, "{}");
+	cr_expect_eq(store_evidence_write(store, 1), -EBUSY);
+	cr_expect_eq(store_evidence_commit(store), -EBUSY);
+	cr_expect_eq(store_evidence_prune(store, NOW, 1), -EBUSY);
+	cr_expect_lt(clock_mono_ns() - start_ns, CLOCK_NS_PER_SEC);
+	sqlite3_close(other);
+	cr_expect_eq(store_evidence_commit(store), 0);
+	expect_evidence(store, 1, "{}");
+	store_close(store);
+}
+
 Test(store, evidence_is_bounded, .init = make_dir, .fini = remove_dir)
 {
 	struct store *store = open_store();

@@ -30,6 +30,7 @@
 #define STATE_VERSION    1
 #define EVIDENCE_VERSION 2
 #define BUSY_MS          1000       /* somebody's sqlite3 shell may hold a lock; not for long */
+#define EVIDENCE_BUSY_MS 10         /* nobody waits for evidence: it is written later */
 #define RECENT_BYTES     (8u << 20) /* some 30,000 addresses */
 #define SIZE_CHECK_ROWS  1000
 #define COMMIT_ROWS      100 /* some 0.2 ms: one of a second's rows would be felt */
@@ -297,6 +298,8 @@ static int evidence_try(struct store *store)
 			   "PRAGMA trusted_schema=OFF",
 			   evidence_schema, EVIDENCE_VERSION, &store->evidence, &version);
 
+	if (code == SQLITE_OK)
+		sqlite3_busy_timeout(store->evidence, EVIDENCE_BUSY_MS);
 	/* of another release: as good as damaged, it is only evidence */
 	return code == SQLITE_OK && version != EVIDENCE_VERSION ? SQLITE_NOTADB : code;
 }
