@@ -344,5 +344,7 @@ void tables_on_sweep(uv_timer_t *timer)
 	}
 	memset(&worker->sweep_cursor, 0, sizeof(worker->sweep_cursor));
 	store_evidence_prune(worker->store, clock_wall_sec() - EVIDENCE_KEEP_SEC, EVIDENCE_PRUNE);
-	uv_timer_start(timer, tables_on_sweep, SWEEP_PAUSE_MS, 0);
+	uv_timer_start(timer, tables_on_sweep, worker->sweep_again ? SWEEP_STEP_MS : SWEEP_PAUSE_MS,
+		       0);
+	worker->sweep_again = false;
 }

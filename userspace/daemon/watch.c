@@ -86,7 +86,8 @@ static void on_change(const struct breaker_info *info, bool is_open, void *user)
 	if (!is_open)
 		return;
 	worker->breaker_opened++;
-	/* What it was refused for lately is undone without waiting for the next sweep. */
+	/* What was refused for it lately is undone now; where a sweep is half done, by two. */
+	worker->sweep_again = true;
 	uv_timer_start(&worker->sweep, tables_on_sweep, 0, 0);
 }
 

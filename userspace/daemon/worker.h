@@ -74,6 +74,7 @@ struct worker {
 	struct control *control;
 	struct events *events;
 	struct vmap_cursor sweep_cursor;
+	bool sweep_again; /* when the end is reached: the breaker has opened meanwhile */
 	struct vmap_entry *sweep_entries;
 	uint32_t hash_seed;
 	uint32_t enforce_mask;
