@@ -22,8 +22,9 @@ const struct ctl_command ctl_commands[] = {
 		.name = "status",
 		.operands = "",
 		.summary = "what the gate is doing now",
-		.detail = "Mode, interfaces, tables, counters and resolvers. Counters that are "
-			  "zero are left out.",
+		.detail = "Alarms, mode, interfaces, tables, resolvers, what became of hosts that "
+			  "were found bad, an open breaker, and counters. Counters that are zero "
+			  "are left out.",
 		.example = "mxgate status",
 		.options = {{"all", NULL, "show counters that are zero, too", false}},
 		.run = status_run,
@@ -104,8 +105,9 @@ const struct ctl_command ctl_commands[] = {
 		.operand_max = 1,
 		.summary = "forget learned verdicts",
 		.detail =
-			"Of one prefix, or all. Exceptions stay. Until an address has been looked "
-			"up again it passes.",
+			"Of one prefix, or all, and with them how often and since when a host was "
+			"found good or bad. Exceptions stay. Until an address has been looked up "
+			"again it passes.",
 		.example = "mxgate flush 192.0.2.0/24",
 		.run = verdicts_flush,
 	},

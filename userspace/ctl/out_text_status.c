@@ -9,7 +9,7 @@
 #include "ctl/ctl.h"
 #include "ctl/out_text.h"
 
-#define SERVER_INDENT 34
+#define SERVER_INDENT 14
 
 static const char *const counter_names[] = {
 #define X(sym, kind, name, help) name,
@@ -89,6 +89,7 @@ static void interfaces(FILE *to, const json_t *list)
 	size_t i;
 
 	json_array_foreach (list, i, link) {
+		const char *detail = out_text_string(link, "detail");
 		json_int_t prog = out_text_integer(link, "prog_id");
 
 		fputs(i ? "            " : "interfaces  ", to);
@@ -96,8 +97,8 @@ static void interfaces(FILE *to, const json_t *list)
 		out_text_cell(to, out_text_string(link, "state"), 8);
 		out_text_cell(to, out_text_string(link, "mode"), 7);
 		if (prog)
-			fprintf(to, "program %" JSON_INTEGER_FORMAT " ", prog);
-		out_text_put(to, out_text_string(link, "detail"));
+			fprintf(to, "program %" JSON_INTEGER_FORMAT "%s", prog, *detail ? " " : "");
+		out_text_put(to, detail);
 		fputc('\n', to);
 	}
 	if (!json_array_size(list))
@@ -215,7 +216,7 @@ static void asked(FILE *to, const json_t *server)
 	snprintf(line, sizeof(line), "%s asked, %s answers%s%s%s, %s failures, %s timeouts",
 		 out_text_number(out_text_integer(server, "queries"), number[0]),
 		 out_text_number(out_text_integer(server, "answers"), number[1]),
-		 json_is_integer(last) ? " (the last " : "",
+		 json_is_integer(last) ? " (last " : "",
 		 json_is_integer(last) ? out_text_span(json_integer_value(last), span) : "",
 		 json_is_integer(last) ? " ago)" : "",
 		 out_text_number(out_text_integer(server, "failures"), number[2]),
@@ -288,8 +289,8 @@ static void evidence(FILE *to, const json_t *object)
 	if (shed == 0 && not_logged == 0)
 		return;
 	snprintf(line, sizeof(line),
-		 "of %s verdicts not kept for long, %s without a line in the log: they came too "
-		 "fast",
+		 "of %s verdicts not kept in the file, %s without a line in the log: they came "
+		 "too fast, or the disk was full",
 		 out_text_number(shed, number[0]), out_text_number(not_logged, number[1]));
 	fputs("evidence    ", to);
 	out_text_wrap(to, 12, line);
