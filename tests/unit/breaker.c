@@ -82,7 +82,9 @@ static void bad(struct world *world, struct addr addr)
 
 static bool is_open(const struct world *world, struct addr addr)
 {
-	return breaker_is_open(world->breaker, &addr);
+	uint32_t since;
+
+	return breaker_since(world->breaker, &addr, &since);
 }
 
 /* All that is due to be looked at now. */

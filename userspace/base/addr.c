@@ -51,13 +51,6 @@ const char *addr_format(const struct addr *addr, char buf[static ADDR_TEXT_MAX])
 	return buf;
 }
 
-int addr_cmp(const struct addr *a, const struct addr *b)
-{
-	if (a->family != b->family)
-		return a->family < b->family ? -1 : 1;
-	return memcmp(a->bytes, b->bytes, sizeof(a->bytes));
-}
-
 static char *put_octet(uint8_t octet, char *at)
 {
 	if (octet >= 100)

@@ -59,9 +59,6 @@ static inline bool addr_equal(const struct addr *a, const struct addr *b)
 	return a->family == b->family && x[0] == y[0] && x[1] == y[1];
 }
 
-/* memcmp order, all IPv4 before all IPv6. */
-int addr_cmp(const struct addr *a, const struct addr *b);
-
 /*
  * The name to ask for PTR, absolute with its final dot: "1.2.0.192.in-addr.arpa."
  * (RFC 1035 §3.5) or nibbles below ip6.arpa (RFC 3596 §2.5). Returns buf.

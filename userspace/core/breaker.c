@@ -482,11 +482,6 @@ static const struct scope *covering(const struct breaker *breaker, const struct 
 	return best;
 }
 
-bool breaker_is_open(const struct breaker *breaker, const struct addr *addr)
-{
-	return covering(breaker, addr) != NULL;
-}
-
 bool breaker_since(const struct breaker *breaker, const struct addr *addr, uint32_t *ret_since)
 {
 	const struct scope *scope = covering(breaker, addr);
@@ -571,7 +566,7 @@ int breaker_each(const struct breaker *breaker, int (*fn)(const struct breaker_i
 	int err = breaker->total.opened_sec ? fn(&info, user) : 0;
 
 	for (unsigned int i = 0; err == 0 && i < breaker->active_count; i++) {
-		if (!breaker->active[i]->opened_sec || breaker->active[i] == &breaker->total)
+		if (!breaker->active[i]->opened_sec)
 			continue;
 		info = info_of(breaker, breaker->active[i]);
 		err = fn(&info, user);

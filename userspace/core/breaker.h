@@ -12,9 +12,8 @@
  * when flips are many, a share of all that known-good sources gave lately, and come from
  * several networks (/16, /32), so that the holder of one cannot open it by breaking his
  * own names; when the operator's own canaries are bad; or when too many zones are open.
- * While a scope is
- * open, those that were bad then are looked at again and again, and it closes when half
- * of them are good.
+ * While a scope is open, those that were bad then are looked at again and again, and it
+ * closes when half of them are good, or when it has been open for the longest time.
  *
  * Pure and of fixed size: time and results come in, the addresses to look at go
  * out. Seconds are the caller's monotonic clock, never 0. It refuses nothing and
@@ -70,9 +69,8 @@ void breaker_on_good(struct breaker *breaker, const struct addr *addr, bool was_
 void breaker_on_bad(struct breaker *breaker, const struct addr *addr, bool is_flip,
 		    uint32_t now_sec);
 
-/* True while new refusals of addr are to wait. */
-bool breaker_is_open(const struct breaker *breaker, const struct addr *addr);
-/* True while any scope is open; *ret_since: refusals begun before are none of its doing. */
+/* True while new refusals of addr are to wait; *ret_since: refusals of hosts found bad before that
+ * are none of its doing. */
 bool breaker_since(const struct breaker *breaker, const struct addr *addr, uint32_t *ret_since);
 
 /* The next address to look at now; false when there is none. Call it every second. */
@@ -82,7 +80,7 @@ bool breaker_next(struct breaker *breaker, uint32_t now_sec, struct addr *ret);
 unsigned int breaker_bad_canaries(const struct breaker *breaker,
 				  struct addr ret[static BREAKER_CANARIES_MAX]);
 
-/* Calls fn for every open scope, the widest first; stops and returns what is not 0. */
+/* Calls fn for every open scope, everything first; stops and returns what is not 0. */
 int breaker_each(const struct breaker *breaker, int (*fn)(const struct breaker_info *, void *),
 		 void *user);
 

@@ -371,10 +371,3 @@ int conf_read(const char *path, struct conf *ret, char errors[static CONF_ERRORS
 		*ret = conf;
 	return err;
 }
-
-const char *conf_attach_name(enum conf_attach attach)
-{
-	static const char *const names[] = {"native", "generic", "external"};
-
-	return names[attach];
-}

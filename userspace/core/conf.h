@@ -91,6 +91,4 @@ void conf_print(const struct conf *conf, FILE *out);
 /* mxgate.conf(5) in man(7) macros. */
 void conf_print_man(FILE *out);
 
-const char *conf_attach_name(enum conf_attach attach);
-
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * Why a verdict is what it is, as the JSON object that `mxgate check --json` and
- * `mxgate why --json` print and the store keeps. One place writes these keys:
+ * `mxgate why --json` print. One place writes these keys:
  *
  *   address    the source
  *   iprev      RFC 8601 result: pass, fail, permerror, temperror, none
@@ -23,10 +23,10 @@
  *              status is a dns_status, or "unanswered" when the result was certain
  *              without it; rcode, server and note are null when there is none
  *   generic    only after a pass, and only where there is something to say: what was made
- *              of the names (core/rdns.h), for the name that decided: {verdict: "generic" |
- * "ordinary", name, score, threshold, pattern, pattern_gave_up, findings: [{what, part, weight}]};
- * pattern is the FILE:LINE that had the last word, or null explain    one sentence for a person:
- * what was found and how to mend it
+ *              of the names (core/rdns.h), of the one that decided: {verdict: generic or
+ *              ordinary; name, score, threshold; pattern: FILE:LINE of the one that had the
+ *              last word, or null; pattern_gave_up; findings: [{what, part, weight}]}
+ *   explain    one sentence for a person: what was found and how to mend it
  */
 #ifndef MXGATE_CORE_EVIDENCE_H
 #define MXGATE_CORE_EVIDENCE_H

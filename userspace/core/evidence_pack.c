@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * Evidence as bytes: a head, a part for each step, then the texts, each with its NUL:
- * special, the names, of each step server and note, the pattern that decided on a name. What
- * follows from these (the names asked for, the findings in a name) is not written. Reading believes
- * nothing: a file may be damaged.
+ * special, the names, of each step server and note, the pattern that decided on a name.
+ * What follows from these (the names asked for, the findings in a name) is not written.
+ * Reading believes nothing: a file may be damaged.
  */
 #include <string.h>
 

@@ -100,8 +100,8 @@ bool iprev_next(struct iprev *iprev, struct iprev_query *ret);
 
 /*
  * What came of query id. server and elapsed_us are for the report only; server
- * may be NULL and is not copied, nor is the answer's note. A second answer to the same query, one
- * to a query that was not handed out, or one after the end, is ignored.
+ * may be NULL and is not copied, nor is the answer's note. A second answer to the same
+ * query, one to a query that was not handed out, or one after the end, is ignored.
  */
 void iprev_answer(struct iprev *iprev, uint8_t id, const struct dns_answer *answer,
 		  const char *server, uint32_t elapsed_us);

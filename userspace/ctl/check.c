@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * `mxgate check`: evaluates an address now, by itself, with the same resolver,
- * state machine and policy as the daemon. It needs no daemon, changes nothing, and its answer is
- * not remembered.
+ * state machine and policy as the daemon. It needs no daemon, changes nothing, and its
+ * answer is not remembered.
  *
  * Policy and servers are those of mxgate.conf when there is one (--config names
  * another), else the defaults and /etc/resolv.conf; --dns overrides the servers.

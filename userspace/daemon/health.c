@@ -19,7 +19,7 @@ static const unsigned int windows_sec[] = {10, 30};
 struct sum {
 	unsigned int sec;
 	uint32_t ended, failed;
-	unsigned int networks; /* that failures come from; more share a bit than not */
+	unsigned int networks; /* that failures come from, at least: some share a bit */
 };
 
 void health_on_report(struct health *health, const struct iprev_report *report, uint64_t now_ns)

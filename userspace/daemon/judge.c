@@ -178,6 +178,7 @@ static int stand_by(struct worker *worker, const struct addr *addr, const struct
 		    const struct policy_decision *decision, uint64_t now_ns)
 {
 	struct policy_decision stale = *decision;
+	int err;
 
 	if (old && is_live(old, now_ns))
 		return old->reason != MXG_REASON_TEMPERROR;
@@ -185,7 +186,8 @@ static int stand_by(struct worker *worker, const struct addr *addr, const struct
 		return 0;
 	worker->stale_served++;
 	stale.reason = MXG_REASON_PASS;
-	return put_verdict(worker, addr, old, &stale, now_ns) < 0 ? -E2BIG : 1;
+	err = put_verdict(worker, addr, old, &stale, now_ns);
+	return err < 0 ? err : 1;
 }
 
 int judge_apply(struct worker *worker, const struct iprev_report *report)

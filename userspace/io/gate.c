@@ -234,14 +234,6 @@ const struct gate_fds *gate_get_fds(const struct gate *gate)
 	return &gate->fds;
 }
 
-void gate_open_all(struct gate *gate)
-{
-	__u32 zero = 0;
-	__u64 lapsed = 0;
-
-	bpf_map_update_elem(gate->fds.lease, &zero, &lapsed, BPF_ANY);
-}
-
 /* --- verdict tables ----------------------------------------------------------- */
 
 /* The table now in the outer map, or -1; its size in *ret_max. */

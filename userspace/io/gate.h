@@ -62,9 +62,6 @@ int gate_tables(struct gate *gate, uint32_t max4, uint32_t max6, char why[static
 /* Borrowed; valid until gate_close(). */
 const struct gate_fds *gate_get_fds(const struct gate *gate);
 
-/* Empties the lease: every packet passes from here on. */
-void gate_open_all(struct gate *gate);
-
 /* 0 or -errno. */
 int gate_find(const struct gate *gate, int ifindex, struct gate_found *ret);
 
