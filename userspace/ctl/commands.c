@@ -105,9 +105,9 @@ const struct ctl_command ctl_commands[] = {
 		.operand_max = 1,
 		.summary = "forget learned verdicts",
 		.detail =
-			"Of one prefix, or all, and with them how often and since when a host was "
-			"found good or bad. Exceptions stay. Until an address has been looked up "
-			"again it passes.",
+			"Of one prefix, or all, and with them how often a host was found bad. Who "
+			"was good stays known, and exceptions stay. Until an address has been "
+			"looked up again it passes.",
 		.example = "mxgate flush 192.0.2.0/24",
 		.run = verdicts_flush,
 	},
