@@ -589,6 +589,35 @@ Test(ctl, why_with_names_exception_and_a_long_query)
 	free(text);
 }
 
+Test(ctl, why_of_a_host_that_passes_for_now)
+{
+	static const struct {
+		const char *caution, *says;
+	} rows[] = {
+		{"{\"state\":\"waiting\",\"seen\":1,\"needed\":2,\"wait_sec\":60,\"hold_sec\":0}",
+		 "  caution   waiting, found bad 1 of 2 times\n"},
+		{"{\"state\":\"held\",\"seen\":9,\"needed\":2,\"wait_sec\":60,\"hold_sec\":5400}",
+		 "  caution   held, for 1h30m more at most\n"},
+		{"{\"state\":\"frozen\",\"seen\":0,\"needed\":2,\"wait_sec\":60,\"hold_sec\":0}",
+		 "  caution   frozen\n"},
+		{"null", NULL},
+	};
+	char json[512], *text;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(json, sizeof(json),
+			 "{\"address\":\"192.0.2.1\",\"iprev\":\"permerror\",\"reason\":\"no-ptr\","
+			 "\"action\":\"pass\",\"names\":[],\"known\":true,\"caution\":%s}",
+			 rows[i].caution);
+		text = render(out_text_evidence, json);
+		if (rows[i].says)
+			cr_expect(strstr(text, rows[i].says) != NULL, "%s", text);
+		else
+			cr_expect_null(strstr(text, "caution"), "%s", text);
+		free(text);
+	}
+}
+
 Test(ctl, status_as_text)
 {
 	const char *json =
@@ -611,37 +640,51 @@ Test(ctl, status_as_text)
 		"\"state_sec\":12000,\"first\":true,\"last_answer_sec\":null,\"reply_ms\":null}]},"
 		"\"alarms\":[{\"name\":\"dns-trouble\",\"since\":"
 		"\"2026-01-01T10:00:00Z\",\"detail\":\"9 of 10 lookups failed; servers: "
-		"127.0.0.1:53\"},{\"name\":\"x\",\"since\":\"y\",\"detail\":\"z\"}]}";
+		"127.0.0.1:53\"},{\"name\":\"x\",\"since\":\"y\",\"detail\":\"z\"}],\"evidence\":{"
+		"\"written\":1,\"pending\":0,\"shed\":1500,\"not_logged\":2},\"confirm\":{"
+		"\"refused\":12345,\"waiting\":2,\"held\":3,\"frozen\":4,\"capped\":5,"
+		"\"stale_served\":7,\"released\":6},\"breaker\":{\"opened\":1,\"open\":[{\"scope\":"
+		"\"192.0.2.0/24\",\"cause\":\"flips\",\"since\":\"2026-01-01T10:00:00Z\","
+		"\"flips\":4,\"stays\":1,\"canaries\":5,\"good\":2}]}}";
 	char *text = render(out_text_status, json);
 
-	cr_expect_str_eq(text,
-			 "ALARM       dns-trouble since 2026-01-01T10:00:00Z: 9 of 10 lookups "
-			 "failed;\n"
-			 "            servers: 127.0.0.1:53\n"
-			 "ALARM       x since y: z\n"
-			 "mxgated 0.1.0, up 3h20m, pid 812, worker 815 (restarted 1 times)\n"
-			 "mode        enforce (by command), acting on: no-ptr, deny\n"
-			 "lease       58s, then the gate opens\n"
-			 "ports       25, 587\n"
-			 "interfaces  eth0            attached native  program 42\n"
-			 "            eth1            missing  none    no such interface\n"
-			 "verdicts    v4 1,234 of 1,000,000, v6 0 of 250,000\n"
-			 "exceptions  3 active of 5\n"
-			 "lookups     started 20, under way 1, joined 5, pass 10, fail 2, "
-			 "permerror 3,\n"
-			 "            temperror 4, turned away 0, over budget 1,200\n"
-			 "servers     127.0.0.1:53          down 1m15s, replies in 0.4 ms\n"
-			 "              40 asked, 38 answers (last 1m16s ago), 2 failures, 1 "
-			 "timeouts\n"
-			 "            [::1]:53              up 3h20m, asked first\n"
-			 "              2 asked, 0 answers, 0 failures, 0 timeouts\n"
-			 "\n"
-			 "SYNs passed                      1,234,579\n"
-			 "  unknown                               12\n"
-			 "  known_pass                     1,234,567\n"
-			 "SYNs dropped                             3\n"
-			 "  drop_no_ptr                            3\n"
-			 "  brand_new                              7\n");
+	cr_expect_str_eq(
+		text, "ALARM       dns-trouble since 2026-01-01T10:00:00Z: 9 of 10 lookups "
+		      "failed;\n"
+		      "            servers: 127.0.0.1:53\n"
+		      "ALARM       x since y: z\n"
+		      "mxgated 0.1.0, up 3h20m, pid 812, worker 815 (restarted 1 times)\n"
+		      "mode        enforce (by command), acting on: no-ptr, deny\n"
+		      "lease       58s, then the gate opens\n"
+		      "ports       25, 587\n"
+		      "interfaces  eth0            attached native  program 42\n"
+		      "            eth1            missing  none    no such interface\n"
+		      "verdicts    v4 1,234 of 1,000,000, v6 0 of 250,000\n"
+		      "exceptions  3 active of 5\n"
+		      "lookups     started 20, under way 1, joined 5, pass 10, fail 2, "
+		      "permerror 3,\n"
+		      "            temperror 4, turned away 0, over budget 1,200\n"
+		      "servers     127.0.0.1:53          down 1m15s, replies in 0.4 ms\n"
+		      "              40 asked, 38 answers (last 1m16s ago), 2 failures, 1 "
+		      "timeouts\n"
+		      "            [::1]:53              up 3h20m, asked first\n"
+		      "              2 asked, 0 answers, 0 failures, 0 timeouts\n"
+		      "evidence    of 1,500 verdicts not written, 2 not logged: too fast, or the "
+		      "disk\n"
+		      "            was full\n"
+		      "judged bad  refused 12,345, waiting 2, held 3, frozen 4, capped 5, released "
+		      "6,\n"
+		      "            stale passes 7\n"
+		      "breaker     open for 192.0.2.0/24 since 2026-01-01T10:00:00Z (flips: 4 "
+		      "turned\n"
+		      "            bad, 1 stayed good; 2 of 5 canaries are good)\n"
+		      "\n"
+		      "SYNs passed                      1,234,579\n"
+		      "  unknown                               12\n"
+		      "  known_pass                     1,234,567\n"
+		      "SYNs dropped                             3\n"
+		      "  drop_no_ptr                            3\n"
+		      "  brand_new                              7\n");
 	free(text);
 }
 

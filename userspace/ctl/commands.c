@@ -35,11 +35,12 @@ const struct ctl_command ctl_commands[] = {
 		.operand_min = 1,
 		.operand_max = 1,
 		.summary = "evaluate an address now, without the daemon",
-		.detail = "Asks DNS as the daemon would and shows every step. Needs neither root "
-			  "nor a running daemon, and changes nothing. Policy and servers are those "
-			  "of "
-			  "the configuration file where there is one. Exit 75 when DNS gave no "
-			  "certain answer.",
+		.detail =
+			"Asks DNS as the daemon would and shows every step. Needs neither root "
+			"nor a running daemon, and changes nothing. It knows nothing of earlier "
+			"looks: the daemon lets a host in until they confirm each other. Policy "
+			"and servers are those of the configuration file where there is one. Exit "
+			"75 when DNS gave no certain answer.",
 		.example = "mxgate check 192.0.2.25\n"
 			   "mxgate check 2001:db8::25 --dns 127.0.0.1:53 --dns [::1]:5353",
 		.options = {{"dns", "HOST:PORT", "ask this server instead of the system's", true},

@@ -320,24 +320,24 @@ static void decision(FILE *to, const json_t *result)
 		json_is_false(json_object_get(row, "enforce")) ? ", monitored only" : "");
 }
 
-/* Why it passes although the row above refuses. */
+/* Why it passes although the row above refuses; the sentence at the end says more. */
 static void caution(FILE *to, const json_t *result)
 {
 	const json_t *caution = json_object_get(result, "caution");
 	json_int_t hold = out_text_integer(caution, "hold_sec");
+	const char *state = get(caution, "state");
 	char span[OUT_TEXT_NUMBER_MAX];
 
 	if (!json_is_object(caution))
 		return;
 	label(to, "caution");
-	out_text_put(to, get(caution, "state"));
-	fprintf(to,
-		": found bad %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT
-		" times; its next connection after %s has it looked at again",
-		out_text_integer(caution, "seen"), out_text_integer(caution, "needed"),
-		out_text_span(out_text_integer(caution, "wait_sec"), span));
+	out_text_put(to, state);
+	if (strcmp(state, "waiting") == 0)
+		fprintf(to,
+			", found bad %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " times",
+			out_text_integer(caution, "seen"), out_text_integer(caution, "needed"));
 	if (hold > 0)
-		fprintf(to, "; held for %s more", out_text_span(hold, span));
+		fprintf(to, ", for %s more at most", out_text_span(hold, span));
 	fputc('\n', to);
 }
 

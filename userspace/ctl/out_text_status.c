@@ -289,8 +289,7 @@ static void evidence(FILE *to, const json_t *object)
 	if (shed == 0 && not_logged == 0)
 		return;
 	snprintf(line, sizeof(line),
-		 "of %s verdicts not kept in the file, %s without a line in the log: they came "
-		 "too fast, or the disk was full",
+		 "of %s verdicts not written, %s not logged: too fast, or the disk was full",
 		 out_text_number(shed, number[0]), out_text_number(not_logged, number[1]));
 	fputs("evidence    ", to);
 	out_text_wrap(to, 12, line);
