@@ -33,7 +33,7 @@ struct health {
 	struct health_second seconds[HEALTH_SECONDS];
 };
 
-/* The end of a lookup. */
+/* The end of a lookup; not of one that failed as the source's last did. */
 void health_on_report(struct health *health, const struct iprev_report *report, uint64_t now_ns);
 
 /* Once a second: raises or clears the alarm. */

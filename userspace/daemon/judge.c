@@ -201,7 +201,13 @@ int judge_apply(struct worker *worker, const struct iprev_report *report)
 	bool has_names = rdns_judge(report, worker->args.patterns, &names), is_there, had;
 	int err;
 
-	health_on_report(&worker->health, report, now);
+	is_there = vmap_get(worker->vmap, &report->addr, &old) == 0;
+	/*
+	 * Hosts whose zones are broken try again and again, and good ones are seldom looked
+	 * up: that one fails which failed before tells nothing of the DNS.
+	 */
+	if (report->result != IPREV_TEMPERROR || !is_there || old.reason != MXG_REASON_TEMPERROR)
+		health_on_report(&worker->health, report, now);
 	policy_decide(&worker->conf->policy, rdns_reason(report, has_names ? &names : NULL),
 		      report->ttl_sec, &decision);
 	source = learn(worker, report, now_sec);
@@ -209,7 +215,6 @@ int judge_apply(struct worker *worker, const struct iprev_report *report)
 	/* Invariant: no learned verdict where an exception rules. */
 	if (exceptions_match(worker->exceptions, &report->addr, clock_wall_sec()))
 		return 0;
-	is_there = vmap_get(worker->vmap, &report->addr, &old) == 0;
 	had = is_there && is_live(&old, now);
 	if (report->result == IPREV_TEMPERROR) {
 		err = stand_by(worker, &report->addr, is_there ? &old : NULL, &decision, now);
