@@ -87,6 +87,15 @@ static const struct story stories[] = {
 	{"nor for the patience with a good one", CONF(1, 60, 0, 7200), true, 4,
 	 {{0, 1, 0, 0, 0, HELD, 300}, {9000, 1, 1, 0, 0, FROZEN, 300}, {7199, 1, 0, 0, 0, HELD, 1},
 	  {1, 1, 0, 0, 0, NONE, 300}}},
+	{"good almost two days ago: held for as long as others", CONF(1, 60, 0, 7200), true, 3,
+	 {{HISTORY_GOOD_SEC - 20, 1, 0, 0, 0, HELD, 300}, {7199, 1, 0, 0, 0, HELD, 1},
+	  {1, 1, 0, 0, 0, NONE, 300}}},
+	{"a hold longer than that", CONF(1, 60, 0, 3 * 86400), true, 3,
+	 {{0, 1, 0, 0, 0, HELD, 300}, {3 * 86400 - 1, 1, 0, 0, 0, HELD, 1},
+	  {1, 1, 0, 0, 0, NONE, 300}}},
+	{"in a long trouble nobody's goodness ends", CONF(1, 60, 0, 7200), true, 5,
+	 {{HISTORY_GOOD_SEC - 20, 1, 1, 0, 0, FROZEN, 300}, {43200, 1, 1, 0, 0, FROZEN, 300},
+	  {43200, 1, 1, 0, 0, FROZEN, 300}, {7199, 1, 0, 0, 0, HELD, 1}, {1, 1, 0, 0, 0, NONE, 300}}},
 };
 /* clang-format on */
 

@@ -82,7 +82,9 @@ void confirm_weigh(struct confirm *confirm, const struct confirm_case *observed,
 	decision->needed = conf->confirmations;
 	if (observed->frozen_since_sec && !observed->is_refused &&
 	    !was_confirmed(confirm, observed, source)) {
-		/* What is seen during an outage counts for nothing, patience included. */
+		/* What is seen during an outage counts for nothing: its clock stands still. */
+		if (source->good_sec)
+			source->good_sec += now - source->bad_sec;
 		source->bad_sec = now;
 		decision->seen = source->seen;
 		soften(decision, POLICY_CAUTION_FROZEN, observed->wait_sec);
@@ -92,7 +94,8 @@ void confirm_weigh(struct confirm *confirm, const struct confirm_case *observed,
 	decision->seen = source->seen;
 	if (observed->is_refused)
 		return;
-	if (history_is_good(source, now) && now - source->bad_sec < conf->hold_sec) {
+	/* It was good when it turned bad: that much later is no less to it. */
+	if (history_is_good(source, source->bad_sec) && now - source->bad_sec < conf->hold_sec) {
 		decision->hold_sec = conf->hold_sec - (now - source->bad_sec);
 		soften(decision, POLICY_CAUTION_HELD,
 		       min_u32(observed->wait_sec, decision->hold_sec));
