@@ -205,7 +205,7 @@ check-c-ares-new: ## in a Debian 12 (c-ares 1.18) and a Debian 13 (1.34); SUITES
 	tools/chroot-check $(SUITES)
 
 .PHONY: fuzz
-fuzz: ## libFuzzer over the parsers and the iprev machine, FUZZ_SECONDS=60 for each
+fuzz: ## libFuzzer over the parsers and the iprev machine, FUZZ_SECONDS=60 (see tools/fuzz)
 	BUILD=$(BUILD) tools/fuzz
 
 .PHONY: fuzz-merge
