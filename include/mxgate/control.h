@@ -96,7 +96,7 @@
  *                    written for want of time or room, not_logged: verdicts without a line
  *                    in the log, since there were too many}
  *   confirm         decisions on sources that the policy's row refuses: {refused, waiting, held,
- *                    frozen, capped}; stale_served: passes served on while DNS failed;
+ *                    frozen, capped, unproven}; stale_served: passes served on while DNS failed;
  *                    released: refusals undone when the breaker opened
  *   breaker         {opened: times, open: [{scope, cause, since, flips, stays, canaries, good}]}
  *                    scope: a prefix or "everything"; cause: flips | canaries | zones

@@ -319,7 +319,7 @@ conf_lease=60s
 conf_detach=true
 conf_deadline=2s
 conf_interval=1s
-conf_confirm='confirm { confirmations = 1 hold = 0 }'
+conf_confirm='confirm { confirmations = 1 hold = 0 proof = 0 }'
 conf_policy='policy unconfirmed { action = drop }'
 conf_more=
 

@@ -29,7 +29,7 @@ struct story {
 
 #define CONF(n, apart, other, hold)                                                                \
 	{                                                                                          \
-		n, apart, other, hold, 1000                                                        \
+		n, apart, other, hold, 1000, 0                                                     \
 	}
 #define NONE    POLICY_CAUTION_NONE
 #define WAITING POLICY_CAUTION_WAITING
@@ -222,6 +222,40 @@ Test(confirm, refusals_outlive_a_restart)
 	decide(&decision);
 	confirm_weigh(&confirm, &observed, &source, &decision);
 	cr_expect_eq(decision.action, MXG_ACTION_DROP);
+}
+
+/* A resolver that denies everything: nobody is refused, and none of it counts later. */
+Test(confirm, nothing_is_believed_before_somebody_passed)
+{
+	const struct confirm_conf conf = {.confirmations = 2, .per_minute = 1000, .proof = 2};
+	struct confirm_case observed = {.now_sec = NOW, .wait_sec = 300};
+	struct history_source source = {.addr = {.family = 4}};
+	struct policy_decision decision;
+	struct confirm confirm;
+
+	confirm_init(&confirm, &conf, NOW);
+	for (unsigned int i = 0; i < 10; i++, observed.now_sec += 60) {
+		if (i == 5)
+			confirm_on_pass(&confirm);
+		cr_expect_not(confirm_is_proven(&confirm));
+		decide(&decision);
+		confirm_weigh(&confirm, &observed, &source, &decision);
+		cr_expect_eq(decision.caution, POLICY_CAUTION_UNPROVEN);
+		cr_expect_eq(decision.action, MXG_ACTION_PASS);
+	}
+	observed.is_refused = true;
+	decide(&decision);
+	confirm_weigh(&confirm, &observed, &source, &decision);
+	cr_expect_eq(decision.action, MXG_ACTION_DROP, "what is refused already stays so");
+	source.seen = 0;
+	observed.is_refused = false;
+	confirm_on_pass(&confirm);
+	cr_expect(confirm_is_proven(&confirm));
+	for (unsigned int i = 0; i < 2; i++, observed.now_sec += 60) {
+		decide(&decision);
+		confirm_weigh(&confirm, &observed, &source, &decision);
+		cr_expect_eq(decision.caution, i ? POLICY_CAUTION_NONE : POLICY_CAUTION_WAITING);
+	}
 }
 
 /* What the operator refuses though DNS confirms it: at once, but capped. */

@@ -426,6 +426,7 @@ Test(evidence, caution)
 		 "good lately: it is refused only if this lasts 90m more."},
 		{{.caution = POLICY_CAUTION_FROZEN}, "frozen", "the breaker is open"},
 		{{.caution = POLICY_CAUTION_CAPPED}, "capped", "newly refused this minute"},
+		{{.caution = POLICY_CAUTION_UNPROVEN}, "unproven", "may be denying everything"},
 	};
 	struct policy policy;
 	json_t *object, *caution;

@@ -119,7 +119,7 @@ daemon_run() {
 		lease = 5s
 		control { path = "$MXGATE_SOCKET" group = nogroup }
 		dns { servers = {"127.0.0.1:5353"} deadline = 1s }
-		confirm { confirmations = 1 }
+		confirm { confirmations = 1 proof = 0 }
 	END
 	[ $# -eq 0 ] || printf '%s\n' "$@" >>/run/mxgate.conf
 	mxgated -c /run/mxgate.conf >"$LOG" 2>&1 &

@@ -73,6 +73,27 @@ static bool was_confirmed(const struct confirm *confirm, const struct confirm_ca
 	       observed->now_sec - source->last_sec <= HISTORY_BAD_SEC;
 }
 
+/* What is seen during an outage counts for nothing: the source's clock stands still. */
+static void disregard(const struct confirm_case *observed, enum policy_caution caution,
+		      struct history_source *source, struct policy_decision *decision)
+{
+	if (source->good_sec)
+		source->good_sec += observed->now_sec - source->bad_sec;
+	source->bad_sec = observed->now_sec;
+	decision->seen = source->seen;
+	soften(decision, caution, observed->wait_sec);
+}
+
+void confirm_on_pass(struct confirm *confirm)
+{
+	confirm->passes += confirm->passes < confirm->conf.proof;
+}
+
+bool confirm_is_proven(const struct confirm *confirm)
+{
+	return confirm->passes >= confirm->conf.proof;
+}
+
 void confirm_weigh(struct confirm *confirm, const struct confirm_case *observed,
 		   struct history_source *source, struct policy_decision *decision)
 {
@@ -80,14 +101,13 @@ void confirm_weigh(struct confirm *confirm, const struct confirm_case *observed,
 	uint32_t now = observed->now_sec;
 
 	decision->needed = conf->confirmations;
+	if (!observed->is_refused && !confirm_is_proven(confirm)) {
+		disregard(observed, POLICY_CAUTION_UNPROVEN, source, decision);
+		return;
+	}
 	if (observed->frozen_since_sec && !observed->is_refused &&
 	    !was_confirmed(confirm, observed, source)) {
-		/* What is seen during an outage counts for nothing: its clock stands still. */
-		if (source->good_sec)
-			source->good_sec += now - source->bad_sec;
-		source->bad_sec = now;
-		decision->seen = source->seen;
-		soften(decision, POLICY_CAUTION_FROZEN, observed->wait_sec);
+		disregard(observed, POLICY_CAUTION_FROZEN, source, decision);
 		return;
 	}
 	observe(confirm, observed, source);

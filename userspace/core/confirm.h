@@ -23,12 +23,14 @@ struct confirm_conf {
 	uint32_t different_servers; /* bool: the next must come from another server */
 	uint32_t hold_sec;          /* how long a source known to be good must be found bad */
 	uint32_t per_minute;        /* new refusals at most */
+	uint32_t proof;             /* passes that must have been seen before any refusal */
 };
 
 struct confirm {
 	struct confirm_conf conf;
 	uint64_t credit; /* of new refusals, in sixtieths */
 	uint32_t credit_sec;
+	uint32_t passes; /* seen since confirm_init(), as far as they are needed */
 };
 
 /* One negative observation of a source. */
@@ -42,6 +44,13 @@ struct confirm_case {
 };
 
 void confirm_init(struct confirm *confirm, const struct confirm_conf *conf, uint32_t now_sec);
+
+/*
+ * Some source was found good: DNS can say so. Before conf.proof of them nothing that it
+ * says against a source is believed, as a resolver may deny everything.
+ */
+void confirm_on_pass(struct confirm *confirm);
+bool confirm_is_proven(const struct confirm *confirm);
 
 /*
  * Weighs one observation against what is remembered in *source, and writes it down

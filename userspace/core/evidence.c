@@ -161,6 +161,10 @@ static void explain_caution(struct sentence *s, const struct policy_decision *de
 		say(s, " It passes for now: as many hosts have been newly refused this minute as "
 		       "the configuration allows.");
 		break;
+	case POLICY_CAUTION_UNPROVEN:
+		say(s, " It passes for now: no host has been found good since the daemon started, "
+		       "so the resolver may be denying everything.");
+		break;
 	case POLICY_CAUTION_NONE:
 	case POLICY_CAUTION_MAX:
 		break;

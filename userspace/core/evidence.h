@@ -17,7 +17,7 @@
  *   expires    RFC 3339 UTC
  *   policy     {action, ttl_min, ttl_max, enforce}: the row that applied
  *   caution    why it passes although the policy's row refuses, or null: {state: waiting,
- *              held, frozen, capped; seen, needed: times found bad; wait_sec: until a
+ *              held, frozen, capped, unproven; seen, needed: times found bad; wait_sec: until a
  *              connection of it has it looked at again; hold_sec: of held, at most so long}
  *   steps      [{query, type, status, rcode, ttl_sec, records, server, elapsed_ms, note}]
  *              status is a dns_status, or "unanswered" when the result was certain

@@ -27,7 +27,7 @@ static const char *const action_names[MXG_ACTION_MAX] = {
 static const char *const caution_names[POLICY_CAUTION_MAX] = {
 	[POLICY_CAUTION_NONE] = "none",     [POLICY_CAUTION_WAITING] = "waiting",
 	[POLICY_CAUTION_HELD] = "held",     [POLICY_CAUTION_FROZEN] = "frozen",
-	[POLICY_CAUTION_CAPPED] = "capped",
+	[POLICY_CAUTION_CAPPED] = "capped", [POLICY_CAUTION_UNPROVEN] = "unproven",
 };
 
 const char *policy_caution_name(enum policy_caution caution)

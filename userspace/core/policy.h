@@ -30,10 +30,11 @@ struct policy {
 /* Why a source that the policy would refuse is let through for now (core/confirm.h). */
 enum policy_caution {
 	POLICY_CAUTION_NONE = 0,
-	POLICY_CAUTION_WAITING, /* not seen often enough yet */
-	POLICY_CAUTION_HELD,    /* it was good lately */
-	POLICY_CAUTION_FROZEN,  /* the breaker is open */
-	POLICY_CAUTION_CAPPED,  /* too many new refusals this minute */
+	POLICY_CAUTION_WAITING,  /* not seen often enough yet */
+	POLICY_CAUTION_HELD,     /* it was good lately */
+	POLICY_CAUTION_FROZEN,   /* the breaker is open */
+	POLICY_CAUTION_CAPPED,   /* too many new refusals this minute */
+	POLICY_CAUTION_UNPROVEN, /* no host has been found good yet: can the DNS be believed? */
 	POLICY_CAUTION_MAX
 };
 
@@ -69,7 +70,7 @@ enum mxg_reason policy_reason(enum iprev_result result);
 void policy_decide(const struct policy *policy, enum mxg_reason reason, uint32_t ttl_sec,
 		   struct policy_decision *ret);
 
-/* "none", "waiting", "held", "frozen", "capped". */
+/* "none", "waiting", "held", "frozen", "capped", "unproven". */
 const char *policy_caution_name(enum policy_caution caution);
 
 /* The bits for mxg_config.enforce_mask; deny exceptions are enforced with the rest. */

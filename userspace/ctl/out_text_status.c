@@ -240,10 +240,10 @@ static void servers(FILE *to, const json_t *list)
 
 static void caution(FILE *to, const json_t *confirm)
 {
-	static const char *const keys[] = {"refused", "waiting",  "held",        "frozen",
-					   "capped",  "released", "stale_served"};
-	static const char *const words[] = {"refused", "waiting",  "held",        "frozen",
-					    "capped",  "released", "stale passes"};
+	static const char *const keys[] = {"refused", "waiting",  "held",     "frozen",
+					   "capped",  "unproven", "released", "stale_served"};
+	static const char *const words[] = {"refused", "waiting",  "held",     "frozen",
+					    "capped",  "unproven", "released", "stale passes"};
 	char number[OUT_TEXT_NUMBER_MAX];
 	char line[512];
 	size_t used = 0;

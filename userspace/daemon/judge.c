@@ -106,6 +106,7 @@ static struct history_source *learn(struct worker *worker, const struct iprev_re
 	source = history_get(worker->history, &report->addr);
 	if (report->result == IPREV_PASS) {
 		was_good = history_is_good(source, now_sec);
+		confirm_on_pass(&worker->confirm);
 		history_on_good(source, now_sec);
 		breaker_on_good(worker->breaker, &report->addr, was_good, now_sec);
 	} else {

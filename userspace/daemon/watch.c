@@ -10,11 +10,13 @@
 #include "base/text.h"
 #include "daemon/worker.h"
 
-#define LOOKS_MAX   32    /* a second */
-#define SOURCES_MIN 8192u /* remembered, of each family */
-#define SOURCES_MAX (1u << 24)
-#define DETAIL_MAX  256
-#define ALARM       "breaker-open"
+#define LOOKS_MAX    32    /* a second */
+#define SOURCES_MIN  8192u /* remembered, of each family */
+#define SOURCES_MAX  (1u << 24)
+#define DETAIL_MAX   256
+#define ALARM        "breaker-open"
+#define UNPROVEN     "dns-unproven"
+#define UNPROVEN_MIN 20 /* found bad, and nobody good */
 
 struct first {
 	char scope[BREAKER_SCOPE_MAX]; /* "": none */
@@ -122,6 +124,21 @@ static void on_looked(const struct iprev_report *report, void *user)
 	judge_apply(user, report);
 }
 
+/* A resolver that denies everything looks like a world without good hosts. */
+static void tell_unproven(struct worker *worker)
+{
+	uint64_t bad = worker->cautions[POLICY_CAUTION_UNPROVEN];
+
+	if (confirm_is_proven(&worker->confirm))
+		alarms_clear(&worker->alarms, clock_mono_ns(), UNPROVEN, "dns-proven");
+	else if (bad >= UNPROVEN_MIN)
+		alarms_raise(
+			&worker->alarms, clock_mono_ns(), UNPROVEN,
+			"no host has been found good since the start, %" PRIu64
+			" bad: the resolver may be denying everything; nobody is newly refused",
+			bad);
+}
+
 void watch_on_tick(uv_timer_t *timer)
 {
 	struct worker *worker = timer->data;
@@ -130,6 +147,7 @@ void watch_on_tick(uv_timer_t *timer)
 
 	for (int i = 0; i < LOOKS_MAX && breaker_next(worker->breaker, now, &addr); i++)
 		resolver_check(worker->resolver, &addr, on_looked, worker);
+	tell_unproven(worker);
 	/* Who of them is well and who is not changes while it is open. */
 	if (alarms_is_raised(&worker->alarms, ALARM))
 		tell(worker);
@@ -137,12 +155,13 @@ void watch_on_tick(uv_timer_t *timer)
 
 json_t *watch_confirm_json(const struct worker *worker)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "refused",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "refused",
 			 (json_int_t)worker->cautions[POLICY_CAUTION_NONE], "waiting",
 			 (json_int_t)worker->cautions[POLICY_CAUTION_WAITING], "held",
 			 (json_int_t)worker->cautions[POLICY_CAUTION_HELD], "frozen",
 			 (json_int_t)worker->cautions[POLICY_CAUTION_FROZEN], "capped",
-			 (json_int_t)worker->cautions[POLICY_CAUTION_CAPPED], "stale_served",
+			 (json_int_t)worker->cautions[POLICY_CAUTION_CAPPED], "unproven",
+			 (json_int_t)worker->cautions[POLICY_CAUTION_UNPROVEN], "stale_served",
 			 (json_int_t)worker->stale_served, "released",
 			 (json_int_t)worker->released);
 }
