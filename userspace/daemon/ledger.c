@@ -12,8 +12,7 @@
 #define BUSY_SHARE    50 /* one part of so many of the time goes into writing, */
 #define IDLE_SHARE    4  /* and of that which the loop has nothing else to do in */
 #define CREDIT_MAX_NS 2000000
-#define ROWS_A_PIECE  4
-#define PIECES_A_TURN 4
+#define ROWS_A_TURN   4
 #define LATER_MS      20
 #define LINES_MAX     300 /* a second, of each kind; journald's own limit is about this */
 
@@ -40,7 +39,7 @@ static void on_turn(uv_prepare_t *turn)
 	struct worker *worker = turn->data;
 	struct ledger *ledger = &worker->ledger;
 	struct store_evidence_stats stats;
-	uint64_t before_ns, now_ns;
+	uint64_t now_ns;
 	int n = 1;
 
 	store_evidence_get_stats(worker->store, &stats);
@@ -48,11 +47,9 @@ static void on_turn(uv_prepare_t *turn)
 		return;
 	now_ns = clock_mono_ns();
 	earn(ledger, now_ns, uv_metrics_idle_time(&worker->loop));
-	for (int i = 0; i < PIECES_A_TURN && n > 0 && ledger->credit_ns > 0; i++) {
-		before_ns = now_ns;
-		n = store_evidence_write(worker->store, ROWS_A_PIECE);
-		now_ns = clock_mono_ns();
-		ledger->credit_ns -= (int64_t)(now_ns - before_ns);
+	if (ledger->credit_ns > 0) {
+		n = store_evidence_write(worker->store, ROWS_A_TURN);
+		ledger->credit_ns -= (int64_t)(clock_mono_ns() - now_ns);
 	}
 	/* After a failure the next commit tries again. */
 	if (n > 0 && !uv_is_active((uv_handle_t *)&ledger->later))
