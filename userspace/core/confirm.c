@@ -9,6 +9,7 @@ void confirm_init(struct confirm *confirm, const struct confirm_conf *conf, uint
 	confirm->conf = *conf;
 	confirm->credit = (uint64_t)conf->per_minute * SEC_PER_MINUTE;
 	confirm->credit_sec = now_sec;
+	confirm->passes = 0;
 }
 
 /* A token bucket that holds a minute's worth; one refusal costs a minute's seconds. */
