@@ -10,7 +10,7 @@
 
 #include "io/patternfile.h"
 
-static char dir[] = "/tmp/mxg-test-XXXXXX";
+static char dir[32];
 static char paths[3][64];
 static char why[PATTERN_WHY_MAX];
 

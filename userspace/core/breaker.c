@@ -105,27 +105,30 @@ static struct scope *set_of(const struct breaker *breaker, const struct prefix *
 	return (struct scope *)&breaker->scopes[hash * WAYS];
 }
 
+static struct scope *find_in(struct scope *set, const struct prefix *prefix)
+{
+	for (unsigned int i = 0; i < WAYS; i++)
+		if (prefix_equal(&set[i].prefix, prefix))
+			return &set[i];
+	return NULL;
+}
+
 static struct scope *find(const struct breaker *breaker, const struct addr *addr,
 			  unsigned int level)
 {
 	struct prefix prefix = cut(addr, level);
-	struct scope *set = set_of(breaker, &prefix);
 
-	for (unsigned int i = 0; i < WAYS; i++)
-		if (prefix_equal(&set[i].prefix, &prefix))
-			return &set[i];
-	return NULL;
+	return find_in(set_of(breaker, &prefix), &prefix);
 }
 
 /* The scope of addr at this level; NULL when its places are taken by active ones. */
 static struct scope *get(struct breaker *breaker, const struct addr *addr, unsigned int level)
 {
-	struct scope *scope = find(breaker, addr, level), *set;
 	struct prefix prefix = cut(addr, level);
+	struct scope *set = set_of(breaker, &prefix), *scope = find_in(set, &prefix);
 
 	if (scope)
 		return scope;
-	set = set_of(breaker, &prefix);
 	for (unsigned int i = 0; i < WAYS; i++)
 		if (!set[i].is_active && (!scope || set[i].touched_sec < scope->touched_sec))
 			scope = &set[i];

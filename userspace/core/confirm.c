@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include "core/confirm.h"
 
+#include "base/min.h"
+
 #define SEC_PER_MINUTE 60u
 #define CAPPED_SEC     60u /* when a refusal that found no room is tried again */
 
@@ -41,11 +43,6 @@ static void observe(const struct confirm *confirm, const struct confirm_case *ob
 		source->seen++;
 	source->last_sec = now;
 	source->server = observed->server;
-}
-
-static uint32_t min_u32(uint32_t a, uint32_t b)
-{
-	return a < b ? a : b;
 }
 
 /* How long until the next observation can count. */

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/min.h"
+
 #define ADDR4_LEN     4
 #define ADDR6_LEN     16
 #define SOA_TAIL      20 /* five 32-bit numbers, MINIMUM is the last */
@@ -74,11 +76,6 @@ static void conclude(struct reading *r, enum dns_status status, const char *note
 static uint32_t sane_ttl(uint32_t ttl)
 {
 	return ttl > DNS_TTL_MAX_SEC ? DNS_TTL_MAX_SEC : ttl;
-}
-
-static uint32_t min_u32(uint32_t a, uint32_t b)
-{
-	return a < b ? a : b;
 }
 
 /* True when name[at] is a dot between labels and not one inside a label ("\\."). */

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/min.h"
+
 const char *iprev_result_name(enum iprev_result result)
 {
 	switch (result) {
@@ -23,11 +25,6 @@ const char *iprev_result_name(enum iprev_result result)
 		break;
 	}
 	return "none";
-}
-
-static uint32_t min_u32(uint32_t a, uint32_t b)
-{
-	return a < b ? a : b;
 }
 
 /* --- texts ---------------------------------------------------------------------------------- */

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 #define ALIGN        64  /* so that a filler fits wherever anything is left */
 #define BUCKET_BYTES 128 /* of the ring for each bucket: about one record */
 #define NOWHERE      UINT64_MAX
@@ -44,13 +46,8 @@ static struct record *record_at(const struct recent *recent, uint64_t at)
 
 static uint64_t *bucket_of(const struct recent *recent, const struct addr *addr)
 {
-	uint64_t hash = addr->family, word;
+	uint64_t hash = hash_bytes(0, addr, sizeof(*addr));
 
-	for (size_t i = 0; i < sizeof(addr->bytes); i += sizeof(word)) {
-		memcpy(&word, addr->bytes + i, sizeof(word));
-		hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
-		hash ^= hash >> 29;
-	}
 	return &recent->bucket[hash & (recent->buckets - 1)];
 }
 

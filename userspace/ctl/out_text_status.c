@@ -173,6 +173,22 @@ static void other_counters(FILE *to, json_t *counters, bool all)
 	}
 }
 
+/* A line "LABEL word n, word n, ..."; label is 12 columns wide. */
+static void numbers(FILE *to, const char *label, const json_t *object, const char *const *keys,
+		    const char *const *words, size_t count)
+{
+	char number[OUT_TEXT_NUMBER_MAX];
+	char line[512];
+	size_t used = 0;
+
+	for (size_t i = 0; i < count; i++)
+		used += (size_t)snprintf(
+			line + used, sizeof(line) - used, "%s%s %s", i ? ", " : "", words[i],
+			out_text_number(out_text_integer(object, keys[i]), number));
+	fputs(label, to);
+	out_text_wrap(to, 12, line);
+}
+
 static void evaluations(FILE *to, const json_t *resolver)
 {
 	static const char *const keys[] = {"started",   "outstanding",  "joined",
@@ -181,16 +197,8 @@ static void evaluations(FILE *to, const json_t *resolver)
 	static const char *const words[] = {"started",   "under way",   "joined",
 					    "pass",      "fail",        "permerror",
 					    "temperror", "turned away", "over budget"};
-	char number[OUT_TEXT_NUMBER_MAX];
-	char line[512];
-	size_t used = 0;
 
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		used += (size_t)snprintf(
-			line + used, sizeof(line) - used, "%s%s %s", i ? ", " : "", words[i],
-			out_text_number(out_text_integer(resolver, keys[i]), number));
-	fputs("lookups     ", to);
-	out_text_wrap(to, 12, line);
+	numbers(to, "lookups     ", resolver, keys, words, sizeof(keys) / sizeof(keys[0]));
 }
 
 /* "up 3h20m, asked first, replies in 0.4 ms" */
@@ -244,18 +252,9 @@ static void caution(FILE *to, const json_t *confirm)
 					   "capped",  "unproven", "released", "stale_served"};
 	static const char *const words[] = {"refused", "waiting",  "held",     "frozen",
 					    "capped",  "unproven", "released", "stale passes"};
-	char number[OUT_TEXT_NUMBER_MAX];
-	char line[512];
-	size_t used = 0;
 
-	if (!json_is_object(confirm))
-		return;
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		used += (size_t)snprintf(
-			line + used, sizeof(line) - used, "%s%s %s", i ? ", " : "", words[i],
-			out_text_number(out_text_integer(confirm, keys[i]), number));
-	fputs("judged bad  ", to);
-	out_text_wrap(to, 12, line);
+	if (json_is_object(confirm))
+		numbers(to, "judged bad  ", confirm, keys, words, sizeof(keys) / sizeof(keys[0]));
 }
 
 static void breaker(FILE *to, const json_t *object)

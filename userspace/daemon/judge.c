@@ -19,13 +19,18 @@ static bool is_live(const struct mxg_verdict *verdict, uint64_t now_ns)
 }
 
 /* Seconds of the monotonic clock, never 0, as history, confirm and breaker count. */
+static uint32_t sec_of(uint64_t now_ns)
+{
+	return (uint32_t)(now_ns / CLOCK_NS_PER_SEC) + 1;
+}
+
 uint32_t judge_now_sec(void)
 {
-	return (uint32_t)(clock_mono_ns() / CLOCK_NS_PER_SEC) + 1;
+	return sec_of(clock_mono_ns());
 }
 
 /* Once there is room for some more, those that wait in the ring have their turn. */
-static void on_done(const struct iprev_report *report, void *user)
+void judge_on_done(const struct iprev_report *report, void *user)
 {
 	struct worker *worker = user;
 
@@ -40,11 +45,11 @@ static int look_up(struct worker *worker, const struct addr *addr)
 	const struct history_source *source;
 
 	if (!worker->conf->confirm.different_servers)
-		return resolver_check(worker->resolver, addr, on_done, worker);
+		return resolver_check(worker->resolver, addr, judge_on_done, worker);
 	source = history_find(worker->history, addr);
 	if (!source || source->seen == 0 || source->server == 0)
-		return resolver_check(worker->resolver, addr, on_done, worker);
-	return resolver_check_avoiding(worker->resolver, addr, source->server - 1u, on_done,
+		return resolver_check(worker->resolver, addr, judge_on_done, worker);
+	return resolver_check_avoiding(worker->resolver, addr, source->server - 1u, judge_on_done,
 				       worker);
 }
 
@@ -93,7 +98,10 @@ static void log_table_full(struct worker *worker, uint64_t now_ns)
 		 worker->table_full);
 }
 
-/* What DNS says about the source is remembered, and told to the breaker. */
+/*
+ * What DNS says for certain about the source is remembered, and told to the breaker. What
+ * is remembered of it, or NULL.
+ */
 static struct history_source *learn(struct worker *worker, const struct iprev_report *report,
 				    uint32_t now_sec)
 {
@@ -102,7 +110,7 @@ static struct history_source *learn(struct worker *worker, const struct iprev_re
 
 	if (report->result != IPREV_PASS && report->result != IPREV_FAIL &&
 	    report->result != IPREV_PERMERROR)
-		return NULL;
+		return history_find(worker->history, &report->addr);
 	source = history_get(worker->history, &report->addr);
 	if (report->result == IPREV_PASS) {
 		was_good = history_is_good(source, now_sec);
@@ -130,7 +138,6 @@ static void weigh(struct worker *worker, const struct iprev_report *report,
 {
 	struct confirm_case observed = {
 		.now_sec = now_sec,
-		.server = server_of(worker, report),
 		.is_refused = is_refused,
 		.wait_sec = decision->refresh_sec,
 	};
@@ -140,29 +147,30 @@ static void weigh(struct worker *worker, const struct iprev_report *report,
 	if (report->result == IPREV_PASS) {
 		confirm_cap(&worker->confirm, is_refused, now_sec, decision);
 	} else {
+		observed.server = server_of(worker, report);
 		breaker_since(worker->breaker, &report->addr, &observed.frozen_since_sec);
 		confirm_weigh(&worker->confirm, &observed, source, decision);
 	}
 	worker->cautions[decision->caution]++;
 }
 
-/* old is what the table has, NULL: nothing. */
+/*
+ * old is what the table has, NULL: nothing. is_good: the source is known to be, and must
+ * not be a stranger to the next worker when it is held or frozen.
+ */
 static int put_verdict(struct worker *worker, const struct addr *addr,
 		       const struct mxg_verdict *old, const struct policy_decision *decision,
-		       uint64_t now_ns)
+		       bool is_good, uint64_t now_ns)
 {
 	struct mxg_verdict fresh = {
 		.expires_ns = now_ns + decision->ttl_sec * CLOCK_NS_PER_SEC,
 		.refresh_ns = now_ns + decision->refresh_sec * CLOCK_NS_PER_SEC,
 		.action = (__u8)decision->action,
 		.reason = (__u8)decision->reason,
+		.note = is_good ? MXG_NOTE_GOOD : 0,
 	};
-	int err;
+	int err = vmap_replace(worker->vmap, addr, old, &fresh);
 
-	/* What is held or frozen must not be a stranger to the next worker. */
-	if (history_is_good(history_find(worker->history, addr), judge_now_sec()))
-		fresh.note = MXG_NOTE_GOOD;
-	err = vmap_replace(worker->vmap, addr, old, &fresh);
 	if (err == -E2BIG)
 		log_table_full(worker, now_ns);
 	else if (err < 0)
@@ -176,25 +184,25 @@ static int put_verdict(struct worker *worker, const struct addr *addr,
  * stays what was last known. 0 if neither is the case, 1 if that was all, -errno.
  */
 static int stand_by(struct worker *worker, const struct addr *addr, const struct mxg_verdict *old,
-		    const struct policy_decision *decision, uint64_t now_ns)
+		    const struct policy_decision *decision, bool is_good, uint64_t now_ns)
 {
 	struct policy_decision stale = *decision;
 	int err;
 
 	if (old && is_live(old, now_ns))
 		return old->reason != MXG_REASON_TEMPERROR;
-	if (!history_is_good(history_find(worker->history, addr), judge_now_sec()))
+	if (!is_good)
 		return 0;
 	worker->stale_served++;
 	stale.reason = MXG_REASON_PASS;
-	err = put_verdict(worker, addr, old, &stale, now_ns);
+	err = put_verdict(worker, addr, old, &stale, is_good, now_ns);
 	return err < 0 ? err : 1;
 }
 
 int judge_apply(struct worker *worker, const struct iprev_report *report)
 {
 	uint64_t now = clock_mono_ns();
-	uint32_t now_sec = judge_now_sec();
+	uint32_t now_sec = sec_of(now);
 	struct history_source *source;
 	struct policy_decision decision;
 	struct rdns_result names;
@@ -218,12 +226,14 @@ int judge_apply(struct worker *worker, const struct iprev_report *report)
 		return 0;
 	had = is_there && is_live(&old, now);
 	if (report->result == IPREV_TEMPERROR) {
-		err = stand_by(worker, &report->addr, is_there ? &old : NULL, &decision, now);
+		err = stand_by(worker, &report->addr, is_there ? &old : NULL, &decision,
+			       history_is_good(source, now_sec), now);
 		if (err != 0)
 			return err < 0 ? err : 0;
 	}
 	weigh(worker, report, source, had && old.action != MXG_ACTION_PASS, now_sec, &decision);
-	err = put_verdict(worker, &report->addr, is_there ? &old : NULL, &decision, now);
+	err = put_verdict(worker, &report->addr, is_there ? &old : NULL, &decision,
+			  history_is_good(source, now_sec), now);
 	if (err < 0)
 		return err;
 	ledger_note(worker, report, has_names ? &names : NULL, &decision,

@@ -13,7 +13,6 @@
 #define LOOKS_MAX    32    /* a second */
 #define SOURCES_MIN  8192u /* remembered, of each family */
 #define SOURCES_MAX  (1u << 24)
-#define DETAIL_MAX   256
 #define ALARM        "breaker-open"
 #define UNPROVEN     "dns-unproven"
 #define UNPROVEN_MIN 20 /* found bad, and nobody good */
@@ -68,22 +67,15 @@ static void tell(struct worker *worker)
 		alarms_clear(&worker->alarms, clock_mono_ns(), ALARM, "breaker-closed");
 }
 
-static void describe(const struct breaker_info *info, char *buf, size_t size)
-{
-	snprintf(buf, size,
-		 "flips=%" PRIu32 " stays=%" PRIu32 " canaries=%" PRIu32 " good=%" PRIu32,
-		 info->flips, info->stays, info->canaries, info->recovered);
-}
-
 static void on_change(const struct breaker_info *info, bool is_open, void *user)
 {
-	char scope[BREAKER_SCOPE_MAX], detail[DETAIL_MAX];
+	char scope[BREAKER_SCOPE_MAX];
 	struct worker *worker = user;
 
-	breaker_scope_name(info, scope);
-	describe(info, detail, sizeof(detail));
-	log_warn("event=breaker scope=%s state=%s cause=%s %s", scope, is_open ? "open" : "closed",
-		 info->cause, detail);
+	log_warn("event=breaker scope=%s state=%s cause=%s flips=%" PRIu32 " stays=%" PRIu32
+		 " canaries=%" PRIu32 " good=%" PRIu32,
+		 breaker_scope_name(info, scope), is_open ? "open" : "closed", info->cause,
+		 info->flips, info->stays, info->canaries, info->recovered);
 	tell(worker);
 	if (!is_open)
 		return;
@@ -119,11 +111,6 @@ void watch_done(struct worker *worker)
 	breaker_free(worker->breaker);
 }
 
-static void on_looked(const struct iprev_report *report, void *user)
-{
-	judge_apply(user, report);
-}
-
 /* A resolver that denies everything looks like a world without good hosts. */
 static void tell_unproven(struct worker *worker)
 {
@@ -146,7 +133,7 @@ void watch_on_tick(uv_timer_t *timer)
 	struct addr addr;
 
 	for (int i = 0; i < LOOKS_MAX && breaker_next(worker->breaker, now, &addr); i++)
-		resolver_check(worker->resolver, &addr, on_looked, worker);
+		resolver_check(worker->resolver, &addr, judge_on_done, worker);
 	tell_unproven(worker);
 	/* Who of them is well and who is not changes while it is open. */
 	if (alarms_is_raised(&worker->alarms, ALARM))

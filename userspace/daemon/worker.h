@@ -108,6 +108,9 @@ int judge_apply(struct worker *worker, const struct iprev_report *report);
 
 uint32_t judge_now_sec(void);
 
+/* resolver_done_fn; user is the worker. Applies the report, and lets waiting events in. */
+void judge_on_done(const struct iprev_report *report, void *user);
+
 /* True if this refusal came of what the breaker is now open for: it is to go. */
 bool judge_is_undone(const struct worker *worker, const struct vmap_entry *entry);
 
