@@ -67,7 +67,13 @@ static struct addr host(unsigned int net, unsigned int n)
 
 static void good(struct world *world, struct addr addr, bool was_good)
 {
-	breaker_on_good(world->breaker, &addr, was_good, world->now);
+	breaker_on_good(world->breaker, &addr, was_good, 0, world->now);
+}
+
+/* Its PTR record, as the resolver has it, lives until then. */
+static void good_until(struct world *world, struct addr addr, uint32_t until_sec)
+{
+	breaker_on_good(world->breaker, &addr, true, until_sec - world->now, world->now);
 }
 
 static void flip(struct world *world, struct addr addr)
@@ -175,6 +181,89 @@ Test(breaker, few_among_many_good_ones_open_nothing)
 	for (unsigned int i = 100; i < 115; i++)
 		flip(&world, host(1, i));
 	cr_expect_eq(world.opened, 0);
+	breaker_free(world.breaker);
+}
+
+/*
+ * A big operator's zones are empty, but the resolver still remembers the records of all who
+ * were asked about lately. They cannot tell; those whose records have run out can.
+ */
+Test(breaker, good_from_memory_speaks_for_nobody)
+{
+	const uint32_t until = NOW + 3600;
+	struct addr asked[32];
+	struct world world;
+	unsigned int n;
+
+	begin(&world, &CONF);
+	for (unsigned int i = 0; i < 100; i++)
+		good_until(&world, host(i, 1), until);
+	for (unsigned int i = 0; i < 3; i++) {
+		world.now += 10;
+		cr_expect_not(is_open(&world, host(200, 1)), "flip %u", i);
+		flip(&world, host(i, 1));
+		n = i < 2 ? looks(&world, asked, 32) : 0;
+		for (unsigned int k = 0; k < n; k++)
+			good_until(&world, asked[k], until + k % 2);
+	}
+	cr_expect(is_open(&world, host(200, 1)));
+	cr_expect_str_eq(world.last, "20.0.0.0/16");
+	cr_expect_eq(world.info.flips, 3);
+	breaker_free(world.breaker);
+}
+
+/* The same, but what they say is news each time: three hosts have ended, all else is well. */
+Test(breaker, good_afresh_speaks_for_the_zone)
+{
+	struct addr asked[32];
+	struct world world;
+	unsigned int n;
+
+	begin(&world, &CONF);
+	for (unsigned int i = 0; i < 100; i++)
+		good_until(&world, host(i, 1), NOW + 3600);
+	for (unsigned int i = 0; i < 10; i++) {
+		world.now += 60;
+		flip(&world, host(i, 1));
+		n = looks(&world, asked, 32);
+		for (unsigned int k = 0; k < n; k++)
+			good_until(&world, asked[k], world.now + 3600);
+	}
+	cr_expect_eq(world.opened, 0);
+	world.now += 3700;
+	for (unsigned int i = 10; i < 20; i++) {
+		world.now += 60;
+		flip(&world, host(i, 1));
+		n = looks(&world, asked, 32);
+		for (unsigned int k = 0; k < n; k++)
+			good_until(&world, asked[k], world.now + 1);
+	}
+	cr_expect_eq(world.opened, 0, "once a record has run out, any answer is news");
+	breaker_free(world.breaker);
+}
+
+/* Those asked are not pushed out by others who come by and are good from memory. */
+Test(breaker, who_comes_by_does_not_push_out_the_flipped)
+{
+	const uint32_t until = NOW + 3600;
+	struct addr asked[32];
+	struct world world;
+	unsigned int n;
+
+	begin(&world, &CONF);
+	for (unsigned int i = 0; i < 100; i++)
+		good_until(&world, host(i, 1), until);
+	for (unsigned int round = 0; world.opened == 0 && round < 5; round++) {
+		world.now += 30;
+		flip(&world, host(round, 1));
+		n = world.opened ? 0 : looks(&world, asked, 32);
+		for (unsigned int k = 0; k < n; k++)
+			good_until(&world, asked[k], until);
+		for (unsigned int i = 0; i < 100; i++)
+			good_until(&world, host(i, 100 + round), until);
+	}
+	cr_expect(is_open(&world, host(200, 1)));
+	cr_expect_str_eq(world.last, "20.0.0.0/16");
 	breaker_free(world.breaker);
 }
 

@@ -15,6 +15,7 @@
 #define LEVELS      2
 #define ROUND_SEC   30 /* between two looks at the canaries of an open scope */
 #define CANARY_SEC  60 /* between two looks at the operator's canaries */
+#define SLACK_SEC   2  /* TTLs are whole seconds, and answers take their time */
 
 /* How reverse zones are cut, the narrowest first. */
 static const uint8_t CUT4[LEVELS] = {24, 16}, CUT6[LEVELS] = {48, 32};
@@ -22,7 +23,8 @@ static const uint8_t CUT4[LEVELS] = {24, 16}, CUT6[LEVELS] = {48, 32};
 struct watched {
 	struct addr addr;
 	bool is_bad;
-	uint32_t at_sec; /* when that was found */
+	uint32_t at_sec;     /* when that was found */
+	uint32_t memory_sec; /* of a good one: until then a resolver may say so from memory */
 };
 
 struct scope {
@@ -37,6 +39,7 @@ struct scope {
 	uint8_t count, next; /* of watched; next is where the oldest is */
 	uint8_t at;          /* of the round: what is looked at next */
 	struct watched watched[WATCHED_MAX];
+	struct watched flipped; /* the last flip that found no place among them */
 };
 
 struct breaker {
@@ -139,6 +142,20 @@ static struct scope *get(struct breaker *breaker, const struct addr *addr, unsig
 	return scope;
 }
 
+/* The open scope that covers addr, the one opened first; or NULL. */
+static const struct scope *covering(const struct breaker *breaker, const struct addr *addr)
+{
+	const struct scope *best = breaker->total.opened_sec ? &breaker->total : NULL, *scope;
+
+	/* The usual case costs no lookup. */
+	for (unsigned int level = 0; breaker->active_count > 0 && level < LEVELS; level++) {
+		scope = find(breaker, addr, level);
+		if (scope && scope->opened_sec && (!best || scope->opened_sec < best->opened_sec))
+			best = scope;
+	}
+	return best;
+}
+
 static void roll_window(struct breaker *breaker, uint32_t now_sec)
 {
 	uint32_t gone = now_sec - breaker->window_sec;
@@ -162,7 +179,8 @@ static struct watched *watched_find(struct watched *list, unsigned int count,
 }
 
 /* Among those watched; a new one takes the place of the oldest. */
-static void watch(struct scope *scope, const struct addr *addr, bool is_bad, uint32_t now_sec)
+static struct watched *watch(struct scope *scope, const struct addr *addr, bool is_bad,
+			     uint32_t now_sec)
 {
 	struct watched *at = watched_find(scope->watched, scope->count, addr);
 
@@ -175,6 +193,19 @@ static void watch(struct scope *scope, const struct addr *addr, bool is_bad, uin
 	}
 	at->is_bad = is_bad;
 	at->at_sec = now_sec;
+	return at;
+}
+
+static void unwatch(struct scope *scope, const struct watched *watched)
+{
+	uint8_t i = (uint8_t)(watched - scope->watched);
+
+	scope->count--;
+	memmove(&scope->watched[i], &scope->watched[i + 1],
+		(size_t)(scope->count - i) * sizeof(*watched));
+	scope->next = scope->count;
+	if (scope->at > i)
+		scope->at--;
 }
 
 static unsigned int count_good(const struct watched *list, unsigned int count)
@@ -369,18 +400,51 @@ static void on_canary(struct breaker *breaker, const struct addr *addr, bool is_
 		consider_closing(breaker, &breaker->total, now_sec);
 }
 
-static void zone_on_good(struct breaker *breaker, struct scope *scope, const struct addr *addr,
-			 uint32_t now_sec)
+/* Its records are those that it was found good by before: nobody has asked its zone since. */
+static bool is_from_memory(const struct watched *at, uint32_t memory_sec, uint32_t now_sec)
 {
+	return !at->is_bad && now_sec < at->memory_sec && memory_sec <= at->memory_sec + SLACK_SEC;
+}
+
+/*
+ * It was asked whether its zone is well, and only its own past has answered. It cannot
+ * speak for the others; the flip that it was asked for can now be counted.
+ */
+static void dismiss(struct breaker *breaker, struct scope *scope, const struct watched *at,
+		    uint32_t now_sec)
+{
+	struct watched flipped = scope->flipped;
+
+	unwatch(scope, at);
+	scope->flipped.addr.family = 0;
+	if (flipped.addr.family && is_newly_bad(breaker, &flipped, now_sec))
+		*watch(scope, &flipped.addr, true, now_sec) = flipped;
+	if (!covering(breaker, &scope->prefix.addr))
+		consider_zone(breaker, scope, now_sec);
+}
+
+static void zone_on_good(struct breaker *breaker, struct scope *scope, const struct addr *addr,
+			 uint32_t memory_sec, uint32_t now_sec)
+{
+	struct watched *at = watched_find(scope->watched, scope->count, addr);
+	bool is_doubted = scope->flip_sec && now_sec - scope->flip_sec < breaker->conf.window_sec;
+
 	scope->touched_sec = now_sec;
-	/* While it is open, those stay that it was opened for. */
-	if (!scope->opened_sec || watched_find(scope->watched, scope->count, addr))
-		watch(scope, addr, false, now_sec);
+	if (at && !scope->opened_sec && is_doubted && is_from_memory(at, memory_sec, now_sec)) {
+		dismiss(breaker, scope, at, now_sec);
+		return;
+	}
+	/*
+	 * While it is open, those stay that it was opened for; and while it is in doubt,
+	 * those that are asked: who comes by in the meantime may be good from memory, too.
+	 */
+	if (at || (!scope->opened_sec && !(is_doubted && scope->count == WATCHED_MAX)))
+		watch(scope, addr, false, now_sec)->memory_sec = memory_sec;
 	consider_closing(breaker, scope, now_sec);
 }
 
 void breaker_on_good(struct breaker *breaker, const struct addr *addr, bool was_good,
-		     uint32_t now_sec)
+		     uint32_t ttl_sec, uint32_t now_sec)
 {
 	struct watched *seen = watched_find(breaker->total.watched, breaker->total.count, addr);
 	struct scope *scope;
@@ -389,7 +453,7 @@ void breaker_on_good(struct breaker *breaker, const struct addr *addr, bool was_
 	for (unsigned int level = 0; level < LEVELS; level++) {
 		scope = get(breaker, addr, level);
 		if (scope)
-			zone_on_good(breaker, scope, addr, now_sec);
+			zone_on_good(breaker, scope, addr, now_sec + ttl_sec, now_sec);
 	}
 	roll_window(breaker, now_sec);
 	breaker->stays[0] += was_good;
@@ -409,6 +473,8 @@ static void zone_on_flip(struct breaker *breaker, struct scope *scope, const str
 	if (scope->opened_sec || scope->count < WATCHED_MAX ||
 	    watched_find(scope->watched, scope->count, addr))
 		watch(scope, addr, true, now_sec);
+	else
+		scope->flipped = (struct watched){.addr = *addr, .is_bad = true, .at_sec = now_sec};
 	if (is_covered)
 		return;
 	consider_zone(breaker, scope, now_sec);
@@ -470,20 +536,6 @@ void breaker_on_bad(struct breaker *breaker, const struct addr *addr, bool is_fl
 }
 
 /* --- answers out -------------------------------------------------------------------------- */
-
-/* The open scope that covers addr, the one opened first; or NULL. */
-static const struct scope *covering(const struct breaker *breaker, const struct addr *addr)
-{
-	const struct scope *best = breaker->total.opened_sec ? &breaker->total : NULL, *scope;
-
-	/* The usual case costs no lookup. */
-	for (unsigned int level = 0; breaker->active_count > 0 && level < LEVELS; level++) {
-		scope = find(breaker, addr, level);
-		if (scope && scope->opened_sec && (!best || scope->opened_sec < best->opened_sec))
-			best = scope;
-	}
-	return best;
-}
 
 bool breaker_since(const struct breaker *breaker, const struct addr *addr, uint32_t *ret_since)
 {

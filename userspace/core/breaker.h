@@ -7,8 +7,9 @@
  *
  * A scope is a reverse zone, taken to be cut at /24 and /16 (IPv4) or /48 and /32
  * (IPv6), or everything. A zone keeps the latest few sources that were good there as
- * canaries. The first source that was good and is bad (a flip) has them looked at; the
- * zone opens when enough of them, and a large enough share, are bad. Everything opens
+ * canaries. The first source that was good and is bad (a flip) has them looked at, and
+ * whoever is good only by what the resolver remembers is none any more; the zone opens
+ * when enough of them, and a large enough share, are bad. Everything opens
  * when flips are many, a share of all that known-good sources gave lately, and come from
  * several networks (/16, /32), so that the holder of one cannot open it by breaking his
  * own names; when the operator's own canaries are bad; or when too many zones are open.
@@ -62,9 +63,13 @@ struct breaker *breaker_new(const struct breaker_conf *conf, uint64_t seed, brea
 			    void *user);
 void breaker_free(struct breaker *breaker); /* NULL is fine */
 
-/* addr was found good; was_good: it was known to be. */
+/*
+ * addr was found good; was_good: it was known to be. ttl_sec is what its PTR record has left:
+ * as long as that says the same end, a resolver has answered from memory, which tells nothing
+ * of the zone now.
+ */
 void breaker_on_good(struct breaker *breaker, const struct addr *addr, bool was_good,
-		     uint32_t now_sec);
+		     uint32_t ttl_sec, uint32_t now_sec);
 /* addr was found bad for certain; is_flip: for the first time since it was good. */
 void breaker_on_bad(struct breaker *breaker, const struct addr *addr, bool is_flip,
 		    uint32_t now_sec);

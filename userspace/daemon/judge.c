@@ -116,7 +116,8 @@ static struct history_source *learn(struct worker *worker, const struct iprev_re
 		was_good = history_is_good(source, now_sec);
 		confirm_on_pass(&worker->confirm);
 		history_on_good(source, now_sec);
-		breaker_on_good(worker->breaker, &report->addr, was_good, now_sec);
+		breaker_on_good(worker->breaker, &report->addr, was_good, report->steps[0].ttl_sec,
+				now_sec);
 	} else {
 		was_good = history_on_bad(source, now_sec);
 		breaker_on_bad(worker->breaker, &report->addr, was_good, now_sec);
