@@ -1109,3 +1109,94 @@ Test(resolver, nobody_listens)
 	cr_expect(stats.servers[0].is_down);
 	resolver_end(resolver, 0);
 }
+
+static struct forward_report forwarded;
+
+static void on_forward(const struct forward_report *got, void *user)
+{
+	cr_expect_eq(user, &done);
+	forwarded = *got;
+	done++;
+}
+
+Test(resolver, the_addresses_of_a_name)
+{
+	static const struct {
+		const char *label;
+		enum behaviour behaviours[SERVERS];
+		unsigned int count;
+		const char *name;
+		unsigned int addrs;
+		bool is_certain;
+		uint32_t min_ms, max_ms;
+	} rows[] = {
+		{"one A", {DO_GOOD}, 1, "mx.example", 1, true, 0, 900},
+		{"no such name", {DO_GOOD}, 1, "no.example", 0, true, 0, 900},
+		{"the next server", {DO_SERVFAIL, DO_GOOD}, 2, "mx.example", 1, true, 0, 900},
+		{"over TCP", {DO_ALWAYS_TC}, 1, "mx.example", 1, true, 0, 900},
+		{"SERVFAIL", {DO_SERVFAIL}, 1, "mx.example", 0, false, 0, 900},
+		{"another's answer", {DO_WRONG_NAME}, 1, "mx.example", 0, false, 0, 1100},
+		{"no A, an AAAA that fails", {DO_FORWARD_FAILS}, 1, "mx.example", 0, false, 0, 900},
+		{"A is never answered", {DO_FORWARD_DIES}, 1, "mx.example", 0, false, 900, 1100},
+		{"silence", {DO_SILENT}, 1, "mx.example", 0, false, 900, 1100},
+	};
+	char text[ADDR_TEXT_MAX];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct resolver *resolver =
+			resolver_start(rows[i].count, rows[i].behaviours, 1000, 1);
+		struct resolver_stats stats;
+		uint32_t ms;
+
+		done = 0;
+		cr_assert_eq(resolver_forward(resolver, rows[i].name, on_forward, &done), 0);
+		cr_expect_eq(done, 0, "never from inside the call");
+		cr_expect_eq(resolver_room(resolver), 0, "it takes a place");
+		cr_expect_eq(resolver_forward(resolver, rows[i].name, on_forward, &done), -EBUSY);
+		ms = wait_for(1);
+		cr_expect(ms >= rows[i].min_ms && ms <= rows[i].max_ms, "%s: %u ms", rows[i].label,
+			  ms);
+		cr_expect_str_eq(forwarded.name, rows[i].name);
+		cr_expect_eq(forwarded.count, rows[i].addrs, "%s", rows[i].label);
+		cr_expect_eq(forwarded.is_certain, rows[i].is_certain, "%s", rows[i].label);
+		if (rows[i].addrs)
+			cr_expect_str_eq(addr_format(&forwarded.addrs[0], text), "192.0.2.1");
+		resolver_get_stats(resolver, &stats);
+		cr_expect_eq(stats.outstanding, 0);
+		cr_expect_eq(stats.started, 0);
+		resolver_end(resolver, rows[i].count);
+	}
+}
+
+/* Names are in nobody's way, and the same one twice is two. */
+Test(resolver, names_beside_addresses)
+{
+	struct resolver *resolver = resolver_start(1, (const enum behaviour[]){DO_GOOD}, 2000, 20);
+	char longest[DNS_HOST_TEXT_MAX + 1];
+
+	memset(longest, 'a', DNS_HOST_TEXT_MAX);
+	longest[DNS_HOST_TEXT_MAX] = '\0';
+	cr_expect_eq(resolver_forward(resolver, longest, on_forward, &done), -EINVAL);
+	for (unsigned int i = 0; i < 16; i++)
+		cr_expect_eq(resolver_forward(resolver, "mx.example", on_forward, &done), 0);
+	cr_expect_eq(resolver_forward(resolver, "mx.example", on_forward, &done), -EBUSY,
+		     "their share is used up");
+	check_addr(resolver, "192.0.2.1");
+	wait_for(17);
+	cr_expect_eq(report.result, IPREV_PASS);
+	cr_expect_eq(forwarded.count, 1);
+	cr_expect_eq(servers[0].udp_queries, 34);
+	resolver_end(resolver, 1);
+}
+
+Test(resolver, names_under_way_when_it_ends)
+{
+	struct resolver *resolver =
+		resolver_start(1, (const enum behaviour[]){DO_SILENT}, 2000, 20);
+
+	resolver_forward(resolver, "mx.example", on_forward, &done);
+	resolver_forward(resolver, "no.example", on_forward, &done);
+	uv_run(&loop, UV_RUN_NOWAIT);
+	resolver_end(resolver, 1);
+	cr_expect_eq(done, 0);
+}

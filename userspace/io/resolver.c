@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * How a question travels: a check (one address) has up to eleven queries, a
- * query has attempts, each of them one c-ares query on the channel of one server.
+ * How a question travels: a check (one address, or one name) has up to eleven queries,
+ * a query has attempts, each of them one c-ares query on the channel of one server.
  *
  * A reply that is knowledge ends its query. Any other is kept as the query's
  * failure, and the next server is asked; each server at most twice, the second
@@ -138,7 +138,7 @@ struct zone {
 
 struct check {
 	struct resolver *resolver;
-	struct addr addr;
+	struct addr addr; /* of a name: no family, and a number of its own */
 	struct zone *zone;
 	UT_hash_handle hh;
 	uint64_t due_ns;
@@ -149,9 +149,14 @@ struct check {
 	uint8_t avoid;       /* 1 + number of the server that is asked last; 0: none */
 	struct waiter first; /* most have but one */
 	struct waiter *waiters;
+	resolver_forward_fn on_forward; /* of a name; else NULL */
+	void *forward_user;
 	/* What is below is set up as it comes into use, and most of it never is. */
 	struct query queries[IPREV_STEPS_MAX];
-	struct iprev iprev;
+	union {
+		struct iprev iprev;
+		struct forward forward;
+	};
 };
 
 struct channel {
@@ -195,6 +200,7 @@ struct resolver {
 	TAILQ_HEAD(, attempt) young; /* oldest first */
 	uint32_t young_count;
 	struct check *checks; /* uthash, by address */
+	uint64_t names;       /* asked for so far: each has a number */
 	struct zone *zones;   /* uthash, by network */
 	TAILQ_HEAD(, check) deadlines;
 	TAILQ_HEAD(, check) ready;
@@ -664,8 +670,11 @@ static void query_want(struct query *query)
 static void query_answer(struct query *query, const struct dns_answer *answer,
 			 const struct server *server, uint32_t elapsed_us)
 {
-	iprev_answer(&query->check->iprev, query->id, answer, server ? server->stats.name : NULL,
-		     elapsed_us);
+	if (query->check->on_forward)
+		forward_answer(&query->check->forward, query->id, answer);
+	else
+		iprev_answer(&query->check->iprev, query->id, answer,
+			     server ? server->stats.name : NULL, elapsed_us);
 	query_end(query);
 	make_ready(query->check);
 }
@@ -976,10 +985,25 @@ static void check_finish(struct check *check)
 	struct waiter *waiter;
 
 	check_unlink(check);
-	check->resolver->stats.done[report->result]++;
-	for (waiter = check->waiters; waiter; waiter = waiter->next)
-		waiter->on_done(report, waiter->user);
+	if (check->on_forward) {
+		check->on_forward(&check->forward.report, check->forward_user);
+	} else {
+		check->resolver->stats.done[report->result]++;
+		for (waiter = check->waiters; waiter; waiter = waiter->next)
+			waiter->on_done(report, waiter->user);
+	}
 	check_free(check);
+}
+
+static bool check_next(struct check *check, struct iprev_query *ret)
+{
+	return check->on_forward ? forward_next(&check->forward, ret)
+				 : iprev_next(&check->iprev, ret);
+}
+
+static bool check_is_done(const struct check *check)
+{
+	return check->on_forward ? forward_is_done(&check->forward) : iprev_is_done(&check->iprev);
 }
 
 static void query_start(struct check *check, const struct iprev_query *asked)
@@ -999,12 +1023,12 @@ static void check_step(struct check *check)
 	struct iprev_query asked;
 	unsigned int i;
 
-	while (iprev_next(&check->iprev, &asked))
+	while (check_next(check, &asked))
 		query_start(check, &asked);
 	for (i = 0; i < check->query_count; i++)
 		if (check->queries[i].wants)
 			query_next(&check->queries[i]);
-	if (iprev_is_done(&check->iprev))
+	if (check_is_done(check))
 		check_finish(check);
 }
 
@@ -1016,7 +1040,10 @@ static void check_expire(struct check *check)
 	for (i = 0; i < check->query_count; i++)
 		if (!check->queries[i].ended && check->queries[i].failed)
 			query_give_up(&check->queries[i]);
-	iprev_expire(&check->iprev);
+	if (check->on_forward)
+		forward_expire(&check->forward);
+	else
+		iprev_expire(&check->iprev);
 	make_ready(check);
 }
 
@@ -1277,8 +1304,8 @@ static int add_waiter(struct check *check, resolver_done_fn on_done, void *user)
 	return 0;
 }
 
-static struct check *check_new(struct resolver *resolver, const struct addr *addr,
-			       resolver_done_fn on_done, void *user)
+/* Under way from now on; whose it is and what it asks are the caller's to set. */
+static struct check *check_new(struct resolver *resolver, const struct addr *addr)
 {
 	struct check *check = check_alloc(resolver);
 
@@ -1287,7 +1314,7 @@ static struct check *check_new(struct resolver *resolver, const struct addr *add
 	check->resolver = resolver;
 	check->addr = *addr;
 	check->zone = zone_enter(resolver, addr);
-	if (check->zone && add_waiter(check, on_done, user) == 0)
+	if (check->zone)
 		HASH_ADD(hh, resolver->checks, addr, sizeof(check->addr), check);
 	if (!check->hh.tbl) {
 		if (check->zone)
@@ -1295,9 +1322,11 @@ static struct check *check_new(struct resolver *resolver, const struct addr *add
 		check_free(check);
 		return NULL;
 	}
-	iprev_init(&check->iprev, addr);
 	check->due_ns = clock_mono_ns() + resolver->deadline_ns;
 	TAILQ_INSERT_TAIL(&resolver->deadlines, check, by_deadline);
+	resolver->stats.outstanding++;
+	make_ready(check);
+	uv_idle_start(&resolver->idle, on_idle);
 	return check;
 }
 
@@ -1331,14 +1360,13 @@ static int check_start(struct resolver *resolver, const struct addr *addr, unsig
 		resolver->stats.refused_full++;
 		return -EBUSY;
 	}
-	check = check_new(resolver, addr, on_done, user);
+	check = check_new(resolver, addr);
 	if (!check)
 		return -ENOMEM;
+	add_waiter(check, on_done, user); /* the first, for which there is room */
+	iprev_init(&check->iprev, addr);
 	check->avoid = (uint8_t)avoid;
 	resolver->stats.started++;
-	resolver->stats.outstanding++;
-	make_ready(check);
-	uv_idle_start(&resolver->idle, on_idle);
 	return 0;
 }
 
@@ -1352,6 +1380,31 @@ int resolver_check_avoiding(struct resolver *resolver, const struct addr *addr, 
 			    resolver_done_fn on_done, void *user)
 {
 	return check_start(resolver, addr, 1 + avoid, on_done, user);
+}
+
+int resolver_forward(struct resolver *resolver, const char *name, resolver_forward_fn on_forward,
+		     void *user)
+{
+	struct addr number = {.family = 0};
+	struct check *check;
+
+	if (strlen(name) >= DNS_HOST_TEXT_MAX)
+		return -EINVAL;
+	/* Behind what a zone is known by: all names are in one. */
+	memcpy(number.bytes + sizeof(number.bytes) - sizeof(resolver->names), &resolver->names,
+	       sizeof(resolver->names));
+	if (is_full(resolver, &number)) {
+		resolver->stats.refused_full++;
+		return -EBUSY;
+	}
+	check = check_new(resolver, &number);
+	if (!check)
+		return -ENOMEM;
+	resolver->names++;
+	check->on_forward = on_forward;
+	check->forward_user = user;
+	forward_init(&check->forward, name);
+	return 0;
 }
 
 int resolver_server_number(const struct resolver *resolver, const char *name)

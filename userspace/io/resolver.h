@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * Evaluates iprev for addresses over c-ares on a libuv loop: sends what the
- * state machine asks for, feeds it what comes back, keeps the deadline.
+ * state machine asks for, feeds it what comes back, keeps the deadline. Asks for the
+ * addresses of a name in the same way.
  *
  * One c-ares channel per server, so that the report can say who answered and a
  * SERVFAIL, REFUSED or timeout is asked again of the next server. Bounded: at
@@ -18,6 +19,7 @@
 #include <uv.h>
 
 #include "base/addr.h"
+#include "core/forward.h"
 #include "core/iprev.h"
 
 #define RESOLVER_SERVERS_MAX 8
@@ -43,6 +45,7 @@ struct resolver_server_stats {
 	uint32_t answer_us;      /* how long a reply takes, smoothed; 0: there was none */
 };
 
+/* Names (resolver_forward) count in refused_full and outstanding only. */
 struct resolver_stats {
 	uint64_t started;
 	uint64_t done[IPREV_SPECIAL + 1]; /* by enum iprev_result */
@@ -80,6 +83,18 @@ int resolver_check(struct resolver *resolver, const struct addr *addr, resolver_
  */
 int resolver_check_avoiding(struct resolver *resolver, const struct addr *addr, unsigned int avoid,
 			    resolver_done_fn on_done, void *user);
+
+/* The report is valid during the call only. May call the functions that start something. */
+typedef void (*resolver_forward_fn)(const struct forward_report *report, void *user);
+
+/*
+ * Asks for the addresses of name (a host name without final dot), of the same servers and
+ * with the same deadline; what the report keeps of them says core/forward.h. on_forward is
+ * called as on_done is. Names share one zone's share of max_outstanding, and none joins
+ * another. 0, -EINVAL (the name is too long), -ENOMEM, -EBUSY.
+ */
+int resolver_forward(struct resolver *resolver, const char *name, resolver_forward_fn on_forward,
+		     void *user);
 
 /* The number of the server of this name, or -1. */
 int resolver_server_number(const struct resolver *resolver, const char *name);
