@@ -100,6 +100,8 @@
  *                    released: refusals undone when the breaker opened
  *   breaker         {opened: times, open: [{scope, cause, since, flips, stays, canaries, good}]}
  *                    scope: a prefix or "everything"; cause: flips | canaries | zones
+ *                   canaries: the operator's, [{canary: address or name, state: good | bad |
+ *                    unknown | aside (bad for too long to count), why: not good, or ""}]
  */
 
 enum control_access {

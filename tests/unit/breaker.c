@@ -492,21 +492,21 @@ Test(breaker, the_operators_canaries)
 	struct addr asked[8];
 	struct world world;
 
-	conf.canaries[0] = parse("192.0.2.25");
-	conf.canaries[1] = parse("198.51.100.25");
-	conf.canaries[2] = parse("2001:db8::25");
+	conf.canaries[0].addr = parse("192.0.2.25");
+	conf.canaries[1].addr = parse("198.51.100.25");
+	conf.canaries[2].addr = parse("2001:db8::25");
 	conf.canary_count = 3;
 	begin(&world, &conf);
 	cr_expect_eq(looks(&world, asked, 8), 3);
-	cr_expect(addr_equal(&asked[2], &conf.canaries[2]));
+	cr_expect(addr_equal(&asked[2], &conf.canaries[2].addr));
 	cr_expect_eq(looks(&world, asked, 8), 0);
 	world.now += 59;
 	cr_expect_eq(looks(&world, asked, 8), 0);
 	world.now += 1;
 	cr_expect_eq(looks(&world, asked, 8), 3, "every minute");
-	bad(&world, conf.canaries[0]);
+	bad(&world, conf.canaries[0].addr);
 	cr_expect_eq(world.opened, 0, "one may be broken by itself");
-	bad(&world, conf.canaries[2]);
+	bad(&world, conf.canaries[2].addr);
 	cr_expect_eq(world.opened, 1);
 	cr_expect_str_eq(world.last, "everything");
 	cr_expect_str_eq(world.info.cause, "canaries");
@@ -515,9 +515,110 @@ Test(breaker, the_operators_canaries)
 	world.now += 30;
 	cr_expect_eq(looks(&world, asked, 8), 3, "more often while it is open");
 	cr_expect(is_open(&world, host(1, 1)));
-	good(&world, conf.canaries[2], false);
+	good(&world, conf.canaries[2].addr, false);
 	cr_expect_eq(world.closed, 1);
 	cr_expect_not(is_open(&world, host(1, 1)));
+	breaker_free(world.breaker);
+}
+
+static void forward(struct world *world, const char *name, const char *addr, bool is_certain)
+{
+	struct forward_report report = {.is_certain = is_certain};
+
+	strcpy(report.name, name);
+	if (addr)
+		report.addrs[report.count++] = parse(addr);
+	breaker_on_forward(world->breaker, &report, world->now);
+}
+
+Test(breaker, canaries_that_are_names)
+{
+	struct breaker_conf conf = CONF;
+	struct addr asked[8];
+	struct world world;
+
+	cr_assert_eq(canary_host_parse("mx.example.com", &conf.canaries[0]), 0);
+	cr_assert_eq(canary_host_parse("mx.example.net", &conf.canaries[1]), 0);
+	conf.canary_count = 2;
+	begin(&world, &conf);
+	cr_expect_eq(looks(&world, asked, 8), 0);
+	cr_expect_str_eq(breaker_next_name(world.breaker), "mx.example.com");
+	cr_expect_str_eq(breaker_next_name(world.breaker), "mx.example.net");
+	cr_expect_null(breaker_next_name(world.breaker));
+	forward(&world, "mx.example.com", "192.0.2.1", true);
+	forward(&world, "mx.example.net", NULL, false);
+	cr_expect_eq(looks(&world, asked, 8), 1);
+	bad(&world, asked[0]);
+	cr_expect_eq(world.opened, 0, "one of two, and of the other nothing is known");
+	forward(&world, "mx.example.net", NULL, true);
+	cr_expect_eq(world.opened, 1);
+	cr_expect_str_eq(world.info.cause, "canaries");
+	cr_expect_eq(world.info.canaries, 2);
+	cr_expect_eq(world.info.recovered, 0);
+	world.now += 30;
+	looks(&world, asked, 8);
+	cr_expect_str_eq(breaker_next_name(world.breaker), "mx.example.com", "again");
+	forward(&world, "mx.example.com", NULL, false);
+	cr_expect_eq(world.closed, 0, "no answer is no recovery");
+	forward(&world, "mx.example.com", "192.0.2.1", true);
+	cr_expect_eq(world.closed, 0, "nor is an address");
+	good(&world, parse("192.0.2.1"), false);
+	cr_expect_eq(world.closed, 1);
+	breaker_free(world.breaker);
+}
+
+/* A canary that never was well keeps it open for the longest time, and not for ever. */
+Test(breaker, a_bad_canary_does_not_open_it_again_and_again)
+{
+	struct breaker_conf conf = CONF;
+	struct addr asked[8];
+	struct world world;
+
+	conf.canaries[0].addr = parse("192.0.2.25");
+	cr_assert_eq(canary_host_parse("mx.example.net", &conf.canaries[1]), 0);
+	conf.canary_count = 2;
+	begin(&world, &conf);
+	for (uint32_t end = NOW + 3 * conf.longest_sec; world.now < end; world.now += 10) {
+		if (looks(&world, asked, 8))
+			bad(&world, asked[0]);
+		if (breaker_next_name(world.breaker))
+			forward(&world, "mx.example.net", NULL, true);
+	}
+	cr_expect_eq(world.opened, 1);
+	cr_expect_eq(world.closed, 1);
+	cr_expect_not(is_open(&world, host(1, 1)));
+	good(&world, parse("192.0.2.25"), false);
+	bad(&world, parse("192.0.2.25"));
+	cr_expect_eq(world.opened, 2, "one that was well counts again");
+	breaker_free(world.breaker);
+}
+
+/* A name that cannot be looked up does not open it, and does not let it close. */
+Test(breaker, a_name_without_answer_has_not_recovered)
+{
+	struct breaker_conf conf = CONF;
+	struct addr asked[64];
+	struct world world;
+
+	cr_assert_eq(canary_host_parse("mx.example.com", &conf.canaries[0]), 0);
+	conf.canary_count = 1;
+	begin(&world, &conf);
+	looks(&world, asked, 64);
+	forward(&world, "mx.example.com", "192.0.2.1", true);
+	looks(&world, asked, 64);
+	good(&world, parse("192.0.2.1"), false);
+	forward(&world, "mx.example.com", NULL, false);
+	cr_expect_eq(world.opened, 0);
+	for (unsigned int i = 0; i < 20; i++)
+		flip(&world, host(65536 * 3 + 256 * i, 1));
+	cr_expect_str_eq(world.info.cause, "flips");
+	for (unsigned int i = 0; i < 20; i++)
+		good(&world, host(65536 * 3 + 256 * i, 1), false);
+	looks(&world, asked, 64);
+	cr_expect(is_open(&world, host(77777, 1)), "the canary is not well");
+	forward(&world, "mx.example.com", "192.0.2.1", true);
+	good(&world, parse("192.0.2.1"), true);
+	cr_expect_not(is_open(&world, host(77777, 1)));
 	breaker_free(world.breaker);
 }
 
@@ -637,7 +738,7 @@ Test(breaker, closes_without_those_that_ended_long_ago)
 	struct world world;
 
 	conf.canary_count = 1;
-	conf.canaries[0] = host(9, 1);
+	conf.canaries[0].addr = host(9, 1);
 	begin(&world, &conf);
 	for (unsigned int i = 0; i < 8; i++) {
 		flip(&world, host(256 * i, 1));

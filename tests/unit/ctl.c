@@ -646,7 +646,12 @@ Test(ctl, status_as_text)
 		"0,"
 		"\"stale_served\":7,\"released\":6},\"breaker\":{\"opened\":1,\"open\":[{\"scope\":"
 		"\"192.0.2.0/24\",\"cause\":\"flips\",\"since\":\"2026-01-01T10:00:00Z\","
-		"\"flips\":4,\"stays\":1,\"canaries\":5,\"good\":2}]}}";
+		"\"flips\":4,\"stays\":1,\"canaries\":5,\"good\":2}],\"canaries\":["
+		"{\"canary\":\"192.0.2.25\",\"state\":\"good\",\"why\":\"\"},"
+		"{\"canary\":\"mx.example.com\",\"state\":\"bad\",\"why\":\"no address\"},"
+		"{\"canary\":\"2001:db8::25\",\"state\":\"aside\",\"why\":\"no confirmed "
+		"reverse DNS\"},{\"canary\":\"mx.example.net\",\"state\":\"unknown\",\"why\":"
+		"\"no answer yet\"}]}}";
 	char *text = render(out_text_status, json);
 
 	cr_expect_str_eq(
@@ -679,6 +684,9 @@ Test(ctl, status_as_text)
 		      "breaker     open for 192.0.2.0/24 since 2026-01-01T10:00:00Z (flips: 4 "
 		      "turned\n"
 		      "            bad, 1 stayed good; 2 of 5 canaries are good)\n"
+		      "canary      mx.example.com: no address\n"
+		      "canary      2001:db8::25: no confirmed reverse DNS (set aside)\n"
+		      "canary      mx.example.net: no answer yet\n"
 		      "\n"
 		      "SYNs passed                      1,234,579\n"
 		      "  unknown                               12\n"

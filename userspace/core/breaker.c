@@ -14,7 +14,6 @@
 #define ACTIVE_MAX  256 /* zones that are open or being looked at */
 #define LEVELS      2
 #define ROUND_SEC   30 /* between two looks at the canaries of an open scope */
-#define CANARY_SEC  60 /* between two looks at the operator's canaries */
 #define SLACK_SEC   2  /* TTLs are whole seconds, and answers take their time */
 
 /* How reverse zones are cut, the narrowest first. */
@@ -51,9 +50,7 @@ struct breaker {
 	uint32_t window_sec; /* begin of the present window */
 	uint32_t flips[2], stays[2];
 	uint32_t networks[2]; /* in which flips were */
-	struct watched canaries[BREAKER_CANARIES_MAX];
-	uint32_t canary_sec;
-	unsigned int canary_at;
+	struct canaries canaries;
 	struct scope *active[ACTIVE_MAX];
 	unsigned int active_count, active_at; /* whose turn it is */
 	struct scope scopes[FAMILIES * SETS * WAYS];
@@ -77,9 +74,7 @@ struct breaker *breaker_new(const struct breaker_conf *conf, uint64_t seed, brea
 	breaker->seed = seed;
 	breaker->on_change = on_change;
 	breaker->user = user;
-	for (unsigned int i = 0; i < conf->canary_count; i++)
-		breaker->canaries[i].addr = conf->canaries[i];
-	breaker->canary_at = conf->canary_count;
+	canaries_init(&breaker->canaries, conf->canaries, conf->canary_count, conf->longest_sec);
 	return breaker;
 }
 
@@ -232,8 +227,8 @@ static struct breaker_info info_of(const struct breaker *breaker, const struct s
 	};
 
 	if (scope == &breaker->total) {
-		info.canaries += breaker->conf.canary_count;
-		info.recovered += count_good(breaker->canaries, breaker->conf.canary_count);
+		info.canaries += canaries_counted(&breaker->canaries);
+		info.recovered += canaries_recovered(&breaker->canaries);
 	}
 	return info;
 }
@@ -371,13 +366,14 @@ static void consider_total(struct breaker *breaker, uint32_t now_sec)
 /* Half of those looked at, and of the operator's own, must be good. */
 static void consider_closing(struct breaker *breaker, struct scope *scope, uint32_t now_sec)
 {
-	unsigned int mine = scope == &breaker->total ? breaker->conf.canary_count : 0;
+	const struct canaries *canaries = &breaker->canaries;
 
 	if (!scope->opened_sec)
 		return;
 	if (now_sec - scope->opened_sec < breaker->conf.longest_sec &&
 	    (2 * count_good(scope->watched, scope->count) < scope->count ||
-	     2 * count_good(breaker->canaries, mine) < mine))
+	     (scope == &breaker->total &&
+	      2 * canaries_recovered(canaries) < canaries_counted(canaries))))
 		return;
 	close_scope(breaker, scope, now_sec);
 }
@@ -385,16 +381,9 @@ static void consider_closing(struct breaker *breaker, struct scope *scope, uint3
 /* --- results in ------------------------------------------------------------------------- */
 
 /* More than half of the operator's canaries bad: it is we who do not see the DNS. */
-static void on_canary(struct breaker *breaker, const struct addr *addr, bool is_bad,
-		      uint32_t now_sec)
+static void on_canaries(struct breaker *breaker, uint32_t now_sec)
 {
-	unsigned int count = breaker->conf.canary_count;
-	struct watched *canary = watched_find(breaker->canaries, count, addr);
-
-	if (!canary)
-		return;
-	canary->is_bad = is_bad;
-	if (2 * count_good(breaker->canaries, count) < count)
+	if (2 * canaries_well(&breaker->canaries) < canaries_counted(&breaker->canaries))
 		open_scope(breaker, &breaker->total, "canaries", now_sec);
 	else
 		consider_closing(breaker, &breaker->total, now_sec);
@@ -449,7 +438,8 @@ void breaker_on_good(struct breaker *breaker, const struct addr *addr, bool was_
 	struct watched *seen = watched_find(breaker->total.watched, breaker->total.count, addr);
 	struct scope *scope;
 
-	on_canary(breaker, addr, false, now_sec);
+	if (canaries_on_good(&breaker->canaries, addr))
+		on_canaries(breaker, now_sec);
 	for (unsigned int level = 0; level < LEVELS; level++) {
 		scope = get(breaker, addr, level);
 		if (scope)
@@ -523,7 +513,8 @@ static void zones_on_bad(struct breaker *breaker, const struct addr *addr, bool 
 void breaker_on_bad(struct breaker *breaker, const struct addr *addr, bool is_flip,
 		    uint32_t now_sec)
 {
-	on_canary(breaker, addr, true, now_sec);
+	if (canaries_on_bad(&breaker->canaries, addr, now_sec))
+		on_canaries(breaker, now_sec);
 	roll_window(breaker, now_sec);
 	zones_on_bad(breaker, addr, is_flip, now_sec);
 	if (!is_flip) {
@@ -533,6 +524,13 @@ void breaker_on_bad(struct breaker *breaker, const struct addr *addr, bool is_fl
 	breaker->flips[0]++;
 	watch(&breaker->total, addr, true, now_sec);
 	consider_total(breaker, now_sec);
+}
+
+void breaker_on_forward(struct breaker *breaker, const struct forward_report *report,
+			uint32_t now_sec)
+{
+	canaries_on_forward(&breaker->canaries, report, now_sec);
+	on_canaries(breaker, now_sec);
 }
 
 /* --- answers out -------------------------------------------------------------------------- */
@@ -545,21 +543,6 @@ bool breaker_since(const struct breaker *breaker, const struct addr *addr, uint3
 	if (!scope)
 		return false;
 	*ret_since = scope->opened_sec > back ? scope->opened_sec - back : 1;
-	return true;
-}
-
-static bool next_canary(struct breaker *breaker, uint32_t now_sec, struct addr *ret)
-{
-	uint32_t pause = breaker->total.opened_sec ? ROUND_SEC : CANARY_SEC;
-
-	if (breaker->canary_at >= breaker->conf.canary_count) {
-		if (breaker->conf.canary_count == 0 ||
-		    (breaker->canary_sec && now_sec - breaker->canary_sec < pause))
-			return false;
-		breaker->canary_at = 0;
-		breaker->canary_sec = now_sec;
-	}
-	*ret = breaker->canaries[breaker->canary_at++].addr;
 	return true;
 }
 
@@ -587,7 +570,7 @@ bool breaker_next(struct breaker *breaker, uint32_t now_sec, struct addr *ret)
 {
 	struct scope *scope;
 
-	if (next_canary(breaker, now_sec, ret))
+	if (canaries_next(&breaker->canaries, breaker->total.opened_sec != 0, now_sec, ret))
 		return true;
 	if (breaker->total.opened_sec && next_of(breaker, &breaker->total, now_sec, ret))
 		return true;
@@ -603,15 +586,14 @@ bool breaker_next(struct breaker *breaker, uint32_t now_sec, struct addr *ret)
 	return false;
 }
 
-unsigned int breaker_bad_canaries(const struct breaker *breaker,
-				  struct addr ret[static BREAKER_CANARIES_MAX])
+const char *breaker_next_name(struct breaker *breaker)
 {
-	unsigned int count = 0;
+	return canaries_next_name(&breaker->canaries);
+}
 
-	for (unsigned int i = 0; i < breaker->conf.canary_count; i++)
-		if (breaker->canaries[i].is_bad)
-			ret[count++] = breaker->canaries[i].addr;
-	return count;
+const struct canaries *breaker_canaries(const struct breaker *breaker)
+{
+	return &breaker->canaries;
 }
 
 int breaker_each(const struct breaker *breaker, int (*fn)(const struct breaker_info *, void *),

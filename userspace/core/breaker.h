@@ -12,7 +12,8 @@
  * when enough of them, and a large enough share, are bad. Everything opens
  * when flips are many, a share of all that known-good sources gave lately, and come from
  * several networks (/16, /32), so that the holder of one cannot open it by breaking his
- * own names; when the operator's own canaries are bad; or when too many zones are open.
+ * own names; when most of the operator's canaries are bad; or when too many zones are
+ * open.
  * While a scope is open, those that were bad then are looked at again and again, and it
  * closes when half of them are good, or when it has been open for the longest time.
  *
@@ -27,8 +28,8 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "core/canaries.h"
 
-#define BREAKER_CANARIES_MAX 8 /* the operator's */
 #define BREAKER_WATCHED_MAX  8 /* a zone's own */
 #define BREAKER_NETWORKS_MIN 4 /* from which flips must come to open it for everything */
 
@@ -37,7 +38,7 @@ struct breaker_conf {
 	uint32_t flips, share_pct;             /* of a zone's canaries */
 	uint32_t total_flips, total_share_pct; /* of everything */
 	uint32_t longest_sec;                  /* what is bad for so long is news, not trouble */
-	struct addr canaries[BREAKER_CANARIES_MAX]; /* the operator's: always looked at */
+	struct canary_host canaries[CANARIES_MAX]; /* the operator's: always looked at */
 	unsigned int canary_count;
 };
 
@@ -81,9 +82,17 @@ bool breaker_since(const struct breaker *breaker, const struct addr *addr, uint3
 /* The next address to look at now; false when there is none. Call it every second. */
 bool breaker_next(struct breaker *breaker, uint32_t now_sec, struct addr *ret);
 
-/* Which of the operator's canaries were bad when they were last looked at, and how many. */
-unsigned int breaker_bad_canaries(const struct breaker *breaker,
-				  struct addr ret[static BREAKER_CANARIES_MAX]);
+/*
+ * The next name of a canary whose addresses are to be asked for now, or NULL; call it
+ * after breaker_next(). What comes of it goes to breaker_on_forward(), and the addresses
+ * come out of breaker_next() then.
+ */
+const char *breaker_next_name(struct breaker *breaker);
+void breaker_on_forward(struct breaker *breaker, const struct forward_report *report,
+			uint32_t now_sec);
+
+/* The operator's canaries as they are now. */
+const struct canaries *breaker_canaries(const struct breaker *breaker);
 
 /* Calls fn for every open scope, everything first; stops and returns what is not 0. */
 int breaker_each(const struct breaker *breaker, int (*fn)(const struct breaker_info *, void *),

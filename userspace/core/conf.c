@@ -155,11 +155,17 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt)
 	static struct conf scratch;
 	char allowed[160];
 	const char *text;
+	int err;
 
 	if (!key || cfg_opt_size(opt) == 0)
 		return 0;
 	text = cfg_opt_getnstr(opt, n);
-	if (!text || conf_key_store(key, text, n, field_of(key, &scratch)) < 0) {
+	err = text ? conf_key_store(key, text, n, field_of(key, &scratch)) : -EINVAL;
+	if (err == -EEXIST) {
+		cfg_error(cfg, "%s = %s: is in the list twice", key->name, text);
+		return -1;
+	}
+	if (err < 0) {
 		conf_key_allowed(key, allowed, sizeof(allowed));
 		cfg_error(cfg, "%s = %s: not allowed; allowed: %s", key->name, text ? text : "",
 			  allowed);

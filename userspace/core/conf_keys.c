@@ -109,11 +109,15 @@ const struct conf_key CONF_KEYS[] = {
 	 "They must also be so many percent of all known-good hosts that were looked at again."},
 	{"breaker", "longest", KEY_SPAN, AT(breaker.longest_sec), 60, 2592000, NULL, "24h",
 	 "After so long the breaker closes even if nothing has become good again."},
-	{"breaker", "canaries", KEY_ADDRS, AT(breaker.canaries), NO_RANGE, NULL, "",
-	 "Addresses whose reverse DNS is known to be right, such as those of your own outbound "
-	 "servers and of large providers. They are looked at every minute; when more than half of "
-	 "them are bad, the breaker opens for everything, and the alarm names the bad ones: one that "
-	 "never had a PTR does not belong here."},
+	{"breaker", "canaries", KEY_HOSTS, AT(breaker.canaries), NO_RANGE, NULL, "",
+	 "Addresses, or names of hosts, whose reverse DNS is known to be right, such as those of "
+	 "your own outbound servers and of large providers. They are looked at every minute; when "
+	 "more than half of them are bad, the breaker opens for everything, and the alarm names the "
+	 "bad ones. A name stands for its first four A and first four AAAA addresses: it is well "
+	 "when one of them has confirmed reverse DNS, bad when all of them certainly have none or "
+	 "when it has no address; a lookup without an answer changes nothing. One that has been bad "
+	 "for longest no longer counts until it is well again, and one that was never found well "
+	 "is warned of: it does not belong here."},
 	{"rdns", "patterns", KEY_PATHS, AT(rdns.patterns), NO_RANGE, NULL, "",
 	 "Files of your own patterns for reverse names, each line `generic REGEX` or `ordinary "
 	 "REGEX` (Perl-compatible, matched anywhere in the whole name, whatever the case; # begins a "
@@ -201,6 +205,17 @@ static int text_store(const struct conf_key *key, const char *text, void *at)
 	return 0;
 }
 
+static int host_store(const char *text, unsigned int n, struct canary_host *list)
+{
+	if (n >= CANARIES_MAX || canary_host_parse(text, &list[n]) < 0)
+		return -EINVAL;
+	/* Twice is not twice as well. */
+	for (unsigned int i = 0; i < n; i++)
+		if (canary_host_equal(&list[i], &list[n]))
+			return -EEXIST;
+	return 0;
+}
+
 static int list_store(const struct conf_key *key, const char *text, unsigned int n, void *at)
 {
 	struct endpoint endpoint;
@@ -225,11 +240,8 @@ static int list_store(const struct conf_key *key, const char *text, unsigned int
 	case KEY_PATHS:
 		return n < CONF_PATTERNS_MAX ? text_store(key, text, (char(*)[CONF_TEXT_MAX])at + n)
 					     : -EINVAL;
-	case KEY_ADDRS:
-		if (n >= BREAKER_CANARIES_MAX || addr_parse(text, (struct addr *)at + n) < 0)
-			return -EINVAL;
-		/* One that is never looked up would count as well, whatever happens. */
-		return addr_special((struct addr *)at + n) ? -EINVAL : 0;
+	case KEY_HOSTS:
+		return host_store(text, n, at);
 	default:
 		return -EINVAL;
 	}
@@ -264,7 +276,7 @@ int conf_key_store(const struct conf_key *key, const char *text, unsigned int n,
 	case KEY_IFACES:
 	case KEY_PORTS:
 	case KEY_SERVERS:
-	case KEY_ADDRS:
+	case KEY_HOSTS:
 	case KEY_PATHS:
 		return list_store(key, text, n, at);
 	}
@@ -299,10 +311,11 @@ void conf_key_allowed(const struct conf_key *key, char *buf, size_t size)
 	case KEY_PATHS:
 		snprintf(buf, size, "a list of at most %d absolute paths", CONF_PATTERNS_MAX);
 		break;
-	case KEY_ADDRS:
+	case KEY_HOSTS:
 		snprintf(buf, size,
-			 "a list of at most %d addresses, none of them private or special",
-			 BREAKER_CANARIES_MAX);
+			 "a list of at most %d addresses, none of them private or special, and "
+			 "names of hosts, with their domain",
+			 CANARIES_MAX);
 		break;
 	default:
 		snprintf(buf, size, "%s", key->allowed);
@@ -321,7 +334,7 @@ unsigned int *conf_key_count(const struct conf_key *key, struct conf *conf)
 		return &conf->port_count;
 	case KEY_SERVERS:
 		return &conf->dns.server_count;
-	case KEY_ADDRS:
+	case KEY_HOSTS:
 		return &conf->breaker.canary_count;
 	case KEY_PATHS:
 		return &conf->rdns.pattern_count;
@@ -333,5 +346,5 @@ unsigned int *conf_key_count(const struct conf_key *key, struct conf *conf)
 bool conf_key_is_list(const struct conf_key *key)
 {
 	return key->type == KEY_IFACES || key->type == KEY_PORTS || key->type == KEY_SERVERS ||
-	       key->type == KEY_ADDRS || key->type == KEY_PATHS;
+	       key->type == KEY_HOSTS || key->type == KEY_PATHS;
 }

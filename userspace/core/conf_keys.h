@@ -19,7 +19,7 @@ enum conf_key_type {
 	KEY_IFACES, /* list of interface names */
 	KEY_PORTS,  /* list of ports */
 	KEY_SERVERS,
-	KEY_ADDRS,  /* list of addresses */
+	KEY_HOSTS,  /* list of addresses and host names, struct canary_host */
 	KEY_PATHS,  /* list of absolute paths, char[CONF_TEXT_MAX] each */
 	KEY_ACTION, /* enum mxg_action of a policy row */
 	KEY_FLAG,   /* bool of a policy row */
@@ -60,7 +60,10 @@ bool conf_key_is_list(const struct conf_key *key);
 /* Where conf counts the elements of a list key; NULL for other keys. */
 unsigned int *conf_key_count(const struct conf_key *key, struct conf *conf);
 
-/* Checks text for key and writes it to at; n is the index within a list. 0 or -EINVAL. */
+/*
+ * Checks text for key and writes it to at; n is the index within a list, whose elements
+ * before that are there already. 0, -EINVAL, or -EEXIST when the list has it.
+ */
 int conf_key_store(const struct conf_key *key, const char *text, unsigned int n, void *at);
 
 /* What may stand there, in words, for error lines and the man page. */

@@ -7,7 +7,7 @@
 
 static void value_print(const struct conf_key *key, const void *at, unsigned int count, FILE *out)
 {
-	char span[TEXT_SPAN_MAX], name[32], address[ENDPOINT_TEXT_MAX];
+	char span[TEXT_SPAN_MAX], name[32], address[ENDPOINT_TEXT_MAX], host[DNS_HOST_TEXT_MAX];
 	const char *separator = "";
 
 	switch (key->type) {
@@ -34,7 +34,7 @@ static void value_print(const struct conf_key *key, const void *at, unsigned int
 	case KEY_IFACES:
 	case KEY_PORTS:
 	case KEY_SERVERS:
-	case KEY_ADDRS:
+	case KEY_HOSTS:
 	case KEY_PATHS:
 		break;
 	}
@@ -46,9 +46,9 @@ static void value_print(const struct conf_key *key, const void *at, unsigned int
 			fprintf(out, "%s%u", separator, ((const uint16_t *)at)[n]);
 		else if (key->type == KEY_PATHS)
 			fprintf(out, "%s\"%s\"", separator, ((const char(*)[CONF_TEXT_MAX])at)[n]);
-		else if (key->type == KEY_ADDRS)
+		else if (key->type == KEY_HOSTS)
 			fprintf(out, "%s\"%s\"", separator,
-				addr_format(&((const struct addr *)at)[n], address));
+				canary_host_format(&((const struct canary_host *)at)[n], host));
 		else
 			fprintf(out, "%s\"%s\"", separator,
 				endpoint_format(&((const struct endpoint *)at)[n], address));

@@ -278,6 +278,26 @@ static void breaker(FILE *to, const json_t *object)
 	}
 }
 
+/* The operator's own, those that are not well. */
+static void canaries(FILE *to, const json_t *list)
+{
+	const json_t *canary;
+	char line[512];
+	size_t i;
+
+	json_array_foreach (list, i, canary) {
+		const char *state = out_text_string(canary, "state");
+
+		if (strcmp(state, "good") == 0)
+			continue;
+		snprintf(line, sizeof(line), "%s: %s%s", out_text_string(canary, "canary"),
+			 out_text_string(canary, "why"),
+			 strcmp(state, "aside") == 0 ? " (set aside)" : "");
+		fputs("canary      ", to);
+		out_text_wrap(to, 12, line);
+	}
+}
+
 /* Only when there is something to say: in life all of it is written. */
 static void evidence(FILE *to, const json_t *object)
 {
@@ -310,6 +330,7 @@ void out_text_status(struct ctl *ctl, const json_t *result)
 	evidence(ctl->to, json_object_get(result, "evidence"));
 	caution(ctl->to, json_object_get(result, "confirm"));
 	breaker(ctl->to, json_object_get(result, "breaker"));
+	canaries(ctl->to, json_object_get(json_object_get(result, "breaker"), "canaries"));
 	fputc('\n', ctl->to);
 	for (unsigned int i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
 		group(ctl->to, counters, i, all);

@@ -15,7 +15,9 @@
 #define SOURCES_MAX  (1u << 24)
 #define ALARM        "breaker-open"
 #define UNPROVEN     "dns-unproven"
-#define UNPROVEN_MIN 20 /* found bad, and nobody good */
+#define UNPROVEN_MIN 20  /* found bad, and nobody good */
+#define LIST_MAX     272 /* of an alarm's detail, for the canaries' names */
+#define MISSES_MAX   5   /* rounds without an answer, before it is told */
 
 struct first {
 	char scope[BREAKER_SCOPE_MAX]; /* "": none */
@@ -34,21 +36,88 @@ static int name_first(const struct breaker_info *info, void *user)
 	return 0;
 }
 
-/* A canary that never had a PTR keeps it open for ever: say which, and what to do. */
+/* In worker->canaries_told. */
+static uint32_t told_never_well(unsigned int canary)
+{
+	return 1u << canary;
+}
+
+static uint32_t told_aside(unsigned int canary)
+{
+	return 1u << (CANARIES_MAX + canary);
+}
+
+static const char *what_is_bad(const struct canary *canary)
+{
+	if (canary->state != CANARY_BAD)
+		return "no answer yet";
+	return canary->count == 0 ? "no address" : "no confirmed reverse DNS";
+}
+
+/* Names those that are bad, as many as there is room for; how many there are. */
+static unsigned int list_bad(struct worker *worker, char list[static LIST_MAX])
+{
+	const struct canaries *canaries = breaker_canaries(worker->breaker);
+	char name[DNS_HOST_TEXT_MAX];
+	unsigned int count = 0;
+	size_t used = 0;
+	int n;
+
+	list[0] = '\0';
+	for (unsigned int i = 0; i < canaries->count; i++) {
+		const struct canary *canary = &canaries->list[i];
+
+		if (canary->state != CANARY_BAD || canary->is_aside)
+			continue;
+		count++;
+		n = snprintf(list + used, LIST_MAX - used, "%s%s%s", used ? ", " : "",
+			     canary_host_format(&canary->host, name),
+			     canary->count == 0 ? " (no address)" : "");
+		if ((size_t)n < LIST_MAX - used) {
+			used += (size_t)n;
+			worker->canaries_told |= told_never_well(i);
+		}
+		list[used] = '\0';
+	}
+	return count;
+}
+
+/* It may well be the operator's own list that is wrong: say which, and what to do. */
 static void tell_of_canaries(struct worker *worker)
 {
-	char list[BREAKER_CANARIES_MAX * (ADDR_TEXT_MAX + 2)] = "", text[ADDR_TEXT_MAX];
-	struct addr bad[BREAKER_CANARIES_MAX];
-	unsigned int count = breaker_bad_canaries(worker->breaker, bad);
-	size_t used = 0;
+	char list[LIST_MAX];
+	unsigned int count = list_bad(worker, list);
 
-	for (unsigned int i = 0; i < count; i++)
-		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s", i ? ", " : "",
-					 addr_format(&bad[i], text));
 	alarms_raise(&worker->alarms, clock_mono_ns(), ALARM,
 		     "breaker { canaries }: %u of %u have no confirmed reverse DNS: %s; nobody at "
 		     "all is newly refused until half of them do; take those out that never had it",
-		     count, worker->conf->breaker.canary_count, list);
+		     count, canaries_counted(breaker_canaries(worker->breaker)), list);
+}
+
+/* One that was never found well, and one that no longer counts: each is told once. */
+static void tell_of_canary(struct worker *worker, unsigned int i)
+{
+	const struct canary *canary = &breaker_canaries(worker->breaker)->list[i];
+	char name[DNS_HOST_TEXT_MAX], span[TEXT_SPAN_MAX];
+
+	canary_host_format(&canary->host, name);
+	if (!canary->was_good && (canary->state == CANARY_BAD || canary->misses >= MISSES_MAX) &&
+	    !(worker->canaries_told & told_never_well(i))) {
+		worker->canaries_told |= told_never_well(i);
+		log_warn("event=canary-bad canary=%s detail=\"not found well since the start: %s; "
+			 "what never had confirmed reverse DNS does not belong in breaker { "
+			 "canaries }\"",
+			 name, what_is_bad(canary));
+	}
+	if (!canary->is_aside) {
+		worker->canaries_told &= ~told_aside(i);
+	} else if (!(worker->canaries_told & told_aside(i))) {
+		worker->canaries_told |= told_aside(i);
+		log_warn("event=canary-set-aside canary=%s detail=\"%s for %s: it does not count "
+			 "until it is well again\"",
+			 name, what_is_bad(canary),
+			 text_from_span(worker->conf->breaker.longest_sec, span));
+	}
 }
 
 static void tell(struct worker *worker)
@@ -126,14 +195,26 @@ static void tell_unproven(struct worker *worker)
 			bad);
 }
 
+static void on_forward(const struct forward_report *report, void *user)
+{
+	struct worker *worker = user;
+
+	breaker_on_forward(worker->breaker, report, judge_now_sec());
+}
+
 void watch_on_tick(uv_timer_t *timer)
 {
 	struct worker *worker = timer->data;
 	uint32_t now = judge_now_sec();
 	struct addr addr;
+	const char *name;
 
 	for (int i = 0; i < LOOKS_MAX && breaker_next(worker->breaker, now, &addr); i++)
 		resolver_check(worker->resolver, &addr, judge_on_done, worker);
+	while ((name = breaker_next_name(worker->breaker)))
+		resolver_forward(worker->resolver, name, on_forward, worker);
+	for (unsigned int i = 0; i < worker->conf->breaker.canary_count; i++)
+		tell_of_canary(worker, i);
 	tell_unproven(worker);
 	/* Who of them is well and who is not changes while it is open. */
 	if (alarms_is_raised(&worker->alarms, ALARM))
@@ -168,10 +249,36 @@ static int add_open(const struct breaker_info *info, void *user)
 	return 0;
 }
 
+static const char *state_of(const struct canary *canary)
+{
+	static const char *const names[] = {
+		[CANARY_UNKNOWN] = "unknown", [CANARY_GOOD] = "good", [CANARY_BAD] = "bad"};
+
+	return canary->is_aside ? "aside" : names[canary->state];
+}
+
+static json_t *canaries_json(const struct canaries *canaries)
+{
+	char name[DNS_HOST_TEXT_MAX];
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < canaries->count; i++) {
+		const struct canary *canary = &canaries->list[i];
+
+		json_array_append_new(
+			list, json_pack("{s:s, s:s, s:s}", "canary",
+					canary_host_format(&canary->host, name), "state",
+					state_of(canary), "why",
+					canary->state == CANARY_GOOD ? "" : what_is_bad(canary)));
+	}
+	return list;
+}
+
 json_t *watch_breaker_json(const struct worker *worker)
 {
 	json_t *list = json_array();
 
 	breaker_each(worker->breaker, add_open, list);
-	return json_pack("{s:I, s:o}", "opened", (json_int_t)worker->breaker_opened, "open", list);
+	return json_pack("{s:I, s:o, s:o}", "opened", (json_int_t)worker->breaker_opened, "open",
+			 list, "canaries", canaries_json(breaker_canaries(worker->breaker)));
 }

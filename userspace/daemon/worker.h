@@ -66,6 +66,7 @@ struct worker {
 	struct history *history;
 	struct confirm confirm;
 	struct breaker *breaker;
+	uint32_t canaries_told;                /* watch.c: of whom the operator has been warned */
 	uint64_t cautions[POLICY_CAUTION_MAX]; /* decisions that ended so; NONE: refusals */
 	uint64_t stale_served, breaker_opened, released;
 	struct resolver *resolver;
