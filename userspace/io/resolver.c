@@ -46,6 +46,7 @@
 #define RCVBUF_BYTES   (4 << 20) /* with less, windows over 500 lose replies */
 #define NS_PER_MS      1000000ULL
 #define TICK_MS        50                /* how often c-ares may see to its timeouts */
+#define LATE_NS        (50 * NS_PER_MS)  /* by more, something kept us from running */
 #define PAUSE_NS       (250 * NS_PER_MS) /* before a server is asked again */
 #define CHANNEL_MS     10000             /* then another source port */
 #define DOWN_NS        (5 * CLOCK_NS_PER_SEC)
@@ -208,8 +209,11 @@ struct resolver {
 	TAILQ_HEAD(query_queue, query) waits[WAIT_MAX];
 	uv_timer_t alarm; /* for the deadlines and waits */
 	uint64_t alarm_ns;
-	uv_timer_t tick; /* for c-ares, while anything is alive */
-	uv_idle_t idle;  /* brings the loop round to what resolver_check() began */
+	uv_timer_t tick;  /* for c-ares, while anything is alive */
+	uint64_t tick_ns; /* the last, or when it was begun */
+	/* These were late, and come again after the sockets' turn. */
+	bool alarm_put_off, tick_put_off;
+	uv_idle_t idle; /* brings the loop round to what resolver_check() began */
 	unsigned int handles;
 	bool pumping;
 	bool freeing;
@@ -625,6 +629,7 @@ static void set_timers(struct resolver *resolver)
 	if (due_ns == UINT64_MAX) {
 		uv_timer_stop(&resolver->alarm);
 		resolver->alarm_ns = UINT64_MAX;
+		resolver->alarm_put_off = false;
 	} else if (due_ns < resolver->alarm_ns) {
 		now_ns = clock_mono_ns();
 		uv_update_time(resolver->loop);
@@ -634,8 +639,11 @@ static void set_timers(struct resolver *resolver)
 	}
 	if (resolver->live == 0)
 		uv_timer_stop(&resolver->tick);
-	else if (!uv_is_active((uv_handle_t *)&resolver->tick))
+	else if (!uv_is_active((uv_handle_t *)&resolver->tick)) {
+		resolver->tick_ns = clock_mono_ns();
+		resolver->tick_put_off = false;
 		uv_timer_start(&resolver->tick, on_tick, TICK_MS, TICK_MS);
+	}
 }
 
 /* --- attempts ------------------------------------------------------------------------------- */
@@ -1138,6 +1146,16 @@ static void on_hedge_due(struct query *query, uint64_t now_ns)
 	query_want(query);
 }
 
+/*
+ * Whoever was kept from running for long finds timers due whose answers lie in the
+ * sockets. libuv looks at the timers first; so a late one waits for the sockets, once.
+ */
+static bool put_off(bool *was_put_off, uint64_t due_ns, uint64_t now_ns)
+{
+	*was_put_off = !*was_put_off && now_ns > due_ns && now_ns - due_ns > LATE_NS;
+	return *was_put_off;
+}
+
 static void on_alarm(uv_timer_t *timer)
 {
 	struct resolver *resolver = timer->data;
@@ -1146,6 +1164,10 @@ static void on_alarm(uv_timer_t *timer)
 	struct query *query;
 	unsigned int i;
 
+	if (put_off(&resolver->alarm_put_off, resolver->alarm_ns, now_ns)) {
+		uv_timer_start(timer, on_alarm, 1, 0);
+		return;
+	}
 	resolver->alarm_ns = UINT64_MAX;
 	for (i = 0; i < WAIT_TURN; i++) {
 		while ((query = TAILQ_FIRST(&resolver->waits[i])) && query->due_ns <= now_ns) {
@@ -1169,9 +1191,13 @@ static void on_alarm(uv_timer_t *timer)
 static void on_tick(uv_timer_t *timer)
 {
 	struct resolver *resolver = timer->data;
+	uint64_t now_ns = clock_mono_ns(), due_ns = resolver->tick_ns + TICK_MS * NS_PER_MS;
 	struct channel *channel;
 	unsigned int i;
 
+	resolver->tick_ns = now_ns;
+	if (put_off(&resolver->tick_put_off, due_ns, now_ns))
+		return;
 	for (i = 0; i < resolver->server_count; i++)
 		if (resolver->servers[i].channel->live > 0)
 			ares_process_fd(resolver->servers[i].channel->ares, ARES_SOCKET_BAD,
