@@ -173,3 +173,27 @@ Test(history, families_do_not_crowd_each_other_out)
 	cr_expect_not_null(history_find(history, &six));
 	history_free(history);
 }
+
+/* What is carried over takes a free place or that of an older one, and nobody's knowledge. */
+Test(history, restored_ones_take_nothing_from_others)
+{
+	struct history *history = history_new(8, 8, 1);
+	struct addr addr;
+	unsigned int n;
+
+	for (n = 0; n < 8; n++) {
+		addr = numbered(n);
+		history_on_good(history_get(history, &addr), NOW + n);
+	}
+	addr = numbered(100);
+	cr_expect_not(history_restore(history, &addr, NOW), "older than all");
+	cr_expect(history_restore(history, &addr, NOW + 5), "not older than the oldest");
+	addr = numbered(0);
+	cr_expect_null(history_find(history, &addr));
+	addr = numbered(7);
+	cr_expect_not(history_restore(history, &addr, NOW + 6), "known to be good since");
+	cr_expect_eq(history_find(history, &addr)->good_sec, NOW + 7);
+	cr_expect(history_restore(history, &addr, NOW + 8));
+	cr_expect_eq(history_find(history, &addr)->good_sec, NOW + 8);
+	history_free(history);
+}

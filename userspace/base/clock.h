@@ -13,4 +13,11 @@
 uint64_t clock_mono_ns(void);
 int64_t clock_wall_sec(void);
 
+#define CLOCK_BOOT_MAX 40
+/*
+ * What tells this boot from all others, within which alone moments of the monotonic clock
+ * can be compared. Returns buf; "" when the kernel does not say.
+ */
+const char *clock_boot(char buf[static CLOCK_BOOT_MAX]);
+
 #endif

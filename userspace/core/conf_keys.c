@@ -87,7 +87,8 @@ const struct conf_key CONF_KEYS[] = {
 	 "Needs two or more servers."},
 	{"confirm", "hold", KEY_SPAN, AT(confirm.hold_sec), 0, 604800, NULL, "2h",
 	 "A source that was good within the last two days is refused only after it has been found bad "
-	 "for so long without a break."},
+	 "for so long without a break. Who was good is known after a reload and a restart as well; how "
+	 "long somebody has been bad is not, and counts anew."},
 	{"confirm", "per_minute", KEY_NUMBER, AT(confirm.per_minute), 1, 10000000, NULL, "10000",
 	 "New refusals at most, against a mistake in the policy; who comes on top passes for now."},
 	{"confirm", "proof", KEY_NUMBER, AT(confirm.proof), 0, 1000, NULL, "1",

@@ -100,6 +100,17 @@ static uint64_t worth(const struct history_source *source)
 	return (uint64_t)(source->good_sec ? 2 : 1) << 32 | last;
 }
 
+/* The place of the set that is worth the least. */
+static unsigned int least_of(const struct history_source *set)
+{
+	unsigned int at = 0;
+
+	for (unsigned int i = 1; i < WAYS; i++)
+		if (worth(&set[i]) < worth(&set[at]))
+			at = i;
+	return at;
+}
+
 struct history_source *history_get(struct history *history, const struct addr *addr)
 {
 	struct history_source *set = set_of(history, addr);
@@ -107,13 +118,53 @@ struct history_source *history_get(struct history *history, const struct addr *a
 
 	if (at < WAYS)
 		return &set[at];
-	at = 0;
-	for (unsigned int i = 1; i < WAYS; i++)
-		if (worth(&set[i]) < worth(&set[at]))
-			at = i;
+	at = least_of(set);
 	memset(&set[at], 0, sizeof(set[at]));
 	set[at].addr = *addr;
 	return &set[at];
+}
+
+bool history_restore(struct history *history, const struct addr *addr, uint32_t good_sec)
+{
+	struct history_source *set = set_of(history, addr);
+	const struct history_source good = {.addr = *addr, .good_sec = good_sec};
+	unsigned int at = find_in(set, addr);
+
+	if (at == WAYS)
+		at = least_of(set);
+	if (worth(&set[at]) >= worth(&good))
+		return false;
+	set[at] = good;
+	return true;
+}
+
+/* The moment at which its goodness is to be judged, if it is one that counts. */
+static bool good_at(const struct history_source *source, uint32_t now_sec, uint32_t *ret_sec)
+{
+	uint32_t at_sec = source->bad_sec ? source->bad_sec : now_sec;
+
+	*ret_sec = at_sec;
+	return source->addr.family && history_is_good(source, at_sec);
+}
+
+int history_next_good(const struct history *history, size_t *at, uint32_t now_sec,
+		      struct history_good ret[static HISTORY_STEP])
+{
+	size_t end = *at + HISTORY_STEP;
+	uint32_t at_sec;
+	int n = 0;
+
+	if (*at >= places(history))
+		return -1;
+	if (end > places(history))
+		end = places(history);
+	for (; *at < end; ++*at) {
+		const struct history_source *source = &history->sources[*at];
+
+		if (good_at(source, now_sec, &at_sec))
+			ret[n++] = (struct history_good){source->addr, at_sec - source->good_sec};
+	}
+	return n;
 }
 
 void history_forget(struct history *history, const struct prefix *prefix)

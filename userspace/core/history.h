@@ -51,6 +51,26 @@ struct history_source *history_find(struct history *history, const struct addr *
 /* The same; a source not known gets a place. Never NULL. */
 struct history_source *history_get(struct history *history, const struct addr *addr);
 
+/* A source that is known to be good, as it is carried to another table. */
+struct history_good {
+	struct addr addr;
+	uint32_t age_sec; /* since it was found good; its clock stands still while it is bad */
+};
+
+#define HISTORY_STEP 1024
+
+/*
+ * The known-good of the next HISTORY_STEP places: how many, perhaps none; -1 at the end. *at
+ * begins at 0 and moves on. What changes between two calls is seen before or after.
+ */
+int history_next_good(const struct history *history, size_t *at, uint32_t now_sec,
+		      struct history_good ret[static HISTORY_STEP]);
+/*
+ * It was good then, by what outlived another table. Takes nothing from a source that is
+ * known better or to be good since; false if there was nothing to be added.
+ */
+bool history_restore(struct history *history, const struct addr *addr, uint32_t good_sec);
+
 /*
  * Forgets what speaks against the sources inside prefix (NULL: all), not who was good:
  * that would make whoever flushes in an outage condemn the innocent.

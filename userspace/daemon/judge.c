@@ -18,10 +18,13 @@ static bool is_live(const struct mxg_verdict *verdict, uint64_t now_ns)
 	return now_ns < verdict->expires_ns;
 }
 
-/* Seconds of the monotonic clock, never 0, as history, confirm and breaker count. */
+/*
+ * Seconds of the monotonic clock, as history, confirm and breaker count: never 0, and late
+ * enough that whoever was good before the boot was so at a moment that can be told.
+ */
 static uint32_t sec_of(uint64_t now_ns)
 {
-	return (uint32_t)(now_ns / CLOCK_NS_PER_SEC) + 1;
+	return (uint32_t)(now_ns / CLOCK_NS_PER_SEC) + HISTORY_GOOD_SEC + 1;
 }
 
 uint32_t judge_now_sec(void)
@@ -258,9 +261,14 @@ bool judge_is_undone(const struct worker *worker, const struct vmap_entry *entry
 
 void judge_adopt(struct worker *worker, const struct vmap_entry *entry, uint32_t now_sec)
 {
-	if (entry->verdict.note & MXG_NOTE_GOOD || entry->verdict.reason == MXG_REASON_PASS ||
-	    entry->verdict.reason == MXG_REASON_GENERIC)
+	const struct history_source *known = history_find(worker->history, &entry->addr);
+
+	if (entry->verdict.reason == MXG_REASON_PASS || entry->verdict.reason == MXG_REASON_GENERIC)
 		history_on_good(history_get(worker->history, &entry->addr), now_sec);
+	else if (entry->verdict.note & MXG_NOTE_GOOD && !history_is_good(known, now_sec))
+		history_on_good(history_get(worker->history, &entry->addr), now_sec);
+	else if (entry->verdict.note & MXG_NOTE_GOOD)
+		return; /* since when is known already */
 	else if (entry->verdict.action != MXG_ACTION_PASS)
 		confirm_restore(history_get(worker->history, &entry->addr), now_sec);
 }

@@ -116,6 +116,7 @@ static int fill_tables(struct worker *worker)
 
 	if (err < 0)
 		return fail("memory", err);
+	remember_load(worker);
 	err = vmap_new(&worker->args.maps, &worker->vmap);
 	if (err < 0)
 		return fail("tables", err);
@@ -192,6 +193,7 @@ static int start_loop(struct worker *worker)
 	if (err < 0)
 		return fail("events", err);
 	ledger_start(worker);
+	remember_start(worker);
 	uv_timer_start(&worker->heartbeat, on_heartbeat, 0, HEARTBEAT_MS);
 	uv_timer_start(&worker->sweep, tables_on_sweep, EXCEPTION_TICK_MS, 0);
 	uv_timer_start(&worker->exception_tick, tables_on_exception_tick, 1000, 1000);
@@ -227,6 +229,7 @@ static void done(struct worker *worker)
 	if (worker->keeper.data)
 		uv_close((uv_handle_t *)&worker->keeper, NULL);
 	ledger_stop(worker);
+	remember_stop(worker);
 	uv_close((uv_handle_t *)&worker->term, NULL);
 	uv_close((uv_handle_t *)&worker->heartbeat, NULL);
 	uv_close((uv_handle_t *)&worker->sweep, NULL);
@@ -234,6 +237,7 @@ static void done(struct worker *worker)
 	uv_close((uv_handle_t *)&worker->watch, NULL);
 	uv_run(&worker->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&worker->loop);
+	remember_save(worker);
 	store_close(worker->store);
 	exceptions_free(worker->exceptions);
 	budget_free(worker->budget);

@@ -9,6 +9,7 @@
  *   watch.c     the breaker's canaries, and what it says
  *   tables.c    exceptions and configuration into the gate, sweep, re-application
  *   ledger.c    what is written down of it: evidence and log lines, in measure
+ *   remember.c  who was good, for the worker after it
  *   mode.c      which reasons the gate acts on
  *   alarms.c    what an operator should know now;  health.c  that DNS is in trouble
  *   commands.c  the control commands;  status.c  the answer to `mxgate status`
@@ -32,6 +33,7 @@
 #include "daemon/health.h"
 #include "daemon/ledger.h"
 #include "daemon/message.h"
+#include "daemon/remember.h"
 #include "daemon/slots.h"
 #include "io/control.h"
 #include "io/events.h"
@@ -84,6 +86,7 @@ struct worker {
 	struct alarms alarms;
 	struct health health;
 	struct ledger ledger;
+	struct remember remember;
 	struct control_request *reloading; /* waits for the keeper's word */
 	struct pending *pending;           /* commands.c: requests with work under way */
 	int exit_code;

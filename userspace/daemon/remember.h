@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Who was found good outlives the worker: its history's known-good sources are saved to
+ * the state directory now and then, a little in each turn of the loop, and whole at its
+ * end; the next worker begins with them. Nothing is done for a verdict, and nothing
+ * that speaks against a source is kept: what fails here makes nobody worse off than a
+ * stranger.
+ */
+#ifndef MXGATE_DAEMON_REMEMBER_H
+#define MXGATE_DAEMON_REMEMBER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "io/goodfile.h"
+
+struct worker;
+
+struct remember {
+	uv_timer_t timer;
+	struct goodfile *file; /* being written */
+	uint64_t saved;        /* what there was to tell when the last one was begun */
+	bool is_loaded;
+};
+
+/* Into the worker's history, which is empty; before what the verdict table says. */
+void remember_load(struct worker *worker);
+
+/* The resolver must be there. */
+void remember_start(struct worker *worker);
+/* Before the loop is closed; a file that is half written goes. */
+void remember_stop(struct worker *worker);
+/* After remember_stop(), while there is a history: all of it. */
+void remember_save(struct worker *worker);
+
+#endif

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "io/goodfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+
+#define NAME      "known-good"
+#define MAGIC     0x31646f6f6767786dULL /* "mxggood1", on this machine */
+#define SEED      0x6b6e6f776e2d6764ULL
+#define STEPS     4 /* of HISTORY_STEP places */
+#define BLOCK_MAX HISTORY_STEP
+
+struct head {
+	uint64_t magic;
+	uint64_t check; /* of the rest */
+	int64_t wall_sec;
+	uint32_t now_sec; /* when the file was begun */
+	uint32_t zero;
+	char boot[CLOCK_BOOT_MAX];
+};
+
+struct record {
+	uint8_t family;
+	uint8_t zero[3];
+	uint32_t age_sec; /* at head.now_sec */
+	uint8_t addr[16];
+};
+
+struct block {
+	uint32_t count; /* 0: the last */
+	uint32_t zero;
+	uint64_t check;
+	struct record records[BLOCK_MAX];
+};
+
+_Static_assert(sizeof(struct head) == 72, "head layout");
+_Static_assert(sizeof(struct record) == 24, "record layout");
+
+#define BLOCK_HEAD offsetof(struct block, records)
+
+struct goodfile {
+	int fd;
+	char *path, *fresh; /* fresh: the name until it is complete */
+	uint32_t now_sec, count;
+	size_t at;
+	struct block block;
+	struct history_good goods[HISTORY_STEP];
+};
+
+static uint64_t check_of_head(const struct head *head)
+{
+	return hash_bytes(SEED, &head->wall_sec, sizeof(*head) - offsetof(struct head, wall_sec));
+}
+
+static uint64_t check_of(const struct block *block)
+{
+	return hash_bytes(SEED + block->count, block->records,
+			  block->count * sizeof(block->records[0]));
+}
+
+/* --- reading ------------------------------------------------------------------ */
+
+/* All of size, or -EBADMSG where the file ends before. */
+static int read_all(FILE *in, void *buf, size_t size)
+{
+	if (fread(buf, 1, size, in) == size)
+		return 0;
+	return ferror(in) ? -EIO : -EBADMSG;
+}
+
+/* 1, 0 for the last, -EBADMSG, -errno. */
+static int read_block(FILE *in, struct block *block)
+{
+	int err = read_all(in, block, BLOCK_HEAD);
+
+	if (err < 0)
+		return err;
+	if (block->count > BLOCK_MAX || block->zero)
+		return -EBADMSG;
+	err = read_all(in, block->records, block->count * sizeof(block->records[0]));
+	if (err < 0)
+		return err;
+	if (block->check != check_of(block))
+		return -EBADMSG;
+	return block->count > 0;
+}
+
+/* How long ago that was. */
+static uint64_t gone_since(const struct head *head, const struct goodfile_moment *now)
+{
+	if (*now->boot && strncmp(head->boot, now->boot, sizeof(head->boot)) == 0)
+		return now->now_sec > head->now_sec ? now->now_sec - head->now_sec : 0;
+	return now->wall_sec > head->wall_sec ? (uint64_t)(now->wall_sec - head->wall_sec) : 0;
+}
+
+static uint32_t take(const struct block *block, uint64_t gone_sec, uint32_t now_sec,
+		     struct history *history)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < block->count; i++) {
+		const struct record *record = &block->records[i];
+		struct addr addr = {.family = record->family};
+		uint64_t age_sec = gone_sec + record->age_sec;
+
+		if ((addr.family != 4 && addr.family != 6) || age_sec > HISTORY_GOOD_SEC)
+			continue;
+		memcpy(addr.bytes, record->addr, addr.family == 4 ? 4 : 16);
+		count += history_restore(history, &addr, now_sec - (uint32_t)age_sec);
+	}
+	return count;
+}
+
+static int read_file(FILE *in, const struct goodfile_moment *now, struct history *history,
+		     uint32_t *ret_count)
+{
+	struct block *block = malloc(sizeof(*block));
+	struct head head;
+	int err = block ? read_all(in, &head, sizeof(head)) : -ENOMEM;
+
+	if (err == 0 && (head.magic != MAGIC || head.check != check_of_head(&head)))
+		err = -EBADMSG;
+	while (err == 0 && (err = read_block(in, block)) > 0) {
+		*ret_count += take(block, gone_since(&head, now), now->now_sec, history);
+		err = 0;
+	}
+	free(block);
+	return err;
+}
+
+int goodfile_read(const char *dir, const struct goodfile_moment *now, struct history *history,
+		  uint32_t *ret_count)
+{
+	uint32_t count = 0;
+	char *path = NULL;
+	FILE *in;
+	int err;
+
+	if (asprintf(&path, "%s/" NAME, dir) < 0)
+		return -ENOMEM;
+	in = fopen(path, "re");
+	err = in ? 0 : -errno;
+	free(path);
+	if (!in)
+		return err;
+	err = read_file(in, now, history, &count);
+	fclose(in);
+	if (err == 0 || err == -EBADMSG)
+		*ret_count = count;
+	return err;
+}
+
+/* --- writing ------------------------------------------------------------------ */
+
+static int write_all(int fd, const void *buf, size_t size)
+{
+	const char *at = buf;
+
+	while (size > 0) {
+		ssize_t n = write(fd, at, size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		at += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+static int write_head(int fd, const struct goodfile_moment *now)
+{
+	struct head head = {.magic = MAGIC, .wall_sec = now->wall_sec, .now_sec = now->now_sec};
+
+	snprintf(head.boot, sizeof(head.boot), "%s", now->boot);
+	head.check = check_of_head(&head);
+	return write_all(fd, &head, sizeof(head));
+}
+
+static int write_block(struct goodfile *file)
+{
+	struct block *block = &file->block;
+
+	block->check = check_of(block);
+	return write_all(file->fd, block, BLOCK_HEAD + block->count * sizeof(block->records[0]));
+}
+
+/* later_sec: so long after the file was begun. */
+static void fill(struct block *block, const struct history_good *goods, uint32_t count,
+		 uint32_t later_sec)
+{
+	block->count = count;
+	for (uint32_t i = 0; i < count; i++) {
+		struct record *record = &block->records[i];
+
+		memset(record, 0, sizeof(*record));
+		record->family = goods[i].addr.family;
+		record->age_sec = goods[i].age_sec > later_sec ? goods[i].age_sec - later_sec : 0;
+		memcpy(record->addr, goods[i].addr.bytes, sizeof(record->addr));
+	}
+}
+
+void goodfile_drop(struct goodfile *file)
+{
+	if (!file)
+		return;
+	if (file->fd >= 0) {
+		close(file->fd);
+		unlink(file->fresh);
+	}
+	free(file->path);
+	free(file->fresh);
+	free(file);
+}
+
+int goodfile_begin(const char *dir, const struct goodfile_moment *now, struct goodfile **ret)
+{
+	struct goodfile *file = calloc(1, sizeof(*file));
+	int err = -ENOMEM;
+
+	if (!file)
+		return err;
+	file->fd = -1;
+	file->now_sec = now->now_sec;
+	if (asprintf(&file->path, "%s/" NAME, dir) < 0)
+		file->path = NULL;
+	if (asprintf(&file->fresh, "%s/" NAME ".new", dir) < 0)
+		file->fresh = NULL;
+	if (!file->path || !file->fresh)
+		goto out;
+	file->fd = open(file->fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+	err = file->fd < 0 ? -errno : write_head(file->fd, now);
+out:
+	if (err < 0)
+		goodfile_drop(file);
+	else
+		*ret = file;
+	return err;
+}
+
+int goodfile_step(struct goodfile *file, const struct history *history, uint32_t now_sec)
+{
+	int n = 0, err = 0;
+
+	for (unsigned int i = 0; i < STEPS && n >= 0 && err == 0; i++) {
+		n = history_next_good(history, &file->at, now_sec, file->goods);
+		if (n == 0)
+			continue;
+		fill(&file->block, file->goods, n > 0 ? (uint32_t)n : 0, now_sec - file->now_sec);
+		file->count += file->block.count;
+		err = write_block(file);
+	}
+	if (err < 0)
+		return err;
+	/* The disk may begin, so that goodfile_end() waits less. */
+	sync_file_range(file->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	return n >= 0;
+}
+
+int goodfile_end(struct goodfile *file, uint32_t *ret_count)
+{
+	uint32_t count = file->count;
+	int err = fdatasync(file->fd) < 0 ? -errno : 0;
+
+	if (err == 0 && rename(file->fresh, file->path) < 0)
+		err = -errno;
+	if (err == 0) {
+		close(file->fd);
+		file->fd = -1; /* there is nothing to unlink */
+		*ret_count = count;
+	}
+	goodfile_drop(file);
+	return err;
+}
