@@ -100,7 +100,9 @@ struct mxg_verdict {
 	__u8 zero;   /* rounds the value to 8 bytes */
 };
 
-#define MXG_NOTE_GOOD 1 /* the source is known to be good, whatever was found last */
+#define MXG_NOTE_GOOD       1 /* the source is known to be good, whatever was found last */
+#define MXG_NOTE_SEEN_SHIFT 4 /* above: observations behind a refusal; 0: not known */
+#define MXG_NOTE_SEEN_MAX   15
 
 struct mxg_key6 {
 	__u8 addr[16];

@@ -5,8 +5,9 @@
 
 #include "core/confirm.h"
 
-#define NOW 1000000u
-#define ROW 3600u
+#define NOW    1000000u
+#define ROW    3600u
+#define WITHIN 21600u
 
 /* One observation: seconds after the last, by which server, and what must come of it. */
 struct step {
@@ -29,7 +30,7 @@ struct story {
 
 #define CONF(n, apart, other, hold)                                                                \
 	{                                                                                          \
-		n, apart, other, hold, 1000, 0                                                     \
+		n, apart, WITHIN, other, hold, 1000, 0                                             \
 	}
 #define NONE    POLICY_CAUTION_NONE
 #define WAITING POLICY_CAUTION_WAITING
@@ -58,6 +59,20 @@ static const struct story stories[] = {
 	 {{0, 1, 0, 0, 0, WAITING, 60}, {30, 2, 0, 0, 0, WAITING, 30}, {30, 2, 0, 0, 0, NONE, 300}}},
 	{"a day later it is the first time again", CONF(2, 60, 0, 0), false, 3,
 	 {{0, 1, 0, 0, 0, WAITING, 60}, {HISTORY_BAD_SEC + 1, 1, 0, 0, 0, WAITING, 60},
+	  {60, 1, 0, 0, 0, NONE, 300}}},
+	{"six hours apart is one trouble", CONF(2, 60, 0, 0), false, 2,
+	 {{0, 1, 0, 0, 0, WAITING, 60}, {WITHIN, 1, 0, 0, 0, NONE, 300}}},
+	{"more than that is another", CONF(2, 60, 0, 0), false, 4,
+	 {{0, 1, 0, 0, 0, WAITING, 60}, {WITHIN + 1, 1, 0, 0, 0, WAITING, 60},
+	  {WITHIN + 1, 1, 0, 0, 0, WAITING, 60}, {60, 1, 0, 0, 0, NONE, 300}}},
+	{"each from the one before", CONF(3, 60, 0, 0), false, 3,
+	 {{0, 1, 0, 0, 0, WAITING, 60}, {WITHIN, 1, 0, 0, 0, WAITING, 60},
+	  {WITHIN, 1, 0, 0, 0, NONE, 300}}},
+	{"the same server, but in another trouble", CONF(2, 60, 1, 0), false, 3,
+	 {{0, 1, 0, 0, 0, WAITING, 60}, {WITHIN + 1, 1, 0, 0, 0, WAITING, 60},
+	  {60, 2, 0, 0, 0, NONE, 300}}},
+	{"held for days, and seen again at the end: not yet", CONF(2, 60, 0, 72000), true, 3,
+	 {{0, 1, 0, 0, 0, HELD, 300}, {72000, 1, 0, 0, 0, WAITING, 60},
 	  {60, 1, 0, 0, 0, NONE, 300}}},
 	{"refused before, back within a day: at once", CONF(2, 60, 0, 0), false, 3,
 	 {{0, 1, 0, 0, 0, WAITING, 60}, {60, 1, 0, 0, 0, NONE, 300},
@@ -218,7 +233,34 @@ Test(confirm, refusals_outlive_a_restart)
 	struct confirm confirm;
 
 	confirm_init(&confirm, &conf, NOW);
-	confirm_restore(&source, NOW);
+	confirm_restore(&source, 0, NOW);
+	decide(&decision);
+	confirm_weigh(&confirm, &observed, &source, &decision);
+	cr_expect_eq(decision.action, MXG_ACTION_DROP, "how often it was seen is not known");
+}
+
+/* One that now asks for more: what stands is renewed, what has ended needs as many. */
+Test(confirm, refusals_of_before_a_restart_that_asks_for_more)
+{
+	const struct confirm_conf conf = CONF(4, 60, 0, 7200);
+	struct confirm_case observed = {.now_sec = NOW + 60, .wait_sec = 300, .is_refused = true};
+	struct history_source source = {.addr = {.family = 4}};
+	struct policy_decision decision;
+	struct confirm confirm;
+
+	confirm_init(&confirm, &conf, NOW);
+	confirm_restore(&source, 2, NOW);
+	decide(&decision);
+	confirm_weigh(&confirm, &observed, &source, &decision);
+	cr_expect_eq(decision.action, MXG_ACTION_DROP, "it stands");
+	cr_expect_eq(decision.seen, 3);
+	confirm_restore(&source, 2, NOW);
+	observed.is_refused = false;
+	decide(&decision);
+	confirm_weigh(&confirm, &observed, &source, &decision);
+	cr_expect_eq(decision.caution, POLICY_CAUTION_WAITING);
+	cr_expect_eq(decision.seen, 3);
+	observed.now_sec += 60;
 	decide(&decision);
 	confirm_weigh(&confirm, &observed, &source, &decision);
 	cr_expect_eq(decision.action, MXG_ACTION_DROP);
@@ -227,7 +269,8 @@ Test(confirm, refusals_outlive_a_restart)
 /* A resolver that denies everything: nobody is refused, and none of it counts later. */
 Test(confirm, nothing_is_believed_before_somebody_passed)
 {
-	const struct confirm_conf conf = {.confirmations = 2, .per_minute = 1000, .proof = 2};
+	const struct confirm_conf conf = {
+		.confirmations = 2, .within_sec = WITHIN, .per_minute = 1000, .proof = 2};
 	struct confirm_case observed = {.now_sec = NOW, .wait_sec = 300};
 	struct history_source source = {.addr = {.family = 4}};
 	struct policy_decision decision;

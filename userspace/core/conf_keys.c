@@ -76,11 +76,17 @@ const struct conf_key CONF_KEYS[] = {
 	 "A source is asked about at most once in this time."},
 	{"confirm", "confirmations", KEY_NUMBER, AT(confirm.confirmations), 1, 10, NULL, "2",
 	 "How often a source must be found bad before it is refused; until then it passes. 1 refuses "
-	 "at the first time."},
+	 "at the first time. When a reload raises it, who stands refused stays so until that verdict "
+	 "ends (one that keeps trying is looked at again before that, and stays while it is found bad), "
+	 "and needs the new number after that; mxgate flush lets go at once."},
 	{"confirm", "apart", KEY_SPAN, AT(confirm.apart_sec), 0, 3600, NULL, "60s",
 	 "At least so long between two times that count. The next one is made by the source's next "
 	 "connection after that. A resolver may answer it from its cache: a longer time than its "
 	 "negative answers live makes the two independent, and so does different_servers."},
+	{"confirm", "within", KEY_SPAN, AT(confirm.within_sec), 60, HISTORY_BAD_SEC, NULL, "6h",
+	 "At most so long between two times that count, so that two accidents on one day do not make a "
+	 "refusal: after that it begins anew. Must be longer than apart. It is also how seldom a bad host "
+	 "may connect and never be refused. Who has been confirmed is remembered for a day."},
 	{"confirm", "different_servers", KEY_CHOICE, AT(confirm.different_servers), NO_RANGE,
 	 "false|true", "false",
 	 "true: each time that counts must have been answered by another server than the one before. "

@@ -29,12 +29,22 @@ static bool take_credit(struct confirm *confirm, uint32_t now_sec)
 	return true;
 }
 
+/* A day after it was confirmed, or so long that it cannot be of one trouble any more. */
+static bool is_forgotten(const struct confirm *confirm, const struct history_source *source,
+			 uint32_t now_sec)
+{
+	const struct confirm_conf *conf = &confirm->conf;
+
+	return now_sec - source->last_sec >
+	       (source->seen < conf->confirmations ? conf->within_sec : HISTORY_BAD_SEC);
+}
+
 static void observe(const struct confirm *confirm, const struct confirm_case *observed,
 		    struct history_source *source)
 {
 	uint32_t now = observed->now_sec;
 
-	if (source->seen == 0 || now - source->last_sec > HISTORY_BAD_SEC)
+	if (source->seen == 0 || is_forgotten(confirm, source, now))
 		source->seen = 0;
 	else if (now - source->last_sec < confirm->conf.apart_sec ||
 		 (confirm->conf.different_servers && observed->server == source->server))
@@ -133,9 +143,9 @@ void confirm_cap(struct confirm *confirm, bool is_refused, uint32_t now_sec,
 		soften(decision, POLICY_CAUTION_CAPPED, CAPPED_SEC);
 }
 
-void confirm_restore(struct history_source *source, uint32_t now_sec)
+void confirm_restore(struct history_source *source, uint8_t seen, uint32_t now_sec)
 {
-	source->seen = UINT8_MAX;
+	source->seen = seen ? seen : UINT8_MAX;
 	source->good_sec = 0;
 	source->bad_sec = 1; /* before anything that is going on now */
 	source->last_sec = now_sec;

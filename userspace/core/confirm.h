@@ -20,6 +20,7 @@
 struct confirm_conf {
 	uint32_t confirmations;     /* negative observations before a refusal, 1 or more */
 	uint32_t apart_sec;         /* at least so long between two that count */
+	uint32_t within_sec;        /* and at most: after that it begins anew */
 	uint32_t different_servers; /* bool: the next must come from another server */
 	uint32_t hold_sec;          /* how long a source known to be good must be found bad */
 	uint32_t per_minute;        /* new refusals at most */
@@ -67,7 +68,10 @@ void confirm_weigh(struct confirm *confirm, const struct confirm_case *observed,
 void confirm_cap(struct confirm *confirm, bool is_refused, uint32_t now_sec,
 		 struct policy_decision *decision);
 
-/* The memory of a source that a verdict refuses, after a restart. */
-void confirm_restore(struct history_source *source, uint32_t now_sec);
+/*
+ * The memory of a source that a verdict refuses, after a restart. seen: how many
+ * observations were behind that, 0: as many as it took.
+ */
+void confirm_restore(struct history_source *source, uint8_t seen, uint32_t now_sec);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/min.h"
 #include "core/policy.h"
 #include "core/rdns.h"
 #include "daemon/worker.h"
@@ -158,6 +159,16 @@ static void weigh(struct worker *worker, const struct iprev_report *report,
 	worker->cautions[decision->caution]++;
 }
 
+/* What the worker after this one is to know of the source. */
+static uint8_t note_of(const struct policy_decision *decision, bool is_good)
+{
+	uint32_t note = is_good ? MXG_NOTE_GOOD : 0;
+
+	if (decision->action != MXG_ACTION_PASS)
+		note |= min_u32(decision->seen, MXG_NOTE_SEEN_MAX) << MXG_NOTE_SEEN_SHIFT;
+	return (uint8_t)note;
+}
+
 /*
  * old is what the table has, NULL: nothing. is_good: the source is known to be, and must
  * not be a stranger to the next worker when it is held or frozen.
@@ -171,7 +182,7 @@ static int put_verdict(struct worker *worker, const struct addr *addr,
 		.refresh_ns = now_ns + decision->refresh_sec * CLOCK_NS_PER_SEC,
 		.action = (__u8)decision->action,
 		.reason = (__u8)decision->reason,
-		.note = is_good ? MXG_NOTE_GOOD : 0,
+		.note = note_of(decision, is_good),
 	};
 	int err = vmap_replace(worker->vmap, addr, old, &fresh);
 
@@ -270,5 +281,6 @@ void judge_adopt(struct worker *worker, const struct vmap_entry *entry, uint32_t
 	else if (entry->verdict.note & MXG_NOTE_GOOD)
 		return; /* since when is known already */
 	else if (entry->verdict.action != MXG_ACTION_PASS)
-		confirm_restore(history_get(worker->history, &entry->addr), now_sec);
+		confirm_restore(history_get(worker->history, &entry->addr),
+				entry->verdict.note >> MXG_NOTE_SEEN_SHIFT, now_sec);
 }
