@@ -306,6 +306,27 @@ static void cmd_why(struct worker *worker, struct control_request *request)
 		reply_why(worker, request, &addr);
 }
 
+/* The table has not taken the result of a recheck. */
+static void reply_not_taken(const struct worker *worker, struct control_request *request,
+			    const struct addr *addr, int err)
+{
+	char text[ADDR_TEXT_MAX], hint[96];
+
+	if (err != -E2BIG) {
+		control_reply_error(request, CONTROL_ERR_INTERNAL, NULL,
+				    "the result could not be given to the gate: %s",
+				    strerror(-err));
+		return;
+	}
+	snprintf(hint, sizeof(hint),
+		 "raise verdicts { max%u } and reload, or flush what is not needed", addr->family);
+	control_reply_error(request, CONTROL_ERR_UNAVAILABLE, hint,
+			    "the IPv%u verdict table is full (%" PRIu32 " of %" PRIu32
+			    "): %s stays unknown and passes",
+			    addr->family, vmap_count(worker->vmap, addr->family),
+			    vmap_max(worker->vmap, addr->family), addr_format(addr, text));
+}
+
 static void on_rechecked(const struct iprev_report *report, void *user)
 {
 	struct pending *pending = user;
@@ -315,10 +336,7 @@ static void on_rechecked(const struct iprev_report *report, void *user)
 
 	pending_free(pending);
 	if (err < 0)
-		control_reply_error(request, CONTROL_ERR_UNAVAILABLE,
-				    "raise verdicts { max4, max6 } if the table is full",
-				    "the result could not be given to the gate: %s",
-				    strerror(-err));
+		reply_not_taken(worker, request, &report->addr, err);
 	else
 		reply_why(worker, request, &report->addr);
 }
