@@ -143,3 +143,93 @@ Test(health, detail_names_servers_and_numbers, .init = hush)
 	health_tick(&health, &stats, &alarms, now);
 	cr_expect_eq(strlen(alarms.list[0].detail), ALARM_DETAIL_MAX - 1, "cut, not overrun");
 }
+
+/* One second of a server: what it was asked and gave, and whether it is called down. */
+struct service {
+	unsigned int queries, answers;
+	bool is_down;
+};
+
+Test(health, second_opinion, .init = hush)
+{
+	static const struct {
+		const char *label;
+		unsigned int servers;
+		struct {
+			unsigned int sec;
+			struct service service[3];
+			bool stands;
+		} phases[3];
+	} rows[] = {
+		{"both answer", 2, {{30, {{5, 5, 0}, {1, 1, 0}}, false}}},
+		{"the second is never asked", 2, {{90, {{50, 50, 0}, {0, 0, 0}}, false}}},
+		{"it falls silent, and is back",
+		 2,
+		 {{30, {{5, 5, 0}, {1, 1, 0}}, false},
+		  {1, {{5, 5, 0}, {1, 0, 1}}, true},
+		  {1, {{5, 5, 0}, {1, 1, 0}}, false}}},
+		{"the first does", 2, {{1, {{5, 0, 1}, {5, 5, 0}}, true}}},
+		{"both do", 2, {{1, {{5, 0, 1}, {5, 0, 1}}, true}}},
+		{"one of three", 3, {{60, {{5, 5, 0}, {1, 0, 1}, {1, 1, 0}}, false}}},
+		{"two of three", 3, {{1, {{5, 5, 0}, {1, 0, 1}, {1, 0, 1}}, true}}},
+		{"there is but one", 1, {{1, {{5, 5, 0}}, true}}},
+		{"it is up, and gives errors only; then an answer",
+		 2,
+		 {{14, {{5, 5, 0}, {1, 0, 0}}, false},
+		  {2, {{5, 5, 0}, {1, 0, 0}}, true},
+		  {1, {{5, 5, 0}, {1, 1, 0}}, false}}},
+		{"a few errors, long ago",
+		 2,
+		 {{7, {{5, 5, 0}, {1, 0, 0}}, false}, {60, {{5, 5, 0}, {0, 0, 0}}, false}}},
+		{"one in ten is an answer",
+		 2,
+		 {{60, {{5, 5, 0}, {10, 1, 0}}, false}, {14, {{5, 5, 0}, {9, 0, 0}}, false}}},
+		{"slow, but no error",
+		 2,
+		 {{12, {{9, 0, 0}, {9, 0, 0}}, false}, {60, {{9, 9, 0}, {9, 9, 0}}, false}}},
+	};
+	static struct health health;
+	static struct alarms alarms;
+	struct resolver_stats stats;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint64_t now = 1000 * SEC;
+
+		memset(&health, 0, sizeof(health));
+		memset(&alarms, 0, sizeof(alarms));
+		memset(&stats, 0, sizeof(stats));
+		stats.server_count = rows[i].servers;
+		for (size_t p = 0; p < 3 && rows[i].phases[p].sec; p++) {
+			for (unsigned int s = 0; s < rows[i].phases[p].sec; s++, now += SEC) {
+				for (unsigned int n = 0; n < rows[i].servers; n++) {
+					const struct service *service =
+						&rows[i].phases[p].service[n];
+
+					stats.servers[n].queries += service->queries;
+					stats.servers[n].answers += service->answers;
+					stats.servers[n].is_down = service->is_down;
+				}
+				health_opinions(&health, &stats, &alarms, now);
+			}
+			cr_expect_eq(alarms_is_raised(&alarms, HEALTH_ALONE),
+				     rows[i].phases[p].stands, "%s, phase %zu", rows[i].label,
+				     p + 1);
+		}
+	}
+}
+
+Test(health, second_opinion_names_who_is_left, .init = hush)
+{
+	static struct health health;
+	static struct alarms alarms;
+	struct resolver_stats stats = silent;
+
+	stats.servers[1].is_down = false;
+	stats.servers[0].since_ns = stats.servers[1].since_ns = 1000 * SEC;
+	health_opinions(&health, &stats, &alarms, 1007 * SEC);
+	cr_assert_eq(alarms.count, 1);
+	cr_expect_str_eq(alarms.list[0].detail,
+			 "confirm { different_servers = true } needs answers of two servers, and 1 "
+			 "of 2 gives any: nobody is newly refused; 192.0.2.53:53 down for 7s, no "
+			 "answer yet; [::1]:53 up for 7s, no answer yet");
+}

@@ -90,7 +90,8 @@ const struct conf_key CONF_KEYS[] = {
 	{"confirm", "different_servers", KEY_CHOICE, AT(confirm.different_servers), NO_RANGE,
 	 "false|true", "false",
 	 "true: each time that counts must have been answered by another server than the one before. "
-	 "Needs two or more servers."},
+	 "Needs two or more servers; while fewer than two give answers nobody is newly refused, and "
+	 "the alarm no-second-opinion says so."},
 	{"confirm", "hold", KEY_SPAN, AT(confirm.hold_sec), 0, 604800, NULL, "2h",
 	 "A source that was good within the last two days is refused only after it has been found bad "
 	 "for so long without a break. Who was good is known after a reload and a restart as well; how "

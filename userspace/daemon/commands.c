@@ -354,7 +354,7 @@ static void cmd_recheck(struct worker *worker, struct control_request *request)
 	if (!pending)
 		return;
 	audit(worker, request, "recheck", addr_format(&addr, text), "");
-	err = resolver_check(worker->resolver, &addr, on_rechecked, pending);
+	err = judge_look_up(worker, &addr, on_rechecked, pending);
 	if (err < 0) {
 		pending_free(pending);
 		control_reply_error(request, CONTROL_ERR_BUSY, "try again in a few seconds",

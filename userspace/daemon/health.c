@@ -14,6 +14,9 @@
 /* A busy gate sees it in the short one within seconds, a quiet one in the long. */
 static const unsigned int windows_sec[] = {10, 30};
 
+#define USELESS_QUERIES 8 /* one zone that is dead gives as many errors, but not only errors */
+#define USELESS_SEC     15
+
 #define WINDOWS (sizeof(windows_sec) / sizeof(windows_sec[0]))
 
 struct sum {
@@ -146,4 +149,39 @@ void health_tick(struct health *health, const struct resolver_stats *stats, stru
 		raise_alarm(alarms, stats, &sums[worst], now_ns);
 	else if (well)
 		alarms_clear(alarms, now_ns, HEALTH_ALARM, "dns-recovered");
+}
+
+/*
+ * False when it is silent, or up and of no use: so many questions for so long, and errors
+ * only.
+ */
+static bool gives_answers(struct health_server *last, const struct resolver_server_stats *server,
+			  uint64_t now_ns)
+{
+	if (!last->at_ns || server->answers != last->answers || server->queries == last->queries) {
+		last->queries = server->queries;
+		last->answers = server->answers;
+		last->at_ns = now_ns;
+	}
+	return !server->is_down && (server->queries - last->queries < USELESS_QUERIES ||
+				    sec_since(last->at_ns, now_ns) < USELESS_SEC);
+}
+
+void health_opinions(struct health *health, const struct resolver_stats *stats,
+		     struct alarms *alarms, uint64_t now_ns)
+{
+	unsigned int count = 0;
+	char servers[ALARM_DETAIL_MAX];
+
+	for (unsigned int i = 0; i < stats->server_count; i++)
+		count += gives_answers(&health->servers[i], &stats->servers[i], now_ns);
+	if (count >= 2) {
+		alarms_clear(alarms, now_ns, HEALTH_ALONE, "second-opinion-back");
+		return;
+	}
+	list_servers(stats, now_ns, servers, sizeof(servers));
+	alarms_raise(alarms, now_ns, HEALTH_ALONE,
+		     "confirm { different_servers = true } needs answers of two servers, and %u of "
+		     "%u gives any: nobody is newly refused; %s",
+		     count, stats->server_count, servers);
 }

@@ -43,18 +43,17 @@ void judge_on_done(const struct iprev_report *report, void *user)
 		events_resume(worker->events);
 }
 
-/* A second opinion is asked of another server, where that is wanted. */
-static int look_up(struct worker *worker, const struct addr *addr)
+int judge_look_up(struct worker *worker, const struct addr *addr, resolver_done_fn on_done,
+		  void *user)
 {
 	const struct history_source *source;
 
 	if (!worker->conf->confirm.different_servers)
-		return resolver_check(worker->resolver, addr, judge_on_done, worker);
+		return resolver_check(worker->resolver, addr, on_done, user);
 	source = history_find(worker->history, addr);
 	if (!source || source->seen == 0 || source->server == 0)
-		return resolver_check(worker->resolver, addr, judge_on_done, worker);
-	return resolver_check_avoiding(worker->resolver, addr, source->server - 1u, judge_on_done,
-				       worker);
+		return resolver_check(worker->resolver, addr, on_done, user);
+	return resolver_check_avoiding(worker->resolver, addr, source->server - 1u, on_done, user);
 }
 
 /*
@@ -86,7 +85,7 @@ bool judge_event(enum mxg_event_kind kind, const struct addr *addr, uint64_t sen
 		return true;
 	}
 	/* -EBUSY is counted by the resolver; the source passes and will ask again. */
-	look_up(worker, addr);
+	judge_look_up(worker, addr, judge_on_done, worker);
 	return resolver_room(worker->resolver) > 0;
 }
 

@@ -37,6 +37,8 @@ static void on_heartbeat(uv_timer_t *timer)
 	events_resume(worker->events); /* if whoever took the room has not said that it is free */
 	resolver_get_stats(worker->resolver, &stats);
 	health_tick(&worker->health, &stats, &worker->alarms, now);
+	if (worker->conf->confirm.different_servers)
+		health_opinions(&worker->health, &stats, &worker->alarms, now);
 	alarms_tick(&worker->alarms, now);
 }
 
@@ -198,10 +200,6 @@ static int start_loop(struct worker *worker)
 	uv_timer_start(&worker->sweep, tables_on_sweep, EXCEPTION_TICK_MS, 0);
 	uv_timer_start(&worker->exception_tick, tables_on_exception_tick, 1000, 1000);
 	uv_timer_start(&worker->watch, watch_on_tick, 1000, 1000);
-	if (worker->conf->confirm.different_servers && resolver_server_count(worker->resolver) < 2)
-		log_warn("event=one-server-only detail=\"confirm { different_servers = true } "
-			 "refuses "
-			 "nobody with one DNS server: name another in dns { servers }\"");
 	return 0;
 }
 

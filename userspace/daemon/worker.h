@@ -112,6 +112,10 @@ int judge_apply(struct worker *worker, const struct iprev_report *report);
 
 uint32_t judge_now_sec(void);
 
+/* resolver_check(); a second opinion is asked of another server, where that is wanted. */
+int judge_look_up(struct worker *worker, const struct addr *addr, resolver_done_fn on_done,
+		  void *user);
+
 /* resolver_done_fn; user is the worker. Applies the report, and lets waiting events in. */
 void judge_on_done(const struct iprev_report *report, void *user);
 
