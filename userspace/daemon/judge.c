@@ -271,15 +271,16 @@ bool judge_is_undone(const struct worker *worker, const struct vmap_entry *entry
 
 void judge_adopt(struct worker *worker, const struct vmap_entry *entry, uint32_t now_sec)
 {
-	const struct history_source *known = history_find(worker->history, &entry->addr);
+	const struct mxg_verdict *verdict = &entry->verdict;
+	bool passed = verdict->reason == MXG_REASON_PASS || verdict->reason == MXG_REASON_GENERIC;
 
-	if (entry->verdict.reason == MXG_REASON_PASS || entry->verdict.reason == MXG_REASON_GENERIC)
+	/* Since when it is good although it was found bad: that may be known already. */
+	if (!passed && verdict->note & MXG_NOTE_GOOD &&
+	    history_is_good(history_find(worker->history, &entry->addr), now_sec))
+		return;
+	if (passed || verdict->note & MXG_NOTE_GOOD)
 		history_on_good(history_get(worker->history, &entry->addr), now_sec);
-	else if (entry->verdict.note & MXG_NOTE_GOOD && !history_is_good(known, now_sec))
-		history_on_good(history_get(worker->history, &entry->addr), now_sec);
-	else if (entry->verdict.note & MXG_NOTE_GOOD)
-		return; /* since when is known already */
-	else if (entry->verdict.action != MXG_ACTION_PASS)
+	else if (verdict->action != MXG_ACTION_PASS)
 		confirm_restore(history_get(worker->history, &entry->addr),
-				entry->verdict.note >> MXG_NOTE_SEEN_SHIFT, now_sec);
+				verdict->note >> MXG_NOTE_SEEN_SHIFT, now_sec);
 }
