@@ -103,10 +103,10 @@ static void log_table_full(struct worker *worker, uint64_t now_ns)
 
 /*
  * What DNS says for certain about the source is remembered, and told to the breaker. What
- * is remembered of it, or NULL.
+ * is remembered of it, or NULL; and whether that is all that ever was known.
  */
 static struct history_source *learn(struct worker *worker, const struct iprev_report *report,
-				    uint32_t now_sec)
+				    uint32_t now_sec, bool *ret_is_new)
 {
 	struct history_source *source;
 	bool was_good;
@@ -115,6 +115,7 @@ static struct history_source *learn(struct worker *worker, const struct iprev_re
 	    report->result != IPREV_PERMERROR)
 		return history_find(worker->history, &report->addr);
 	source = history_get(worker->history, &report->addr);
+	*ret_is_new = history_is_new(source);
 	if (report->result == IPREV_PASS) {
 		was_good = history_is_good(source, now_sec);
 		confirm_on_pass(&worker->confirm);
@@ -169,8 +170,8 @@ static uint8_t note_of(const struct policy_decision *decision, bool is_good)
 }
 
 /*
- * old is what the table has, NULL: nothing. is_good: the source is known to be, and must
- * not be a stranger to the next worker when it is held or frozen.
+ * old is what the table has, NULL: nothing that is known. is_good: the source is known to be, and
+ * must not be a stranger to the next worker when it is held or frozen.
  */
 static int put_verdict(struct worker *worker, const struct addr *addr,
 		       const struct mxg_verdict *old, const struct policy_decision *decision,
@@ -183,7 +184,8 @@ static int put_verdict(struct worker *worker, const struct addr *addr,
 		.reason = (__u8)decision->reason,
 		.note = note_of(decision, is_good),
 	};
-	int err = vmap_replace(worker->vmap, addr, old, &fresh);
+	int err = old ? vmap_replace(worker->vmap, addr, old, &fresh)
+		      : vmap_put(worker->vmap, addr, &fresh);
 
 	if (err == -E2BIG)
 		log_table_full(worker, now_ns);
@@ -221,19 +223,22 @@ int judge_apply(struct worker *worker, const struct iprev_report *report)
 	struct policy_decision decision;
 	struct rdns_result names;
 	struct mxg_verdict old = {0};
-	bool has_names = rdns_judge(report, worker->args.patterns, &names), is_there, had;
+	bool has_names = rdns_judge(report, worker->args.patterns, &names);
+	bool is_new = false, is_there, had;
 	int err;
 
-	is_there = vmap_get(worker->vmap, &report->addr, &old) == 0;
+	policy_decide(&worker->conf->policy, rdns_reason(report, has_names ? &names : NULL),
+		      report->ttl_sec, &decision);
+	source = learn(worker, report, now_sec, &is_new);
+	/* A stranger who passes, as most do, is not looked for: a look costs a system call. */
+	is_there = !(is_new && decision.action == MXG_ACTION_PASS) &&
+		   vmap_get(worker->vmap, &report->addr, &old) == 0;
 	/*
 	 * Hosts whose zones are broken try again and again, and good ones are seldom looked
 	 * up: that one fails which failed before tells nothing of the DNS.
 	 */
 	if (report->result != IPREV_TEMPERROR || !is_there || old.reason != MXG_REASON_TEMPERROR)
 		health_on_report(&worker->health, report, now);
-	policy_decide(&worker->conf->policy, rdns_reason(report, has_names ? &names : NULL),
-		      report->ttl_sec, &decision);
-	source = learn(worker, report, now_sec);
 
 	/* Invariant: no learned verdict where an exception rules. */
 	if (exceptions_match(worker->exceptions, &report->addr, clock_wall_sec()))

@@ -95,26 +95,34 @@ int vmap_get(const struct vmap *vmap, const struct addr *addr, struct mxg_verdic
 	return 0;
 }
 
+static int update(struct vmap *vmap, const struct addr *addr, const struct mxg_verdict *verdict,
+		  __u64 flags)
+{
+	int fd = table_fd(vmap, addr->family);
+
+	return bpf_map_update_elem(fd, addr->bytes, verdict, flags) < 0 ? -errno : 0;
+}
+
 int vmap_replace(struct vmap *vmap, const struct addr *addr, const struct mxg_verdict *old,
 		 const struct mxg_verdict *verdict)
 {
 	struct mxg_verdict value = *verdict;
 
-	if (old)
-		value.hits += old->hits;
-	if (bpf_map_update_elem(table_fd(vmap, addr->family), addr->bytes, &value, BPF_ANY) < 0)
-		return -errno;
-	if (!old)
-		++*table_count(vmap, addr->family);
-	return 0;
+	value.hits += old->hits;
+	return update(vmap, addr, &value, BPF_ANY);
 }
 
 int vmap_put(struct vmap *vmap, const struct addr *addr, const struct mxg_verdict *verdict)
 {
-	struct mxg_verdict old = {0};
-	bool is_new = vmap_get(vmap, addr, &old) < 0;
+	struct mxg_verdict old;
+	int err = update(vmap, addr, verdict, BPF_NOEXIST);
 
-	return vmap_replace(vmap, addr, is_new ? NULL : &old, verdict);
+	if (err == 0)
+		++*table_count(vmap, addr->family);
+	if (err != -EEXIST)
+		return err;
+	err = vmap_get(vmap, addr, &old);
+	return err < 0 ? err : vmap_replace(vmap, addr, &old, verdict);
 }
 
 int vmap_del(struct vmap *vmap, const struct addr *addr)

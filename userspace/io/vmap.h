@@ -39,7 +39,7 @@ int vmap_get(const struct vmap *vmap, const struct addr *addr, struct mxg_verdic
  * -E2BIG when the table is full (the source stays unknown and passes); -errno.
  */
 int vmap_put(struct vmap *vmap, const struct addr *addr, const struct mxg_verdict *verdict);
-/* The same for who has just looked: old is what vmap_get() gave, NULL: -ENOENT. */
+/* The same for who has just looked, and old is what vmap_get() gave. */
 int vmap_replace(struct vmap *vmap, const struct addr *addr, const struct mxg_verdict *old,
 		 const struct mxg_verdict *verdict);
 /* 0, -ENOENT, -errno. */
