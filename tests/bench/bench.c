@@ -23,40 +23,32 @@ static void put32(uint8_t *out, uint32_t value)
 static void host4(uint32_t index, struct addr *ret)
 {
 	ret->family = 4;
-	put32(ret->bytes, 0xc6120000U + index);
+	put32(ret->bytes, 0xc6100000U + index);
 }
 
-static void host6(uint32_t index, struct addr *ret)
+/* 2001:db8:HHHH:L::26: nobody is there. */
+static void absent6(uint32_t index, struct addr *ret)
 {
 	ret->family = 6;
 	put32(ret->bytes, 0x20010db8U);
 	put32(ret->bytes + 4, index << 16 | index >> 16);
-	ret->bytes[15] = 0x25;
+	ret->bytes[15] = 0x26;
 }
 
 void bench_host(const struct bench *bench, uint32_t number, struct addr *ret)
 {
-	uint32_t all = bench->only4 ? BENCH_HOSTS4 : BENCH_HOSTS, at;
-
 	memset(ret, 0, sizeof(*ret));
-	if (bench->absent) {
-		host6(number, ret);
-		ret->bytes[15] = 0x26;
-		return;
-	}
-	at = (uint32_t)((uint64_t)number * STRIDE % all);
-	if (at < BENCH_HOSTS4)
-		host4(at, ret);
+	if (bench->absent)
+		absent6(number, ret);
 	else
-		host6(at - BENCH_HOSTS4, ret);
+		host4((uint32_t)((uint64_t)number * STRIDE % BENCH_HOSTS), ret);
 }
 
 void bench_name(const struct addr *addr, char buf[static BENCH_NAME])
 {
-	const uint8_t *b = addr->bytes + (addr->family == 4 ? 0 : 4);
+	const uint8_t *b = addr->bytes;
 
-	snprintf(buf, BENCH_NAME, "mta-%c%02x%02x%02x%02x.bench.example",
-		 addr->family == 4 ? 'a' : 'b', b[0], b[1], b[2], b[3]);
+	snprintf(buf, BENCH_NAME, "mta-%02x%02x%02x%02x.bench.example", b[0], b[1], b[2], b[3]);
 }
 
 static int write_pair(FILE *names, FILE *reverse, const struct addr *addr)
@@ -65,12 +57,13 @@ static int write_pair(FILE *names, FILE *reverse, const struct addr *addr)
 
 	bench_name(addr, name);
 	fprintf(reverse, "%s PTR %s.\n", addr_reverse_name(addr, owner), name);
-	return fprintf(names, "%s. %s %s\n", name, addr->family == 4 ? "A" : "AAAA",
-		       addr_format(addr, text));
+	return fprintf(names, "%s. A %s\n", name, addr_format(addr, text));
 }
 
-static const char *const zones[] = {"bench.example", "18.198.in-addr.arpa", "19.198.in-addr.arpa",
-				    "8.b.d.0.1.0.0.2.ip6.arpa"};
+/* The first has the names, the next four the reverse names of 198.16 to 198.19; then nobody's. */
+static const char *const zones[] = {"bench.example",       "16.198.in-addr.arpa",
+				    "17.198.in-addr.arpa", "18.198.in-addr.arpa",
+				    "19.198.in-addr.arpa", "8.b.d.0.1.0.0.2.ip6.arpa"};
 #define ZONES (sizeof(zones) / sizeof(zones[0]))
 
 static FILE *open_in(const char *dir, const char *name)
@@ -125,7 +118,7 @@ int bench_write_zones(const char *dir, const char *listen)
 	}
 	for (uint32_t i = 0; i < BENCH_HOSTS && err == 0; i++) {
 		bench_host(&all, i, &addr);
-		if (write_pair(file[0], file[addr.family == 6 ? 3 : addr.bytes[1] - 17], &addr) < 0)
+		if (write_pair(file[0], file[addr.bytes[1] - 15], &addr) < 0)
 			err = -EIO;
 	}
 	if (file[0])
@@ -148,8 +141,7 @@ void bench_print_hosts(const struct bench *bench, bool queries)
 			continue;
 		}
 		bench_name(&addr, name);
-		printf("%s PTR\n%s %s\n", addr_reverse_name(&addr, text), name,
-		       addr.family == 4 ? "A" : "AAAA");
+		printf("%s PTR\n%s A\n", addr_reverse_name(&addr, text), name);
 	}
 }
 
@@ -237,7 +229,8 @@ static double percentile_us(const struct bench *bench, uint32_t percent)
 
 void bench_report(const struct bench *bench, const char *what)
 {
-	double seconds = (double)(bench->end_ns - bench->start_ns) / (double)CLOCK_NS_PER_SEC;
+	uint64_t busy_ns = bench->busy_ns ? bench->busy_ns : bench->end_ns - bench->start_ns;
+	double seconds = (double)busy_ns / (double)CLOCK_NS_PER_SEC;
 
 	qsort(bench->took_ns, bench->ended, sizeof(bench->took_ns[0]), by_value);
 	printf("{\"what\":\"%s\",\"window\":%" PRIu32 ",\"load\":%" PRIu32 ",\"hosts\":%" PRIu32

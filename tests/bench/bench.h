@@ -16,9 +16,8 @@
 
 #include "base/addr.h"
 
-#define BENCH_HOSTS4 131072U /* 198.18.0.0/15 */
-#define BENCH_HOSTS  200000U /* the rest is 2001:db8:HHHH:L::25 */
-#define BENCH_NAME   32
+#define BENCH_HOSTS 200000U /* 198.16.0.0 and on */
+#define BENCH_NAME  32
 
 struct bench {
 	/* what is asked for */
@@ -26,7 +25,7 @@ struct bench {
 	uint32_t first, count; /* hosts, by their number in the order of coming */
 	uint32_t window;       /* at most so many at once */
 	uint32_t rate;         /* so many a second; 0: as fast as the window allows */
-	bool only4;            /* of the IPv4 hosts only */
+	uint32_t burst;        /* gate: so many are in the ring before any is looked at */
 	const char *interface; /* gate: where it is */
 	uint32_t ttl_sec;      /* gate: the life of a verdict */
 	bool absent;           /* of addresses that have no name: any number of them */
@@ -34,12 +33,16 @@ struct bench {
 	uint32_t begun, ended;
 	uint32_t pass, other, again;
 	uint64_t start_ns, end_ns;
-	uint64_t *begun_ns; /* by number - first */
+	uint64_t busy_ns;   /* if the run was in pieces, what they took */
+	uint64_t *begun_ns; /* by number - first; memory that a child shares */
 	uint64_t *took_ns;  /* in the order of ending */
 	uint64_t cpu_ns;    /* of whom the run is about */
 };
 
-/* The host of this number: its address, and the name that it should have. */
+/*
+ * The host of this number: its address, and the name that it should have. Numbers that
+ * are BENCH_HOSTS apart are the same host: no run may have more.
+ */
 void bench_host(const struct bench *bench, uint32_t number, struct addr *ret);
 void bench_name(const struct addr *addr, char buf[static BENCH_NAME]);
 
@@ -64,6 +67,7 @@ void bench_report(const struct bench *bench, const char *what);
 
 /* The runners. 0, or -errno with a line on standard error. */
 int pump_run(struct bench *bench);
+int fed_run(struct bench *bench, int worker_pid, int feeder_cpu);
 int module_run(struct bench *bench);
 int gate_run(struct bench *bench, int worker_pid);
 

@@ -4,22 +4,19 @@
  * verdict is looked for in the kernel's table, where the gate would find it.
  *
  * When the worker decided is read from the verdict itself (its expiry less its life,
- * which the zone's TTL fixes), so nobody has to poll for the time. To know that there
- * is room for more, the oldest one outstanding is looked up now and then.
+ * which the zone's TTL fixes), so nobody has to poll for the time.
+ *
+ *   within a window   the oldest one outstanding is looked up now and then, to know that
+ *                     there is room for more
+ *   at a rate         nothing is looked up before all have been sent
+ *   from a full ring  the worker is stopped while SYNs fill the ring buffer, and what it
+ *                     does from then on is measured: nobody is beside it but the server
  */
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <linux/if_ether.h>
-#include <linux/if_link.h>
-#include <net/if.h>
-#include <netinet/in.h>
-#include <netinet/ip.h>
-#include <netinet/ip6.h>
-#include <netinet/tcp.h>
+#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <time.h>
@@ -28,64 +25,18 @@
 #include <mxgate/abi.h>
 
 #include "base/clock.h"
-#include "bench.h"
+#include "syns.h"
 
-#define MX_PORT   25
-#define NAP_NS    50000
-#define BATCH     8 /* SYNs between two looks at the table */
-#define STALL_NS  (3 * CLOCK_NS_PER_SEC)
-#define GIVE_UP   10 /* stalls */
-#define FRAME_MAX 128
+#define BATCH    8 /* SYNs between two looks at the table */
+#define STALL_NS (3 * CLOCK_NS_PER_SEC)
+#define GIVE_UP  10 /* stalls */
 
 struct gate {
 	struct bench *bench;
-	int prog;
+	struct syns syns;
 	int table4, table6;
 	int worker_pid;
 };
-
-/* --- SYNs ----------------------------------------------------------------------------------- */
-
-static size_t put_tcp(uint8_t *at)
-{
-	struct tcphdr tcp = {.source = htons(40000), .dest = htons(MX_PORT), .doff = 5, .syn = 1};
-
-	memcpy(at, &tcp, sizeof(tcp));
-	return sizeof(tcp);
-}
-
-static size_t make_syn(const struct addr *from, uint8_t frame[static FRAME_MAX])
-{
-	struct ethhdr eth = {.h_proto = htons(from->family == 4 ? ETH_P_IP : ETH_P_IPV6)};
-	struct iphdr ip4 = {.version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_TCP};
-	struct ip6_hdr ip6 = {.ip6_flow = htonl(6U << 28), .ip6_nxt = IPPROTO_TCP, .ip6_hlim = 64};
-	size_t len = sizeof(eth);
-
-	memcpy(frame, &eth, sizeof(eth));
-	if (from->family == 4) {
-		ip4.tot_len = htons(sizeof(ip4) + sizeof(struct tcphdr));
-		memcpy(&ip4.saddr, from->bytes, sizeof(ip4.saddr));
-		memcpy(frame + len, &ip4, sizeof(ip4));
-		len += sizeof(ip4);
-	} else {
-		ip6.ip6_plen = htons(sizeof(struct tcphdr));
-		memcpy(&ip6.ip6_src, from->bytes, sizeof(ip6.ip6_src));
-		memcpy(frame + len, &ip6, sizeof(ip6));
-		len += sizeof(ip6);
-	}
-	return len + put_tcp(frame + len);
-}
-
-static int send_syn(const struct gate *gate, uint32_t number)
-{
-	uint8_t frame[FRAME_MAX] = {0};
-	struct addr addr;
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .repeat = 1);
-
-	bench_host(gate->bench, number, &addr);
-	opts.data_size_in = (__u32)make_syn(&addr, frame);
-	return bpf_prog_test_run_opts(gate->prog, &opts) < 0 ? -errno : 0;
-}
 
 /* --- what the kernel has -------------------------------------------------------------------- */
 
@@ -106,17 +57,12 @@ static int inner_table(const char *name)
 
 static int open_gate(struct gate *gate)
 {
-	int ifindex = (int)if_nametoindex(gate->bench->interface), err;
-	__u32 id = 0;
+	int err = syns_open(gate->bench, &gate->syns);
 
-	err = bpf_xdp_query_id(ifindex, 0, &id);
 	if (err < 0)
 		return err;
-	gate->prog = bpf_prog_get_fd_by_id(id);
 	gate->table4 = inner_table(MXG_MAP_VERDICT4);
 	gate->table6 = inner_table(MXG_MAP_VERDICT6);
-	if (gate->prog < 0)
-		return -errno;
 	return gate->table4 < 0 ? gate->table4 : gate->table6 < 0 ? gate->table6 : 0;
 }
 
@@ -142,13 +88,6 @@ static uint64_t process_cpu_ns(int pid)
 
 /* --- the run -------------------------------------------------------------------------------- */
 
-static void nap(void)
-{
-	struct timespec ts = {.tv_nsec = NAP_NS};
-
-	nanosleep(&ts, NULL);
-}
-
 /* Goes on from the oldest one outstanding. When it decided is read at the end. */
 static bool see(const struct gate *gate)
 {
@@ -156,6 +95,9 @@ static bool see(const struct gate *gate)
 	struct mxg_verdict verdict;
 	uint32_t before = bench->ended;
 
+	/* Of a burst the last one tells, and the rest is gone through when it is there. */
+	if (bench->burst && !has_verdict(gate, bench->first + bench->begun - 1, &verdict))
+		return false;
 	while (bench->ended < bench->begun &&
 	       has_verdict(gate, bench->first + bench->ended, &verdict))
 		bench->ended++;
@@ -172,24 +114,51 @@ static int send_again(const struct gate *gate)
 	for (uint32_t i = bench->ended; i < bench->begun && err == 0; i++)
 		if (!has_verdict(gate, bench->first + i, &verdict)) {
 			bench->again++;
-			err = send_syn(gate, bench->first + i);
+			if (bench->burst) /* its 3 s are not what the burst took */
+				bench->begun_ns[i] = clock_mono_ns();
+			err = syns_send(&gate->syns, bench->first + i);
 		}
 	return err;
 }
 
-static int begin_due(const struct gate *gate)
+/* Stops the worker, and waits until it has. */
+static void stop_worker(const struct gate *gate)
+{
+	char path[64], state = 0;
+	FILE *file;
+
+	kill(gate->worker_pid, SIGSTOP);
+	snprintf(path, sizeof(path), "/proc/%d/stat", gate->worker_pid);
+	while (state != 'T' && (file = fopen(path, "re"))) {
+		if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+			state = 'T';
+		fclose(file);
+	}
+}
+
+/* As many as the ring holds, or all that are left; they all begin when the worker does. */
+static int fill_ring(const struct gate *gate)
 {
 	struct bench *bench = gate->bench;
-	uint32_t due = bench_due(bench, clock_mono_ns()), number;
+	uint32_t first = bench->begun, end = first + bench->burst;
 	int err = 0;
 
-	for (uint32_t i = 0; i < due && i < BATCH && err == 0; i++) {
-		number = bench_begin(bench, clock_mono_ns());
-		/* That we come late with it, beside the server, is not the gate's doing. */
-		bench->begun_ns[number - bench->first] = clock_mono_ns();
-		err = send_syn(gate, number);
-	}
+	if (end > bench->count)
+		end = bench->count;
+	stop_worker(gate);
+	while (err == 0 && bench->begun < end)
+		err = syns_send(&gate->syns, bench_begin(bench, 0));
+	for (uint32_t i = first; i < bench->begun; i++)
+		bench->begun_ns[i] = clock_mono_ns();
+	kill(gate->worker_pid, SIGCONT);
 	return err;
+}
+
+static int send_some(const struct gate *gate)
+{
+	if (!gate->bench->burst)
+		return syns_send_due(&gate->syns, BATCH);
+	return gate->bench->ended == gate->bench->begun ? fill_ring(gate) : 0;
 }
 
 static int run(const struct gate *gate)
@@ -197,16 +166,19 @@ static int run(const struct gate *gate)
 	struct bench *bench = gate->bench;
 	uint64_t moved_ns = clock_mono_ns();
 	unsigned int stalls = 0;
+	bool is_sending, moved;
 	uint32_t begun;
 	int err = 0;
 
 	while (err == 0 && !bench_is_done(bench)) {
 		begun = bench->begun;
-		err = begin_due(gate);
-		if (see(gate))
+		err = send_some(gate);
+		is_sending = bench->rate && bench->begun < bench->count;
+		moved = !is_sending && see(gate);
+		if (is_sending || moved)
 			moved_ns = clock_mono_ns();
-		else if (bench->begun == begun && bench->window > 1)
-			nap();
+		if (!moved && bench->begun == begun && bench->window > 1)
+			syns_nap();
 		if (err < 0 || clock_mono_ns() - moved_ns < STALL_NS)
 			continue;
 		if (++stalls == GIVE_UP)
@@ -222,21 +194,33 @@ static void read_times(const struct gate *gate)
 {
 	struct bench *bench = gate->bench;
 	uint32_t seen = bench->ended;
+	uint64_t decided_ns, burst_ns = 0;
 	struct mxg_verdict verdict;
 
 	bench->ended = 0;
-	for (uint32_t i = 0; i < seen; i++)
-		if (has_verdict(gate, bench->first + i, &verdict))
-			bench_end(bench, bench->first + i, verdict.reason == MXG_REASON_PASS,
-				  verdict.expires_ns - bench->ttl_sec * CLOCK_NS_PER_SEC);
+	for (uint32_t i = 0; i < seen; i++) {
+		if (bench->burst && i % bench->burst == 0) {
+			bench->busy_ns += burst_ns;
+			burst_ns = 0;
+		}
+		if (!has_verdict(gate, bench->first + i, &verdict))
+			continue;
+		decided_ns = verdict.expires_ns - bench->ttl_sec * CLOCK_NS_PER_SEC;
+		bench_end(bench, bench->first + i, verdict.reason == MXG_REASON_PASS, decided_ns);
+		if (bench->burst && decided_ns - bench->begun_ns[i] > burst_ns)
+			burst_ns = decided_ns - bench->begun_ns[i];
+	}
+	bench->busy_ns += burst_ns;
 }
 
 int gate_run(struct bench *bench, int worker_pid)
 {
-	struct gate gate = {.bench = bench, .prog = -1, .table4 = -1, .table6 = -1};
+	struct gate gate = {.bench = bench, .syns.prog = -1, .table4 = -1, .table6 = -1};
 	uint64_t cpu_ns;
 	int err = open_gate(&gate);
 
+	if (bench->rate)
+		bench->window = bench->count;
 	gate.worker_pid = worker_pid;
 	prctl(PR_SET_TIMERSLACK, 1UL, 0, 0, 0); /* a nap that is late makes a burst of SYNs */
 	cpu_ns = process_cpu_ns(worker_pid);
@@ -248,7 +232,7 @@ int gate_run(struct bench *bench, int worker_pid)
 		fprintf(stderr, "bench-resolve: gate: %s after %" PRIu32 " of %" PRIu32 "\n",
 			strerror(-err), bench->ended, bench->count);
 	read_times(&gate);
-	close(gate.prog);
+	syns_close(&gate.syns);
 	close(gate.table4);
 	close(gate.table6);
 	return err;

@@ -5,19 +5,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "bench.h"
 
 static const char usage[] =
 	"usage: bench-resolve zones DIR ADDR     zone files and nsd.conf for a server on ADDR\n"
-	"       bench-resolve hosts|queries [-4] [-f FIRST] [-n COUNT]\n"
-	"       bench-resolve pump|module [-4] [-s SERVER] [-f FIRST] [-n COUNT] [-w WINDOW]\n"
+	"       bench-resolve hosts|queries [-f FIRST] [-n COUNT]\n"
+	"       bench-resolve pump|module [-s SERVER] [-f FIRST] [-n COUNT] [-w WINDOW]\n"
 	"                                 [-r RATE]\n"
-	"       bench-resolve gate [same] -i INTERFACE -p WORKER_PID [-t TTL] [-a]\n";
+	"       bench-resolve gate [same] -i INTERFACE -p WORKER_PID [-t TTL] [-a] [-b BURST]\n"
+	"       bench-resolve fed [same] -i INTERFACE -p WORKER_PID -c FEEDER_CPU\n";
 
 struct args {
 	struct bench bench;
 	int worker_pid;
+	uint32_t feeder_cpu;
 };
 
 static bool get_number(const char *text, uint32_t *ret)
@@ -37,9 +40,6 @@ static bool get_option(struct args *args, int option)
 	uint32_t pid;
 
 	switch (option) {
-	case '4':
-		bench->only4 = true;
-		return true;
 	case 'a':
 		bench->absent = true;
 		return true;
@@ -49,6 +49,10 @@ static bool get_option(struct args *args, int option)
 	case 's':
 		return endpoint_parse(optarg, 53, &bench->server) == 0 &&
 		       bench->server.addr.family == 4;
+	case 'b':
+		return get_number(optarg, &bench->burst) && bench->burst > 0;
+	case 'c':
+		return get_number(optarg, &args->feeder_cpu);
 	case 'f':
 		return get_number(optarg, &bench->first);
 	case 'n':
@@ -74,9 +78,12 @@ static int run(const char *what, struct args *args)
 	struct bench *bench = &args->bench;
 	int err = -EINVAL;
 
-	bench->begun_ns = calloc(bench->count, sizeof(bench->begun_ns[0]));
+	size_t size = bench->count * sizeof(bench->begun_ns[0]);
+
+	bench->begun_ns =
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	bench->took_ns = calloc(bench->count, sizeof(bench->took_ns[0]));
-	if (!bench->begun_ns || !bench->took_ns)
+	if (bench->begun_ns == MAP_FAILED || !bench->took_ns)
 		err = -ENOMEM;
 	else if (strcmp(what, "pump") == 0)
 		err = pump_run(bench);
@@ -84,11 +91,14 @@ static int run(const char *what, struct args *args)
 		err = module_run(bench);
 	else if (strcmp(what, "gate") == 0 && bench->interface && args->worker_pid)
 		err = gate_run(bench, args->worker_pid);
+	else if (strcmp(what, "fed") == 0 && bench->interface && args->worker_pid)
+		err = fed_run(bench, args->worker_pid, (int)args->feeder_cpu);
 	else
 		fputs(usage, stderr);
 	if (err == 0)
-		bench_report(bench, what);
-	free(bench->begun_ns);
+		bench_report(bench, bench->burst ? "full ring" : what);
+	if (bench->begun_ns != MAP_FAILED)
+		munmap(bench->begun_ns, size);
 	free(bench->took_ns);
 	return err < 0 ? 1 : 0;
 }
@@ -106,7 +116,7 @@ int main(int argc, char **argv)
 	if (strcmp(what, "zones") == 0 && argc == 4)
 		return bench_write_zones(argv[2], argv[3]) < 0;
 	optind = 2;
-	while ((option = getopt(argc, argv, "4ai:s:f:n:w:r:t:p:")) != -1)
+	while ((option = getopt(argc, argv, "ab:c:i:s:f:n:w:r:t:p:")) != -1)
 		if (!get_option(&args, option)) {
 			fputs(usage, stderr);
 			return 64;
@@ -114,6 +124,10 @@ int main(int argc, char **argv)
 	if (strcmp(what, "hosts") == 0 || strcmp(what, "queries") == 0) {
 		bench_print_hosts(&args.bench, what[0] == 'q');
 		return 0;
+	}
+	if (!args.bench.absent && args.bench.count > BENCH_HOSTS) {
+		fprintf(stderr, "bench-resolve: there are %u hosts\n", BENCH_HOSTS);
+		return 64;
 	}
 	return run(what, &args);
 }
