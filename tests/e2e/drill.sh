@@ -37,21 +37,30 @@ for ((zone = 1; zone <= DRILL_ZONES; zone++)); do
 done
 DRILL_BAD=(198.19.0.{1..20})
 
+# The zones that the name servers have, rules of their script before the usual ones, how
+# many seconds their negative answers live, and how Unbound is to be otherwise.
+drill_zones=(18.198.in-addr.arpa 19.198.in-addr.arpa crowd.example)
+drill_rules=
+drill_negative=1
+drill_unbound='cache-max-ttl: 1
+	cache-max-negative-ttl: 1'
+
 # shellcheck disable=SC2120 # drills pass some
 # drill_script [RULES]: what the name servers do; these rules before the usual ones.
 drill_script() {
-	local soa='ns.crowd.example hostmaster.crowd.example 1 3600 600 86400 1'
+	local soa="ns.crowd.example hostmaster.crowd.example 1 3600 600 86400 $drill_negative"
 	cat >"$RIG_DIR/hostile.script" <<-END
 		${1:-}
+		$drill_rules
 		*.18.198.in-addr.arpa PTR
 		 reflect crowd.example
 		*.crowd.example A,AAAA
 		 reflect crowd.example
 		*.19.198.in-addr.arpa *
 		 rcode 3
-		 authority 19.198.in-addr.arpa 1 SOA $soa
+		 authority 19.198.in-addr.arpa $drill_negative SOA $soa
 		* *
-		 authority @ 1 SOA $soa
+		 authority @ $drill_negative SOA $soa
 	END
 	[[ -z ${HOSTILE_PID:-} ]] || kill -HUP "$HOSTILE_PID"
 }
@@ -62,24 +71,24 @@ drill_ns_start() {
 	HOSTILE_PID=$!
 }
 
-drill_up() {
+# drill_world: the networks, the name servers, a gate that knows nobody yet.
+drill_world() {
+	local zone
 	rig_net_up || fail "the network namespaces cannot be made"
 	cp -r "$RIG_TOP/tests/e2e/zones" "$ZONES" || fail "no zones"
 	rm "$ZONES/198.18.5.zone"
 	cat >"$ZONES/unbound.conf" <<-END
 		server:
-			cache-max-ttl: 1
-			cache-max-negative-ttl: 1
+			$drill_unbound
 			num-queries-per-thread: 4096
 			outgoing-range: 8192
-			domain-insecure: "18.198.in-addr.arpa"
-			domain-insecure: "19.198.in-addr.arpa"
-			domain-insecure: "crowd.example"
-			local-zone: "18.198.in-addr.arpa." nodefault
-			local-zone: "19.198.in-addr.arpa." nodefault
 	END
-	for zone in 18.198.in-addr.arpa 19.198.in-addr.arpa crowd.example; do
-		printf 'stub-zone:\n\tname: "%s"\n\tstub-addr: %s\n' $zone $DRILL_NS
+	for zone in "${drill_zones[@]}"; do
+		printf '\tdomain-insecure: "%s"\n' "$zone"
+		[[ $zone != *.arpa ]] || printf '\tlocal-zone: "%s." nodefault\n' "$zone"
+	done >>"$ZONES/unbound.conf"
+	for zone in "${drill_zones[@]}"; do
+		printf 'stub-zone:\n\tname: "%s"\n\tstub-addr: %s\n' "$zone" $DRILL_NS
 	done >>"$ZONES/unbound.conf"
 	drill_script
 	drill_ns_start
@@ -87,6 +96,10 @@ drill_up() {
 	gate_start
 	drill_tries=0
 	drill_refused=0
+}
+
+drill_up() {
+	drill_world
 	drill_begin
 }
 

@@ -212,6 +212,31 @@ Test(breaker, good_from_memory_speaks_for_nobody)
 	breaker_free(world.breaker);
 }
 
+/* As many flips as were needed came before anybody was asked; who is well again is none of them. */
+Test(breaker, flips_wait_until_the_sample_is_asked)
+{
+	const uint32_t until = NOW + 3600;
+	struct addr asked[32];
+	struct world world;
+	unsigned int n;
+
+	for (unsigned int well = 0; well < 2; well++) {
+		begin(&world, &CONF);
+		for (unsigned int i = 0; i < 100; i++)
+			good_until(&world, host(i, 1), until);
+		for (unsigned int i = 0; i < 3; i++)
+			flip(&world, host(i, 1));
+		for (unsigned int i = 0; i < well; i++)
+			good_until(&world, host(i, 1), until + 60);
+		cr_expect_eq(world.opened, 0);
+		n = looks(&world, asked, 32);
+		for (unsigned int k = 0; k < n; k++)
+			good_until(&world, asked[k], until);
+		cr_expect_eq(is_open(&world, host(200, 1)), !well, "%u", well);
+		breaker_free(world.breaker);
+	}
+}
+
 /* The same, but what they say is news each time: three hosts have ended, all else is well. */
 Test(breaker, good_afresh_speaks_for_the_zone)
 {

@@ -11,6 +11,7 @@
 #define FAMILIES    2
 #define WAYS        4u
 #define WATCHED_MAX BREAKER_WATCHED_MAX
+#define FLIPPED_MAX 4
 #define ACTIVE_MAX  256 /* zones that are open or being looked at */
 #define LEVELS      2
 #define ROUND_SEC   30 /* between two looks at the canaries of an open scope */
@@ -38,7 +39,8 @@ struct scope {
 	uint8_t count, next; /* of watched; next is where the oldest is */
 	uint8_t at;          /* of the round: what is looked at next */
 	struct watched watched[WATCHED_MAX];
-	struct watched flipped; /* the last flip that found no place among them */
+	uint8_t flipped_count;
+	struct watched flipped[FLIPPED_MAX]; /* flips that found no place there, oldest first */
 };
 
 struct breaker {
@@ -323,6 +325,7 @@ static void close_scope(struct breaker *breaker, struct scope *scope, uint32_t n
 	scope->opened_sec = 0;
 	scope->cause = NULL;
 	scope->count = scope->next = 0;
+	scope->flipped_count = 0;
 	if (scope == &breaker->total) {
 		memset(breaker->flips, 0, sizeof(breaker->flips));
 		memset(breaker->stays, 0, sizeof(breaker->stays));
@@ -395,19 +398,38 @@ static bool is_from_memory(const struct watched *at, uint32_t memory_sec, uint32
 	return !at->is_bad && now_sec < at->memory_sec && memory_sec <= at->memory_sec + SLACK_SEC;
 }
 
+static void drop_flipped(struct scope *scope, unsigned int i)
+{
+	scope->flipped_count--;
+	memmove(&scope->flipped[i], &scope->flipped[i + 1],
+		(scope->flipped_count - i) * sizeof(scope->flipped[0]));
+}
+
+/* The oldest flip that is still news takes a place that is free now. */
+static void place_flipped(struct breaker *breaker, struct scope *scope, uint32_t now_sec)
+{
+	struct watched flipped;
+
+	while (scope->flipped_count > 0) {
+		flipped = scope->flipped[0];
+		drop_flipped(scope, 0);
+		if (!is_newly_bad(breaker, &flipped, now_sec) ||
+		    watched_find(scope->watched, scope->count, &flipped.addr))
+			continue;
+		*watch(scope, &flipped.addr, true, now_sec) = flipped;
+		return;
+	}
+}
+
 /*
  * It was asked whether its zone is well, and only its own past has answered. It cannot
- * speak for the others; the flip that it was asked for can now be counted.
+ * speak for the others; a flip that it was asked for can now be counted.
  */
 static void dismiss(struct breaker *breaker, struct scope *scope, const struct watched *at,
 		    uint32_t now_sec)
 {
-	struct watched flipped = scope->flipped;
-
 	unwatch(scope, at);
-	scope->flipped.addr.family = 0;
-	if (flipped.addr.family && is_newly_bad(breaker, &flipped, now_sec))
-		*watch(scope, &flipped.addr, true, now_sec) = flipped;
+	place_flipped(breaker, scope, now_sec);
 	if (!covering(breaker, &scope->prefix.addr))
 		consider_zone(breaker, scope, now_sec);
 }
@@ -419,6 +441,9 @@ static void zone_on_good(struct breaker *breaker, struct scope *scope, const str
 	bool is_doubted = scope->flip_sec && now_sec - scope->flip_sec < breaker->conf.window_sec;
 
 	scope->touched_sec = now_sec;
+	for (unsigned int i = scope->flipped_count; i-- > 0;)
+		if (addr_equal(&scope->flipped[i].addr, addr))
+			drop_flipped(scope, i);
 	if (at && !scope->opened_sec && is_doubted && is_from_memory(at, memory_sec, now_sec)) {
 		dismiss(breaker, scope, at, now_sec);
 		return;
@@ -452,6 +477,14 @@ void breaker_on_good(struct breaker *breaker, const struct addr *addr, bool was_
 	consider_closing(breaker, &breaker->total, now_sec);
 }
 
+static void note_flipped(struct scope *scope, const struct addr *addr, uint32_t now_sec)
+{
+	if (scope->flipped_count == FLIPPED_MAX)
+		drop_flipped(scope, 0);
+	scope->flipped[scope->flipped_count++] =
+		(struct watched){.addr = *addr, .is_bad = true, .at_sec = now_sec};
+}
+
 /*
  * One that is watched has turned bad, or one more where few are known. Where many are,
  * those watched are a sample of them: are they still well?
@@ -464,7 +497,7 @@ static void zone_on_flip(struct breaker *breaker, struct scope *scope, const str
 	    watched_find(scope->watched, scope->count, addr))
 		watch(scope, addr, true, now_sec);
 	else
-		scope->flipped = (struct watched){.addr = *addr, .is_bad = true, .at_sec = now_sec};
+		note_flipped(scope, addr, now_sec);
 	if (is_covered)
 		return;
 	consider_zone(breaker, scope, now_sec);
