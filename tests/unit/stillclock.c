@@ -38,7 +38,13 @@ void stillclock_pass(uint32_t ms)
 	now_ns += ms * NS_PER_MS;
 }
 
-int clock_gettime(clockid_t id, struct timespec *ts)
+/* Under names of our own, as libc's declarations name the parameters otherwise. */
+int still_gettime(clockid_t id, struct timespec *ts) __asm__("clock_gettime");
+int still_pwait(int fd, struct epoll_event *events, int count, int ms,
+		const sigset_t *signals) __asm__("epoll_pwait");
+int still_wait(int fd, struct epoll_event *events, int count, int ms) __asm__("epoll_wait");
+
+int still_gettime(clockid_t id, struct timespec *ts)
 {
 	if (!is_still || (id != CLOCK_MONOTONIC && id != CLOCK_MONOTONIC_COARSE))
 		return real_gettime(id, ts);
@@ -53,7 +59,7 @@ static int real_wait(int fd, struct epoll_event *events, int count, int ms, cons
 	return (int)syscall(SYS_epoll_pwait, fd, events, count, ms, signals, _NSIG / 8);
 }
 
-int epoll_pwait(int fd, struct epoll_event *events, int count, int ms, const sigset_t *signals)
+int still_pwait(int fd, struct epoll_event *events, int count, int ms, const sigset_t *signals)
 {
 	int got;
 
@@ -67,7 +73,7 @@ int epoll_pwait(int fd, struct epoll_event *events, int count, int ms, const sig
 	return got;
 }
 
-int epoll_wait(int fd, struct epoll_event *events, int count, int ms)
+int still_wait(int fd, struct epoll_event *events, int count, int ms)
 {
-	return epoll_pwait(fd, events, count, ms, NULL);
+	return still_pwait(fd, events, count, ms, NULL);
 }
