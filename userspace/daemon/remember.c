@@ -12,8 +12,8 @@
 #define STEP_MS    10
 #define SETTLE_SEC 5 /* for the disk */
 /*
- * A source that has passed since the last save is in the verdict table, as long as the
- * shortest pass lives: nobody falls between the two when the worker dies.
+ * Twice in the life of the shortest pass: who has passed since the last save is in the
+ * verdict table then, and nobody falls between the two when the worker dies.
  */
 #define PAUSE_MIN_SEC 10
 #define PAUSE_MAX_SEC 600
@@ -39,7 +39,7 @@ static void on_due(uv_timer_t *timer);
 
 static void wait_for_next(struct worker *worker)
 {
-	uint64_t sec = worker->conf->policy.row[MXG_REASON_PASS].ttl_min_sec;
+	uint64_t sec = worker->conf->policy.row[MXG_REASON_PASS].ttl_min_sec / 2;
 
 	if (sec > PAUSE_MAX_SEC)
 		sec = PAUSE_MAX_SEC;
