@@ -500,7 +500,14 @@ Test(store, expired_evidence_is_pruned_in_portions, .init = make_dir, .fini = re
 	store_close(store);
 }
 
-/* A flood of sources must not fill the disk that the exceptions are on. */
+static struct store_evidence_stats stats_of(struct store *store)
+{
+	struct store_evidence_stats stats;
+
+	store_evidence_get_stats(store, &stats);
+	return stats;
+}
+
 /* An operator's shell, say. Verdicts are not made to wait for it. */
 Test(store, a_locked_file_is_not_waited_for, .init = make_dir, .fini = remove_dir)
 {
@@ -512,14 +519,87 @@ Test(store, a_locked_file_is_not_waited_for, .init = make_dir, .fini = remove_di
 	cr_assert_eq(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
 	put_evidence(store, 1, NOW, "{}");
 	cr_expect_eq(store_evidence_write(store, 1), -EBUSY);
-	cr_expect_eq(store_evidence_commit(store), -EBUSY);
+	cr_expect_eq(store_evidence_commit(store), 0, "there is nothing to commit");
+	cr_expect(stats_of(store).is_stuck);
 	cr_expect_eq(store_evidence_prune(store, NOW, 1), -EBUSY);
 	cr_expect_lt(clock_mono_ns() - start_ns, CLOCK_NS_PER_SEC);
 	sqlite3_close(other);
+	cr_expect_eq(store_evidence_write(store, 5), 1);
 	cr_expect_eq(store_evidence_commit(store), 0);
+	cr_expect_not(stats_of(store).is_stuck);
 	expect_evidence(store, 1, "{}");
 	store_close(store);
 }
+
+static bool wait_until_written(struct store *store, uint64_t count)
+{
+	for (int i = 0; i < 5000; i++) {
+		if (stats_of(store).written >= count && stats_of(store).pending == 0)
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
+/* Its thread writes without being told to, is idle, and writes again; what it has is seen. */
+Test(store, the_thread_writes, .init = make_dir, .fini = remove_dir)
+{
+	struct store *store = open_store();
+	char text[32];
+
+	cr_assert_eq(store_evidence_start(store), 0);
+	for (unsigned int round = 0; round < 3; round++) {
+		for (unsigned int i = 0; i < 1000; i++) {
+			snprintf(text, sizeof(text), "{\"round\":%u}", round);
+			put_evidence(store, i, NOW, text);
+			if (i % 300 == 0)
+				expect_evidence(store, i, text);
+		}
+		cr_expect(wait_until_written(store, 1000 * (round + 1)), "round %u", round);
+	}
+	cr_expect_eq(stats_of(store).shed, 0);
+	put_evidence(store, 1000, NOW, "{}");
+	store_close(store); /* the last one is written, too */
+	cr_expect_eq(raw("evidence.db", "CREATE TABLE one (n CHECK (n = 1001)); INSERT INTO one"
+					" SELECT count(*) FROM evidence"),
+		     SQLITE_OK);
+}
+
+/* While somebody has the file nobody waits, and what is behind refusals is not lost. */
+Test(store, the_thread_comes_back_to_a_locked_file, .init = make_dir, .fini = remove_dir)
+{
+	enum {
+		MANY = 30000,
+		BYTES = 500
+	};
+	struct store *store = open_store();
+	char json[BYTES];
+	sqlite3 *other;
+
+	memset(json, 'x', sizeof(json) - 1);
+	json[sizeof(json) - 1] = '\0';
+	cr_assert_eq(sqlite3_open(path_of("evidence.db"), &other), SQLITE_OK);
+	cr_assert_eq(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	cr_assert_eq(store_evidence_start(store), 0);
+	for (unsigned int i = 0; i < MANY; i++) {
+		must_keep = i % 50 == 0;
+		put_evidence(store, i, NOW, json);
+	}
+	expect_evidence(store, 50, json);
+	expect_evidence(store, 51, NULL);
+	for (int i = 0; i < 5000 && !stats_of(store).is_stuck; i++)
+		usleep(1000);
+	cr_expect(stats_of(store).is_stuck);
+	sqlite3_close(other);
+	cr_expect(wait_until_written(store, MANY / 50));
+	cr_expect_not(stats_of(store).is_stuck);
+	cr_expect_gt(stats_of(store).shed, 0);
+	for (unsigned int i = 0; i < MANY; i += 50)
+		expect_evidence(store, i, json);
+	store_close(store);
+}
+
+/* A flood of sources must not fill the disk that the exceptions are on. */
 
 Test(store, evidence_is_bounded, .init = make_dir, .fini = remove_dir)
 {

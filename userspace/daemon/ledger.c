@@ -9,52 +9,9 @@
 #include "core/evidence.h"
 #include "daemon/worker.h"
 
-#define BUSY_SHARE    50 /* one part of so many of the time goes into writing, */
-#define IDLE_SHARE    4  /* and of that which the loop has nothing else to do in */
-#define CREDIT_MAX_NS 2000000
-#define ROWS_A_TURN   4
-#define LATER_MS      20
-#define LINES_MAX     300 /* a second, of each kind; journald's own limit is about this */
+#define LINES_MAX 300 /* a second, of each kind; journald's own limit is about this */
 
 /* --- evidence ------------------------------------------------------------------------------- */
-
-static void on_later(uv_timer_t *timer)
-{
-	(void)timer; /* on_turn() follows */
-}
-
-static void earn(struct ledger *ledger, uint64_t now_ns, uint64_t idle_ns)
-{
-	ledger->credit_ns += (int64_t)((now_ns - ledger->seen_ns) / BUSY_SHARE +
-				       (idle_ns - ledger->idle_ns) / IDLE_SHARE);
-	if (ledger->credit_ns > CREDIT_MAX_NS)
-		ledger->credit_ns = CREDIT_MAX_NS;
-	ledger->seen_ns = now_ns;
-	ledger->idle_ns = idle_ns;
-}
-
-/* Before the loop sleeps: what the time since the last turn has earned. */
-static void on_turn(uv_prepare_t *turn)
-{
-	struct worker *worker = turn->data;
-	struct ledger *ledger = &worker->ledger;
-	struct store_evidence_stats stats;
-	uint64_t now_ns;
-	int n = 1;
-
-	store_evidence_get_stats(worker->store, &stats);
-	if (stats.pending == 0)
-		return;
-	now_ns = clock_mono_ns();
-	earn(ledger, now_ns, uv_metrics_idle_time(&worker->loop));
-	if (ledger->credit_ns > 0) {
-		n = store_evidence_write(worker->store, ROWS_A_TURN);
-		ledger->credit_ns -= (int64_t)(clock_mono_ns() - now_ns);
-	}
-	/* After a failure the next commit tries again. */
-	if (n > 0 && !uv_is_active((uv_handle_t *)&ledger->later))
-		uv_timer_start(&ledger->later, on_later, LATER_MS, 0);
-}
 
 static void keep(struct worker *worker, const struct iprev_report *report,
 		 const struct rdns_result *generic, const struct policy_decision *decision)
@@ -112,25 +69,6 @@ static void tell_unwritten(struct ledger *ledger)
 
 /* --- the public side ------------------------------------------------------------------------ */
 
-void ledger_start(struct worker *worker)
-{
-	struct ledger *ledger = &worker->ledger;
-
-	uv_prepare_init(&worker->loop, &ledger->turn);
-	uv_timer_init(&worker->loop, &ledger->later);
-	ledger->turn.data = ledger->later.data = worker;
-	ledger->seen_ns = clock_mono_ns();
-	uv_prepare_start(&ledger->turn, on_turn);
-}
-
-void ledger_stop(struct worker *worker)
-{
-	if (!worker->ledger.turn.data)
-		return;
-	uv_close((uv_handle_t *)&worker->ledger.turn, NULL);
-	uv_close((uv_handle_t *)&worker->ledger.later, NULL);
-}
-
 void ledger_note(struct worker *worker, const struct iprev_report *report,
 		 const struct rdns_result *generic, const struct policy_decision *decision,
 		 bool is_new)
@@ -142,7 +80,10 @@ void ledger_note(struct worker *worker, const struct iprev_report *report,
 
 void ledger_on_second(struct worker *worker)
 {
-	if (store_evidence_commit(worker->store) < 0)
+	struct store_evidence_stats stats;
+
+	store_evidence_get_stats(worker->store, &stats);
+	if (stats.is_stuck)
 		log_warn("event=evidence-not-written");
 	tell_unwritten(&worker->ledger);
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What is written down about verdicts: the evidence, and the log's lines. Both in
- * measure, so that judging does not wait for the disk or the log: evidence is held
- * in memory and written in small pieces, mostly while there is nothing else to do; of
- * the lines so many a second are written and the rest are counted, the sum is told.
- * What is not written for want of time is counted, and told by `mxgate status`.
+ * What is written down about verdicts: the evidence, and the log's lines. Judging waits
+ * for neither: evidence is handed to the store, which writes it beside us; of the lines
+ * so many a second are written and the rest are counted, the sum is told. What is not
+ * written for want of time is counted, and told by `mxgate status`.
  */
 #ifndef MXGATE_DAEMON_LEDGER_H
 #define MXGATE_DAEMON_LEDGER_H
@@ -12,7 +11,6 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <uv.h>
 
 #include "core/iprev.h"
 #include "core/policy.h"
@@ -21,18 +19,9 @@
 struct worker;
 
 struct ledger {
-	uv_prepare_t turn; /* a turn of the loop: a few rows */
-	uv_timer_t later;  /* when the loop sleeps and there are some left */
-	uint64_t seen_ns, idle_ns;
-	int64_t credit_ns;
 	uint32_t lines[2], unwritten[2]; /* this second: of passes, of all else */
 	uint64_t held_back;
 };
-
-/* The store must be open. Nothing can fail. */
-void ledger_start(struct worker *worker);
-/* Before the loop is closed; the store's last flush is its own. */
-void ledger_stop(struct worker *worker);
 
 /*
  * A verdict has been given; is_new: another than before, so that the log has a line.
@@ -42,7 +31,7 @@ void ledger_note(struct worker *worker, const struct iprev_report *report,
 		 const struct rdns_result *generic, const struct policy_decision *decision,
 		 bool is_new);
 
-/* To be called every second: what was written becomes durable, what was not is told. */
+/* To be called every second: tells what was not written. */
 void ledger_on_second(struct worker *worker);
 
 /* The "evidence" object of CONTROL_STATUS. A new reference. */

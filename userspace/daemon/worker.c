@@ -103,6 +103,9 @@ static int open_state(struct worker *worker)
 	}
 	if (why[0])
 		log_warn("event=store detail=\"%s\"", why);
+	err = store_evidence_start(worker->store);
+	if (err < 0)
+		return fail("evidence", err);
 	worker->exceptions = exceptions_new();
 	worker->sweep_entries = calloc(VMAP_STEP, sizeof(*worker->sweep_entries));
 	return worker->exceptions && worker->sweep_entries ? 0 : -ENOMEM;
@@ -194,7 +197,6 @@ static int start_loop(struct worker *worker)
 			 &worker->events);
 	if (err < 0)
 		return fail("events", err);
-	ledger_start(worker);
 	remember_start(worker);
 	uv_timer_start(&worker->heartbeat, on_heartbeat, 0, HEARTBEAT_MS);
 	uv_timer_start(&worker->sweep, tables_on_sweep, EXCEPTION_TICK_MS, 0);
@@ -206,7 +208,6 @@ static int start_loop(struct worker *worker)
 static void init_handles(struct worker *worker)
 {
 	uv_loop_init(&worker->loop);
-	uv_loop_configure(&worker->loop, UV_METRICS_IDLE_TIME);
 	uv_timer_init(&worker->loop, &worker->heartbeat);
 	uv_timer_init(&worker->loop, &worker->sweep);
 	uv_timer_init(&worker->loop, &worker->exception_tick);
@@ -226,7 +227,6 @@ static void done(struct worker *worker)
 	control_free(worker->control);
 	if (worker->keeper.data)
 		uv_close((uv_handle_t *)&worker->keeper, NULL);
-	ledger_stop(worker);
 	remember_stop(worker);
 	uv_close((uv_handle_t *)&worker->term, NULL);
 	uv_close((uv_handle_t *)&worker->heartbeat, NULL);

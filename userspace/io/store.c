@@ -16,11 +16,16 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -33,22 +38,47 @@
 #define EVIDENCE_BUSY_MS 10         /* nobody waits for evidence: it is written later */
 #define RECENT_BYTES     (8u << 20) /* some 30,000 addresses */
 #define SIZE_CHECK_ROWS  1000
-#define COMMIT_ROWS      100 /* some 0.2 ms: one of a second's rows would be felt */
+#define COMMIT_ROWS      100
+#define CHUNK_ROWS       25    /* whoever asks for evidence waits for so many at most */
+#define KEPT_MAX         10000 /* rows behind refusals that have lost their place */
+#define GATHER_MS        20    /* between two looks of the thread */
+#define RETRY_MS         1000  /* after a failure */
+#define NS_PER_MS        1000000L
 #define DETAIL_MAX       4096
+
+/* A row that had to make way in recent, but must be written. */
+struct kept {
+	STAILQ_ENTRY(kept) link;
+	struct recent_entry entry; /* its data follows */
+	uint8_t data[];
+};
+STAILQ_HEAD(kept_list, kept);
 
 struct store {
 	char *state_path;
 	char *evidence_path;
 	sqlite3 *state;
+
+	pthread_mutex_t db; /* for what follows */
 	sqlite3 *evidence;
 	int64_t evidence_max; /* bytes in use */
 	sqlite3_stmt *insert, *trim;
-	bool is_writing;   /* a transaction is open on evidence */
-	bool is_stuck;     /* it could not be written, and is not tried until the next flush */
-	bool is_over;      /* evidence_max: each row takes the place of two */
-	unsigned int rows; /* tried so far */
+	bool is_writing;        /* a transaction is open on evidence */
+	bool is_over;           /* evidence_max: each row takes the place of two */
+	unsigned int rows;      /* tried so far */
+	struct kept_list taken; /* kept rows that are in the transaction */
+	void *row;              /* a copy of what is being written */
+	size_t row_size;
+
+	pthread_mutex_t memory; /* for what follows */
 	struct recent *recent;
+	struct kept_list kept;
+	uint32_t kept_count; /* with those taken */
 	struct store_evidence_stats stats;
+	bool is_asleep, is_ending;
+	pthread_cond_t wake; /* there is something, or the end has come */
+	pthread_t thread;
+	bool has_thread;
 };
 
 static const char state_schema[] =
@@ -304,6 +334,23 @@ static int evidence_try(struct store *store)
 	return code == SQLITE_OK && version != EVIDENCE_VERSION ? SQLITE_NOTADB : code;
 }
 
+/* What was taken is written for good, or is to be taken again. */
+static void settle(struct store *store, bool is_written)
+{
+	struct kept *kept;
+
+	pthread_mutex_lock(&store->memory);
+	store->stats.shed += recent_settle(store->recent, is_written);
+	if (!is_written)
+		STAILQ_CONCAT(&store->kept, &store->taken);
+	while ((kept = STAILQ_FIRST(&store->taken))) {
+		STAILQ_REMOVE_HEAD(&store->taken, link);
+		store->kept_count--;
+		free(kept);
+	}
+	pthread_mutex_unlock(&store->memory);
+}
+
 /* The statements and the transaction of a connection that ends. */
 static void evidence_forget(struct store *store)
 {
@@ -311,7 +358,7 @@ static void evidence_forget(struct store *store)
 	sqlite3_finalize(store->trim);
 	store->insert = store->trim = NULL;
 	store->is_writing = false;
-	store->stats.shed += recent_settle(store->recent, false);
+	settle(store, false);
 }
 
 /* Renames evidence.db to evidence.db.damaged (one is kept) and begins a new one. */
@@ -362,6 +409,11 @@ int store_open(const char *dir, struct store **ret, char *why, size_t why_size)
 	if (!store)
 		goto out;
 	store->evidence_max = STORE_EVIDENCE_MAX;
+	pthread_mutex_init(&store->db, NULL);
+	pthread_mutex_init(&store->memory, NULL);
+	pthread_cond_init(&store->wake, NULL);
+	STAILQ_INIT(&store->kept);
+	STAILQ_INIT(&store->taken);
 	store->recent = recent_new(RECENT_BYTES, on_lost, store);
 	if (asprintf(&store->state_path, "%s/state.db", dir) < 0)
 		store->state_path = NULL;
@@ -650,7 +702,9 @@ int store_setting_del(struct store *store, const char *name)
 
 void store_limit_evidence(struct store *store, int64_t bytes)
 {
+	pthread_mutex_lock(&store->db);
 	store->evidence_max = bytes;
+	pthread_mutex_unlock(&store->db);
 }
 
 /* What the pages that hold something take. SQLite's code. */
@@ -726,10 +780,14 @@ static int insert(struct store *store, const struct recent_entry *entry)
 	sqlite3_bind_int64(store->insert, 2, entry->decided_sec);
 	sqlite3_bind_int64(store->insert, 3, entry->expires_sec);
 	code = sqlite3_bind_blob(store->insert, 4, entry->data, (int)entry->len, SQLITE_STATIC);
-	if (code == SQLITE_OK)
-		code = step(store->insert);
-	store->stats.written += code == SQLITE_OK;
-	return code;
+	return code == SQLITE_OK ? step(store->insert) : code;
+}
+
+static void set_stuck(struct store *store, bool is_stuck)
+{
+	pthread_mutex_lock(&store->memory);
+	store->stats.is_stuck = is_stuck;
+	pthread_mutex_unlock(&store->memory);
 }
 
 /* All of the transaction is still to be written, or begins again in a new file. */
@@ -738,7 +796,7 @@ static int give_up(struct store *store, int code)
 	if (store->is_writing && !sqlite3_get_autocommit(store->evidence))
 		run(store->evidence, "ROLLBACK");
 	evidence_forget(store);
-	store->is_stuck = !evidence_mended(store, code);
+	set_stuck(store, !evidence_mended(store, code));
 	return to_errno(code);
 }
 
@@ -746,9 +804,19 @@ static int give_up(struct store *store, int code)
 static void on_lost(const struct recent_entry *entry, void *user)
 {
 	struct store *store = user;
+	struct kept *kept = NULL;
 
-	if (!entry->must_keep || store->is_stuck || insert(store, entry) != SQLITE_OK)
+	if (entry->must_keep && store->kept_count < KEPT_MAX)
+		kept = malloc(sizeof(*kept) + entry->len);
+	if (!kept) {
 		store->stats.shed++;
+		return;
+	}
+	memcpy(kept->data, entry->data, entry->len);
+	kept->entry = *entry;
+	kept->entry.data = kept->data;
+	STAILQ_INSERT_TAIL(&store->kept, kept, link);
+	store->kept_count++;
 }
 
 int store_evidence_put(struct store *store, const struct addr *addr, int64_t decided_sec,
@@ -760,65 +828,216 @@ int store_evidence_put(struct store *store, const struct addr *addr, int64_t dec
 					   .expires_sec = expires_sec,
 					   .data = data,
 					   .len = len};
+	bool was_asleep;
+	int err;
 
-	return recent_put(store->recent, &entry);
+	pthread_mutex_lock(&store->memory);
+	err = recent_put(store->recent, &entry);
+	was_asleep = store->is_asleep;
+	store->is_asleep = false;
+	pthread_mutex_unlock(&store->memory);
+	if (was_asleep)
+		pthread_cond_signal(&store->wake);
+	return err;
+}
+
+/* Room for the copy of a row. */
+static bool reserve(struct store *store, size_t len)
+{
+	void *row;
+
+	if (len <= store->row_size)
+		return true;
+	row = realloc(store->row, len);
+	if (!row)
+		return false;
+	store->row = row;
+	store->row_size = len;
+	return true;
+}
+
+/*
+ * The next row to be written, valid until the next one: those first that have lost their
+ * place. False: none, or no memory to copy it.
+ */
+static bool take(struct store *store, struct recent_entry *ret)
+{
+	struct kept *kept;
+	bool has = false;
+
+	pthread_mutex_lock(&store->memory);
+	kept = STAILQ_FIRST(&store->kept);
+	if (kept) {
+		STAILQ_REMOVE_HEAD(&store->kept, link);
+		STAILQ_INSERT_TAIL(&store->taken, kept, link);
+		*ret = kept->entry;
+		has = true;
+	} else if (recent_take(store->recent, ret) && reserve(store, ret->len)) {
+		memcpy(store->row, ret->data, ret->len);
+		ret->data = store->row;
+		has = true;
+	}
+	pthread_mutex_unlock(&store->memory);
+	return has;
 }
 
 static int commit(struct store *store)
 {
-	int code = store->is_writing ? run(store->evidence, "COMMIT") : SQLITE_OK;
+	int code;
 
+	if (!store->is_writing)
+		return 0;
+	code = run(store->evidence, "COMMIT");
 	if (code != SQLITE_OK)
 		return give_up(store, code);
 	store->is_writing = false;
-	recent_settle(store->recent, true);
+	settle(store, true);
+	set_stuck(store, false);
 	return 0;
 }
 
-int store_evidence_write(struct store *store, unsigned int limit)
+static int write_rows(struct store *store, unsigned int limit)
 {
 	struct recent_entry entry;
 	unsigned int n;
 	int code, err;
 
-	for (n = 0; n < limit && !store->is_stuck && recent_take(store->recent, &entry); n++) {
+	for (n = 0; n < limit && take(store, &entry); n++) {
 		code = insert(store, &entry);
 		if (code != SQLITE_OK)
 			return give_up(store, code);
+		pthread_mutex_lock(&store->memory);
+		store->stats.written++;
+		pthread_mutex_unlock(&store->memory);
 		if (store->rows % COMMIT_ROWS == 0 && (err = commit(store)) < 0)
 			return err;
 	}
 	return (int)n;
 }
 
+int store_evidence_write(struct store *store, unsigned int limit)
+{
+	int n;
+
+	pthread_mutex_lock(&store->db);
+	n = write_rows(store, limit);
+	pthread_mutex_unlock(&store->db);
+	return n;
+}
+
 int store_evidence_commit(struct store *store)
 {
 	int err;
 
-	if (!store->is_stuck)
-		return commit(store);
-	/* Does it go now? Else all of it would be tried in vain. */
-	store->is_stuck = false;
-	err = store_evidence_write(store, 1);
-	return err < 0 ? err : commit(store);
+	pthread_mutex_lock(&store->db);
+	err = commit(store);
+	pthread_mutex_unlock(&store->db);
+	return err;
 }
 
 int store_flush(struct store *store)
 {
+	int err = store_evidence_write(store, UINT_MAX);
+	struct store_evidence_stats stats;
+
+	store_evidence_get_stats(store, &stats);
+	if (err < 0 && !stats.is_stuck) /* the file has been begun again */
+		err = store_evidence_write(store, UINT_MAX);
+	return err < 0 ? err : store_evidence_commit(store);
+}
+
+void store_evidence_get_stats(struct store *store, struct store_evidence_stats *ret)
+{
+	pthread_mutex_lock(&store->memory);
+	*ret = store->stats;
+	ret->pending = recent_pending(store->recent) + store->kept_count;
+	pthread_mutex_unlock(&store->memory);
+}
+
+/* --- the thread that writes it -------------------------------------------------- */
+
+/* Sleeps so long, or until the end. */
+static void nap(struct store *store, unsigned int ms)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += (long)(ms % 1000) * NS_PER_MS;
+	if (until.tv_nsec >= 1000 * NS_PER_MS) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000 * NS_PER_MS;
+	}
+	pthread_mutex_lock(&store->memory);
+	while (!store->is_ending &&
+	       pthread_cond_timedwait(&store->wake, &store->memory, &until) != ETIMEDOUT)
+		;
+	pthread_mutex_unlock(&store->memory);
+}
+
+/* Waits until there is something to be written. False: the end has come. */
+static bool await_rows(struct store *store)
+{
+	bool is_ending;
+
+	pthread_mutex_lock(&store->memory);
+	while (!store->is_ending && recent_pending(store->recent) + store->kept_count == 0) {
+		store->is_asleep = true;
+		pthread_cond_wait(&store->wake, &store->memory);
+	}
+	store->is_asleep = false;
+	is_ending = store->is_ending;
+	pthread_mutex_unlock(&store->memory);
+	return !is_ending;
+}
+
+static void *write_on(void *arg)
+{
+	struct sched_param param = {0};
+	struct store *store = arg;
+	int n, err;
+
+	/* It takes the time that nobody wants; where that is refused, its share. */
+	sched_setscheduler(0, SCHED_IDLE, &param);
+	while (await_rows(store)) {
+		nap(store, GATHER_MS);
+		do {
+			n = store_evidence_write(store, CHUNK_ROWS);
+		} while (n == CHUNK_ROWS);
+		err = n < 0 ? n : store_evidence_commit(store);
+		if (err < 0)
+			nap(store, RETRY_MS);
+	}
+	return NULL;
+}
+
+int store_evidence_start(struct store *store)
+{
+	sigset_t all, before;
 	int err;
 
-	store->is_stuck = false;
-	err = store_evidence_write(store, UINT_MAX);
-	if (err < 0 && !store->is_stuck) /* the file has been begun again */
-		err = store_evidence_write(store, UINT_MAX);
-	return err < 0 ? err : commit(store);
+	/* Signals are for the caller's loop. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	err = pthread_create(&store->thread, NULL, write_on, store);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	store->has_thread = err == 0;
+	return -err;
 }
 
-void store_evidence_get_stats(const struct store *store, struct store_evidence_stats *ret)
+static void evidence_stop(struct store *store)
 {
-	*ret = store->stats;
-	ret->pending = recent_pending(store->recent);
+	if (!store->has_thread)
+		return;
+	pthread_mutex_lock(&store->memory);
+	store->is_ending = true;
+	pthread_mutex_unlock(&store->memory);
+	pthread_cond_signal(&store->wake);
+	pthread_join(store->thread, NULL);
+	store->has_thread = false;
 }
+
+/* --- reading it, and what is too old -------------------------------------------- */
 
 static int copy_of(const void *data, size_t len, void **ret, size_t *ret_len)
 {
@@ -832,17 +1051,14 @@ static int copy_of(const void *data, size_t len, void **ret, size_t *ret_len)
 	return 0;
 }
 
-int store_evidence_get(struct store *store, const struct addr *addr, void **ret, size_t *ret_len)
+static int read_row(struct store *store, const struct addr *addr, void **ret, size_t *ret_len)
 {
-	struct recent_entry entry;
 	char text[ADDR_TEXT_MAX];
 	sqlite3_stmt *stmt;
-	int code, r = -ENOENT;
+	int r = -ENOENT;
+	int code = prepare(store->evidence, &stmt, "SELECT data FROM evidence WHERE addr = ?", "t",
+			   addr_format(addr, text));
 
-	if (recent_get(store->recent, addr, &entry) == 0)
-		return copy_of(entry.data, entry.len, ret, ret_len);
-	code = prepare(store->evidence, &stmt, "SELECT data FROM evidence WHERE addr = ?", "t",
-		       addr_format(addr, text));
 	if (code == SQLITE_OK)
 		code = sqlite3_step(stmt);
 	if (code == SQLITE_ROW)
@@ -854,7 +1070,41 @@ int store_evidence_get(struct store *store, const struct addr *addr, void **ret,
 	return to_errno(code);
 }
 
-int store_evidence_prune(struct store *store, int64_t expired_before_sec, unsigned int limit)
+/* The newest that has lost its place in recent and is not written yet. */
+static int kept_get(const struct store *store, const struct addr *addr, struct recent_entry *ret)
+{
+	const struct kept *kept;
+	int r = -ENOENT;
+
+	STAILQ_FOREACH(kept, &store->kept, link)
+	if (addr_equal(&kept->entry.addr, addr)) {
+		*ret = kept->entry;
+		r = 0;
+	}
+	return r;
+}
+
+int store_evidence_get(struct store *store, const struct addr *addr, void **ret, size_t *ret_len)
+{
+	struct recent_entry entry;
+	int r;
+
+	pthread_mutex_lock(&store->memory);
+	r = recent_get(store->recent, addr, &entry);
+	if (r == -ENOENT)
+		r = kept_get(store, addr, &entry);
+	if (r == 0)
+		r = copy_of(entry.data, entry.len, ret, ret_len);
+	pthread_mutex_unlock(&store->memory);
+	if (r != -ENOENT)
+		return r;
+	pthread_mutex_lock(&store->db);
+	r = read_row(store, addr, ret, ret_len);
+	pthread_mutex_unlock(&store->db);
+	return r;
+}
+
+static int prune(struct store *store, int64_t expired_before_sec, unsigned int limit)
 {
 	sqlite3_stmt *stmt;
 	int code = prepare(store->evidence, &stmt,
@@ -868,17 +1118,35 @@ int store_evidence_prune(struct store *store, int64_t expired_before_sec, unsign
 	return sqlite3_changes(store->evidence);
 }
 
+int store_evidence_prune(struct store *store, int64_t expired_before_sec, unsigned int limit)
+{
+	int n;
+
+	pthread_mutex_lock(&store->db);
+	n = prune(store, expired_before_sec, limit);
+	pthread_mutex_unlock(&store->db);
+	return n;
+}
+
 void store_close(struct store *store)
 {
 	if (!store)
 		return;
+	evidence_stop(store);
 	if (store->evidence)
 		store_flush(store);
 	if (store->recent)
 		evidence_forget(store);
 	sqlite3_close(store->evidence);
 	sqlite3_close(store->state);
+	while (!STAILQ_EMPTY(&store->kept)) {
+		struct kept *kept = STAILQ_FIRST(&store->kept);
+
+		STAILQ_REMOVE_HEAD(&store->kept, link);
+		free(kept);
+	}
 	recent_free(store->recent);
+	free(store->row);
 	free(store->state_path);
 	free(store->evidence_path);
 	free(store);

@@ -6,9 +6,9 @@
  *                Every change is durable before the call returns; -ESTALE, and
  *                nothing has changed, when the file is no longer at its path.
  *   evidence.db  the DNS evidence behind each verdict. The newest is held in memory
- *                and written a few rows at a time by store_evidence_write(); what
- *                comes faster than that is shed, and counted, unless it must be kept.
- *                Damaged, the file is set aside and begun again; above
+ *                and written by a thread of the store's own, in time that nobody else
+ *                wants; what comes faster than that is shed, and counted, unless it
+ *                must be kept. Damaged, the file is set aside and begun again; above
  *                STORE_EVIDENCE_MAX, what expires first makes room.
  *
  * Used by the worker only, from one thread. It decides nothing.
@@ -16,6 +16,7 @@
 #ifndef MXGATE_IO_STORE_H
 #define MXGATE_IO_STORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -69,20 +70,20 @@ int store_setting_put(struct store *store, const char *name, const char *value);
 int store_setting_get(struct store *store, const char *name, char **ret);
 int store_setting_del(struct store *store, const char *name);
 
+/* Starts the thread, which store_close() ends. 0 or -errno. */
+int store_evidence_start(struct store *store);
 /*
- * Holds the evidence of addr (copied); the newest replaces the older. What must be
- * kept is written before it makes way for newer. 0, or -E2BIG above 2 MiB.
+ * Holds the evidence of addr (copied), never waiting for the disk; the newest replaces the
+ * older. What must be kept is held on beyond its place in memory, 10,000 of it. 0, or -E2BIG
+ * above 2 MiB.
  */
 int store_evidence_put(struct store *store, const struct addr *addr, int64_t decided_sec,
 		       int64_t expires_sec, const void *data, size_t len, bool must_keep);
 /* The newest evidence, to be freed. 0, -ENOENT, -errno. */
 int store_evidence_get(struct store *store, const struct addr *addr, void **ret, size_t *ret_len);
-/*
- * Writes at most limit rows of what is held; durable with the next commit. How many,
- * or -errno: then nothing is tried any more before the next commit or flush.
- */
+/* What the thread does. Writes at most limit rows of what is held: how many, or -errno. */
 int store_evidence_write(struct store *store, unsigned int limit);
-/* To be called now and then. 0 or -errno: what was not written is tried again. */
+/* Makes durable what was written. 0 or -errno: it is to be written again. */
 int store_evidence_commit(struct store *store);
 /* Writes all that is held, and commits. 0 or -errno. */
 int store_flush(struct store *store);
@@ -91,8 +92,9 @@ struct store_evidence_stats {
 	uint64_t written; /* rows, since the start */
 	uint64_t shed;    /* were never written, since newer came too fast or the disk is full */
 	uint32_t pending; /* to be written */
+	bool is_stuck;    /* the last attempt to write has failed */
 };
-void store_evidence_get_stats(const struct store *store, struct store_evidence_stats *ret);
+void store_evidence_get_stats(struct store *store, struct store_evidence_stats *ret);
 /* How many bytes of evidence.db may be in use, give or take a thousand rows; for tests. */
 void store_limit_evidence(struct store *store, int64_t bytes);
 /* Deletes evidence that expired before; at most limit rows. Rows deleted or -errno. */
