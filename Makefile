@@ -188,6 +188,10 @@ check-e2e: all $(BUILD)/hostile ## mail through the gate, in namespaces; needs r
 check-drills: all $(BUILD)/hostile ## DNS outages: no good host is refused; needs root
 	MXG_BUILD=$(abspath $(BUILD)) tests/e2e/run -v -j 2 --drills
 
+.PHONY: check-drill-hour
+check-drill-hour: all $(BUILD)/hostile ## a soak: one outage at true scale, 75 minutes; needs root
+	MXG_BUILD=$(abspath $(BUILD)) tests/e2e/run --soaks zones-emptied-hour
+
 .PHONY: test
 test: ## every test, and the sum of them; needs root
 	BUILD=$(BUILD) tools/test --no-deps
