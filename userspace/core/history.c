@@ -181,11 +181,6 @@ void history_forget(struct history *history, const struct prefix *prefix)
 	}
 }
 
-bool history_is_new(const struct history_source *source)
-{
-	return !source->good_sec && !source->bad_sec;
-}
-
 bool history_is_good(const struct history_source *source, uint32_t now_sec)
 {
 	return source && source->good_sec && now_sec - source->good_sec <= HISTORY_GOOD_SEC;

@@ -77,8 +77,6 @@ bool history_restore(struct history *history, const struct addr *addr, uint32_t 
  */
 void history_forget(struct history *history, const struct prefix *prefix);
 
-/* True if nothing is known of it yet: history_get() has just made the place. */
-bool history_is_new(const struct history_source *source);
 /* True if it was good not too long ago. NULL is fine. */
 bool history_is_good(const struct history_source *source, uint32_t now_sec);
 

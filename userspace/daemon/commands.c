@@ -332,7 +332,7 @@ static void on_rechecked(const struct iprev_report *report, void *user)
 	struct pending *pending = user;
 	struct worker *worker = pending->worker;
 	struct control_request *request = pending->request;
-	int err = judge_apply(worker, report);
+	int err = judge_apply(worker, report, true);
 
 	pending_free(pending);
 	if (err < 0)

@@ -34,13 +34,23 @@ uint32_t judge_now_sec(void)
 }
 
 /* Once there is room for some more, those that wait in the ring have their turn. */
-void judge_on_done(const struct iprev_report *report, void *user)
+static void resume(struct worker *worker)
 {
-	struct worker *worker = user;
-
-	judge_apply(worker, report);
 	if (resolver_room(worker->resolver) >= worker->conf->dns.max_outstanding / ROOM_PART)
 		events_resume(worker->events);
+}
+
+void judge_on_done(const struct iprev_report *report, void *user)
+{
+	judge_apply(user, report, true);
+	resume(user);
+}
+
+/* The gate found nothing about it, or something that had run out. */
+static void on_unknown_done(const struct iprev_report *report, void *user)
+{
+	judge_apply(user, report, false);
+	resume(user);
 }
 
 int judge_look_up(struct worker *worker, const struct addr *addr, resolver_done_fn on_done,
@@ -85,7 +95,8 @@ bool judge_event(enum mxg_event_kind kind, const struct addr *addr, uint64_t sen
 		return true;
 	}
 	/* -EBUSY is counted by the resolver; the source passes and will ask again. */
-	judge_look_up(worker, addr, judge_on_done, worker);
+	judge_look_up(worker, addr, kind == MXG_EVENT_UNKNOWN ? on_unknown_done : judge_on_done,
+		      worker);
 	return resolver_room(worker->resolver) > 0;
 }
 
@@ -103,10 +114,10 @@ static void log_table_full(struct worker *worker, uint64_t now_ns)
 
 /*
  * What DNS says for certain about the source is remembered, and told to the breaker. What
- * is remembered of it, or NULL; and whether that is all that ever was known.
+ * is remembered of it, or NULL.
  */
 static struct history_source *learn(struct worker *worker, const struct iprev_report *report,
-				    uint32_t now_sec, bool *ret_is_new)
+				    uint32_t now_sec)
 {
 	struct history_source *source;
 	bool was_good;
@@ -115,7 +126,6 @@ static struct history_source *learn(struct worker *worker, const struct iprev_re
 	    report->result != IPREV_PERMERROR)
 		return history_find(worker->history, &report->addr);
 	source = history_get(worker->history, &report->addr);
-	*ret_is_new = history_is_new(source);
 	if (report->result == IPREV_PASS) {
 		was_good = history_is_good(source, now_sec);
 		confirm_on_pass(&worker->confirm);
@@ -215,7 +225,7 @@ static int stand_by(struct worker *worker, const struct addr *addr, const struct
 	return err < 0 ? err : 1;
 }
 
-int judge_apply(struct worker *worker, const struct iprev_report *report)
+int judge_apply(struct worker *worker, const struct iprev_report *report, bool is_listed)
 {
 	uint64_t now = clock_mono_ns();
 	uint32_t now_sec = sec_of(now);
@@ -224,15 +234,19 @@ int judge_apply(struct worker *worker, const struct iprev_report *report)
 	struct rdns_result names;
 	struct mxg_verdict old = {0};
 	bool has_names = rdns_judge(report, worker->args.patterns, &names);
-	bool is_new = false, is_there, had;
+	bool is_there, had;
 	int err;
 
 	policy_decide(&worker->conf->policy, rdns_reason(report, has_names ? &names : NULL),
 		      report->ttl_sec, &decision);
-	source = learn(worker, report, now_sec, &is_new);
-	/* A stranger who passes, as most do, is not looked for: a look costs a system call. */
-	is_there = !(is_new && decision.action == MXG_ACTION_PASS) &&
-		   vmap_get(worker->vmap, &report->addr, &old) == 0;
+	source = learn(worker, report, now_sec);
+	/*
+	 * A look costs a system call. What passes, as most does, needs it only where there is
+	 * something; and where there is after all, put_verdict() finds it.
+	 */
+	is_there =
+		(is_listed || report->result != IPREV_PASS || decision.action != MXG_ACTION_PASS) &&
+		vmap_get(worker->vmap, &report->addr, &old) == 0;
 	/*
 	 * Hosts whose zones are broken try again and again, and good ones are seldom looked
 	 * up: that one fails which failed before tells nothing of the DNS.

@@ -106,9 +106,10 @@ bool judge_event(enum mxg_event_kind kind, const struct addr *addr, uint64_t sen
 /*
  * Writes what the report says: verdict, evidence, log line. Leaves a standing
  * verdict alone when the report is temperror, and writes none for an address
- * that an exception covers. 0 or -errno of the table (-E2BIG: full).
+ * that an exception covers. is_listed: the table is likely to have one, so look there
+ * first. 0 or -errno of the table (-E2BIG: full).
  */
-int judge_apply(struct worker *worker, const struct iprev_report *report);
+int judge_apply(struct worker *worker, const struct iprev_report *report, bool is_listed);
 
 uint32_t judge_now_sec(void);
 
