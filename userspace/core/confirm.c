@@ -39,11 +39,19 @@ static bool is_forgotten(const struct confirm *confirm, const struct history_sou
 	       (source->seen < conf->confirmations ? conf->within_sec : HISTORY_BAD_SEC);
 }
 
+/* A resolver may still repeat what was said in an outage: until last_sec, then. */
+static bool is_of_outage(const struct history_source *source, uint32_t now_sec)
+{
+	return source->last_sec > now_sec;
+}
+
 static void observe(const struct confirm *confirm, const struct confirm_case *observed,
 		    struct history_source *source)
 {
 	uint32_t now = observed->now_sec;
 
+	if (is_of_outage(source, now))
+		return;
 	if (source->seen == 0 || is_forgotten(confirm, source, now))
 		source->seen = 0;
 	else if (now - source->last_sec < confirm->conf.apart_sec ||
@@ -61,6 +69,8 @@ static uint32_t until_next(const struct confirm *confirm, const struct history_s
 {
 	uint32_t gone = now_sec - source->last_sec;
 
+	if (is_of_outage(source, now_sec))
+		return source->last_sec - now_sec;
 	return gone < confirm->conf.apart_sec ? confirm->conf.apart_sec - gone : 1;
 }
 
@@ -115,6 +125,8 @@ void confirm_weigh(struct confirm *confirm, const struct confirm_case *observed,
 	}
 	if (observed->frozen_since_sec && !observed->is_refused &&
 	    !was_confirmed(confirm, observed, source)) {
+		/* Nor is the same answer believed after it, when the resolver repeats it. */
+		source->last_sec = now + decision->ttl_sec;
 		disregard(observed, POLICY_CAUTION_FROZEN, source, decision);
 		return;
 	}
@@ -127,7 +139,7 @@ void confirm_weigh(struct confirm *confirm, const struct confirm_case *observed,
 		decision->hold_sec = conf->hold_sec - (now - source->bad_sec);
 		soften(decision, POLICY_CAUTION_HELD,
 		       min_u32(observed->wait_sec, decision->hold_sec));
-	} else if (source->seen < conf->confirmations) {
+	} else if (source->seen < conf->confirmations || is_of_outage(source, now)) {
 		soften(decision, POLICY_CAUTION_WAITING, until_next(confirm, source, now));
 	} else if (!take_credit(confirm, now)) {
 		soften(decision, POLICY_CAUTION_CAPPED, CAPPED_SEC);

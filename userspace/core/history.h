@@ -34,7 +34,7 @@ struct history_source {
 	uint16_t server;   /* who gave the last of them, as confirm_case has it */
 	uint32_t good_sec; /* last found good; 0: not known to be */
 	uint32_t bad_sec;  /* first of the negative observations in a row; 0: none */
-	uint32_t last_sec; /* the last one that counted */
+	uint32_t last_sec; /* the last one that counted; later than now: none counts until then */
 };
 
 struct history;
