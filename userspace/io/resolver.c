@@ -39,7 +39,6 @@
 
 #include "base/clock.h"
 #include "base/datagrams.h"
-#include "base/inbox.h"
 
 #define RESOLV_CONF    "/etc/resolv.conf"
 #define DNS_PORT       53
@@ -221,7 +220,6 @@ struct resolver {
 	struct resolver_stats stats;
 	bool has_errors; /* of some socket */
 	struct datagrams unsent;
-	struct inbox inbox;
 	union dns_records records; /* of the reply being read */
 };
 
@@ -230,9 +228,8 @@ static void pump(struct resolver *resolver);
 /* --- c-ares' system calls ---------------------------------------------------------------- */
 
 /*
- * Queries are collected and sent together at the end of pump(), and replies are read
- * many at a time: of what a verdict costs, sending each by itself was a fifth and
- * reading each a sixth. Everything else is as c-ares does it.
+ * Queries are collected and sent together at the end of pump(): of what a verdict
+ * costs, sending each by itself was a fifth. Everything else is as c-ares does it.
  */
 
 static struct sock *sock_find(const struct channel *channel, ares_socket_t fd)
@@ -277,7 +274,6 @@ static int call_close(ares_socket_t fd, void *user)
 	struct channel *channel = user;
 
 	datagrams_flush(&channel->resolver->unsent, on_send_error);
-	inbox_forget(&channel->resolver->inbox, fd);
 	return close(fd);
 }
 
@@ -291,17 +287,14 @@ static int call_connect(ares_socket_t fd, const struct sockaddr *addr, ares_sock
 static ares_ssize_t call_recvfrom(ares_socket_t fd, void *buf, size_t size, int flags,
 				  struct sockaddr *addr, ares_socklen_t *len, void *user)
 {
-	struct channel *channel = user;
-	struct sock *sock = sock_find(channel, fd);
+	struct sock *sock = sock_find(user, fd);
 
 	if (sock && sock->error) {
 		errno = sock->error;
 		sock->error = 0;
 		return -1;
 	}
-	if (!sock || sock->is_stream)
-		return recvfrom(fd, buf, size, flags, addr, len);
-	return inbox_take(&channel->resolver->inbox, fd, buf, size, addr, len);
+	return recvfrom(fd, buf, size, flags, addr, len);
 }
 
 static bool is_stream(ares_socket_t fd)
@@ -363,15 +356,10 @@ static void on_sock_event(uv_poll_t *poll, int status, int events)
 	ares_socket_t fd = sock->fd;
 	bool readable = status < 0 || events & UV_READABLE;
 	bool writable = status < 0 || events & UV_WRITABLE;
-	unsigned int left;
 
-	/* The socket may be closed within; its memory and the channel are there until pump(). */
-	do {
-		left = inbox_left(&resolver->inbox, fd);
-		ares_process_fd(sock->channel->ares, readable ? fd : ARES_SOCKET_BAD,
-				writable ? fd : ARES_SOCKET_BAD);
-	} while (inbox_left(&resolver->inbox, fd) != left && inbox_left(&resolver->inbox, fd) > 0);
-	inbox_forget(&resolver->inbox, fd);
+	/* The socket may be gone when this returns. */
+	ares_process_fd(sock->channel->ares, readable ? fd : ARES_SOCKET_BAD,
+			writable ? fd : ARES_SOCKET_BAD);
 	pump(resolver);
 }
 
