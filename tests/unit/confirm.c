@@ -165,6 +165,8 @@ static void tell(const struct story *story)
 		cr_expect(!step->refresh_sec || decision.refresh_sec == step->refresh_sec,
 			  "%s, step %u: refresh %u", story->label, i, decision.refresh_sec);
 		cr_expect_leq(decision.refresh_sec, decision.ttl_sec);
+		cr_expect(step->caution != WAITING || decision.seen < decision.needed,
+			  "%s, step %u: %u of %u", story->label, i, decision.seen, decision.needed);
 	}
 }
 
