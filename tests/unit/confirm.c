@@ -94,9 +94,10 @@ static const struct story stories[] = {
 	{"nor when a resolver repeats it afterwards", CONF(2, 60, 0, 0), false, 5,
 	 {{0, 1, 1, 0, 0, FROZEN, 300}, {60, 1, 0, 0, 0, WAITING, ROW - 60},
 	  {ROW - 61, 1, 0, 0, 0, WAITING, 1}, {1, 1, 0, 0, 0, WAITING, 60}, {60, 1, 0, 0, 0, NONE, 300}}},
-	{"nor of one that was refused at its beginning", CONF(2, 10, 0, 0), false, 5,
+	{"nor what was seen at its beginning", CONF(2, 10, 0, 0), false, 6,
 	 {{0, 1, 0, 0, 0, WAITING, 10}, {10, 1, 0, 0, 0, NONE, 300}, {10, 1, 1, 0, 0, FROZEN, 300},
-	  {300, 1, 0, 0, 0, WAITING, ROW - 300}, {ROW - 300, 1, 0, 0, 0, NONE, 300}}},
+	  {300, 1, 0, 0, 0, WAITING, ROW - 300}, {ROW - 300, 1, 0, 0, 0, WAITING, 10},
+	  {10, 1, 0, 0, 0, NONE, 300}}},
 	{"good in between: it is another answer", CONF(2, 60, 0, 0), false, 4,
 	 {{0, 1, 1, 0, 0, FROZEN, 300}, {60, 1, 0, 0, 1, NONE, 0}, {60, 1, 0, 0, 0, WAITING, 60},
 	  {60, 1, 0, 0, 0, NONE, 300}}},
@@ -156,6 +157,7 @@ static void tell(const struct story *story)
 						 .server = step->server,
 						 .is_refused = step->refused,
 						 .wait_sec = decision.refresh_sec,
+						 .memory_sec = ROW,
 						 .frozen_since_sec = step->frozen ? now - 30 : 0};
 		confirm_weigh(&confirm, &observed, &source, &decision);
 		cr_expect_eq(decision.caution, step->caution, "%s, step %u: %s", story->label, i,
@@ -282,7 +284,7 @@ Test(confirm, nothing_is_believed_before_somebody_passed)
 {
 	const struct confirm_conf conf = {
 		.confirmations = 2, .within_sec = WITHIN, .per_minute = 1000, .proof = 2};
-	struct confirm_case observed = {.now_sec = NOW, .wait_sec = 300};
+	struct confirm_case observed = {.now_sec = NOW, .wait_sec = 300, .memory_sec = ROW};
 	struct history_source source = {.addr = {.family = 4}};
 	struct policy_decision decision;
 	struct confirm confirm;
@@ -301,15 +303,44 @@ Test(confirm, nothing_is_believed_before_somebody_passed)
 	decide(&decision);
 	confirm_weigh(&confirm, &observed, &source, &decision);
 	cr_expect_eq(decision.action, MXG_ACTION_DROP, "what is refused already stays so");
-	source.seen = 0;
 	observed.is_refused = false;
 	confirm_on_pass(&confirm);
 	cr_expect(confirm_is_proven(&confirm));
-	for (unsigned int i = 0; i < 2; i++, observed.now_sec += 60) {
+	/* The last was seen a minute ago, and may be repeated for as long as it lives. */
+	for (unsigned int i = 0; i <= ROW / 60; i++, observed.now_sec += 60) {
 		decide(&decision);
 		confirm_weigh(&confirm, &observed, &source, &decision);
-		cr_expect_eq(decision.caution, i ? POLICY_CAUTION_NONE : POLICY_CAUTION_WAITING);
+		cr_expect_eq(decision.caution,
+			     i < ROW / 60 ? POLICY_CAUTION_WAITING : POLICY_CAUTION_NONE,
+			     "after %u min", i + 1);
 	}
+}
+
+/* The verdict's life is the operator's; the answer's is not. */
+Test(confirm, an_answer_outlives_the_verdict_that_was_frozen)
+{
+	const struct confirm_conf conf = CONF(1, 60, 0, 0);
+	struct confirm_case observed = {.now_sec = NOW,
+					.wait_sec = 300,
+					.memory_sec = 3 * ROW,
+					.frozen_since_sec = NOW - 30};
+	struct history_source source = {.addr = {.family = 4}};
+	struct policy_decision decision;
+	struct confirm confirm;
+
+	confirm_init(&confirm, &conf, NOW);
+	decide(&decision);
+	confirm_weigh(&confirm, &observed, &source, &decision);
+	cr_expect_eq(decision.caution, POLICY_CAUTION_FROZEN);
+	observed.frozen_since_sec = 0;
+	observed.now_sec += 3 * ROW - 1;
+	decide(&decision);
+	confirm_weigh(&confirm, &observed, &source, &decision);
+	cr_expect_eq(decision.caution, POLICY_CAUTION_WAITING, "the resolver may repeat it");
+	observed.now_sec++;
+	decide(&decision);
+	confirm_weigh(&confirm, &observed, &source, &decision);
+	cr_expect_eq(decision.caution, POLICY_CAUTION_NONE);
 }
 
 /* What the operator refuses though DNS confirms it: at once, but capped. */

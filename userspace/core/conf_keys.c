@@ -100,8 +100,9 @@ const struct conf_key CONF_KEYS[] = {
 	 "New refusals at most, against a mistake in the policy; who comes on top passes for now."},
 	{"confirm", "proof", KEY_NUMBER, AT(confirm.proof), 0, 1000, NULL, "1",
 	 "So many lookups must have found a host good since mxgated started or read its configuration "
-	 "before anybody is newly refused: a resolver that denies everything refuses nobody. 0 believes "
-	 "it from the start."},
+	 "before anybody is newly refused: a resolver that denies everything refuses nobody. What is "
+	 "found until then does not count, nor while a resolver may repeat it. 0 believes it from the "
+	 "start."},
 	{"breaker", "window", KEY_SPAN, AT(breaker.window_sec), 1, 86400, NULL, "30m",
 	 "The time over which the breaker counts, one to two of these back."},
 	{"breaker", "flips", KEY_NUMBER, AT(breaker.flips), 1, BREAKER_WATCHED_MAX, NULL, "3",

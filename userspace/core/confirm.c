@@ -39,7 +39,7 @@ static bool is_forgotten(const struct confirm *confirm, const struct history_sou
 	       (source->seen < conf->confirmations ? conf->within_sec : HISTORY_BAD_SEC);
 }
 
-/* A resolver may still repeat what was said in an outage: until last_sec, then. */
+/* A resolver may still repeat what was not believed: until last_sec, then. */
 static bool is_of_outage(const struct history_source *source, uint32_t now_sec)
 {
 	return source->last_sec > now_sec;
@@ -91,14 +91,21 @@ static bool was_confirmed(const struct confirm *confirm, const struct confirm_ca
 	       observed->now_sec - source->last_sec <= HISTORY_BAD_SEC;
 }
 
-/* What is seen during an outage counts for nothing: the source's clock stands still. */
+/*
+ * What is seen during an outage counts for nothing, nor does it when the resolver repeats
+ * it afterwards, nor what was seen at its beginning: the source's clock stands still.
+ */
 static void disregard(const struct confirm_case *observed, enum policy_caution caution,
 		      struct history_source *source, struct policy_decision *decision)
 {
 	if (source->good_sec)
 		source->good_sec += observed->now_sec - source->bad_sec;
 	source->bad_sec = observed->now_sec;
-	decision->seen = source->seen;
+	source->last_sec =
+		observed->now_sec + (observed->memory_sec > decision->ttl_sec ? observed->memory_sec
+									      : decision->ttl_sec);
+	source->seen = 0;
+	decision->seen = 0;
 	soften(decision, caution, observed->wait_sec);
 }
 
@@ -125,8 +132,6 @@ void confirm_weigh(struct confirm *confirm, const struct confirm_case *observed,
 	}
 	if (observed->frozen_since_sec && !observed->is_refused &&
 	    !was_confirmed(confirm, observed, source)) {
-		/* Nor is the same answer believed after it, when the resolver repeats it. */
-		source->last_sec = now + decision->ttl_sec;
 		disregard(observed, POLICY_CAUTION_FROZEN, source, decision);
 		return;
 	}

@@ -37,9 +37,10 @@ struct confirm {
 /* One negative observation of a source. */
 struct confirm_case {
 	uint32_t now_sec;
-	uint16_t server;   /* who answered: a number of its own, 0 if not known */
-	bool is_refused;   /* a live verdict refuses it already: nothing new */
-	uint32_t wait_sec; /* of the policy: how soon a refused source is looked at again */
+	uint16_t server;     /* who answered: a number of its own, 0 if not known */
+	bool is_refused;     /* a live verdict refuses it already: nothing new */
+	uint32_t wait_sec;   /* of the policy: how soon a refused source is looked at again */
+	uint32_t memory_sec; /* so long a resolver may repeat it, or a part of it, from memory */
 	/* The breaker is open for it: only what was confirmed before this is believed. 0: not. */
 	uint32_t frozen_since_sec;
 };

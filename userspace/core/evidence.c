@@ -144,8 +144,12 @@ static void explain_caution(struct sentence *s, const struct policy_decision *de
 
 	switch (decision->caution) {
 	case POLICY_CAUTION_WAITING:
-		say(s, " It passes until it has been found so %u times; this was number %u.",
-		    decision->needed, decision->seen);
+		say(s, " It passes until it has been found so %u times; ", decision->needed);
+		if (decision->seen)
+			say(s, "this was number %u.", decision->seen);
+		else
+			say(s, "this is not counted, as it may be what the resolver remembers of a "
+			       "time when DNS was not believed.");
 		break;
 	case POLICY_CAUTION_HELD:
 		say(s,

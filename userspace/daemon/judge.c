@@ -146,6 +146,17 @@ static uint16_t server_of(const struct worker *worker, const struct iprev_report
 	return (uint16_t)(1 + resolver_server_number(worker->resolver, name));
 }
 
+/* How long a resolver may go on saying any part of it without asking again. */
+static uint32_t memory_of(const struct iprev_report *report)
+{
+	uint32_t longest_sec = 0;
+
+	for (unsigned int i = 0; i < report->step_count; i++)
+		if (report->steps[i].ttl_sec > longest_sec)
+			longest_sec = report->steps[i].ttl_sec;
+	return longest_sec;
+}
+
 /* A refusal has to be confirmed; anything else stands as the policy has it. */
 static void weigh(struct worker *worker, const struct iprev_report *report,
 		  struct history_source *source, bool is_refused, uint32_t now_sec,
@@ -163,6 +174,7 @@ static void weigh(struct worker *worker, const struct iprev_report *report,
 		confirm_cap(&worker->confirm, is_refused, now_sec, decision);
 	} else {
 		observed.server = server_of(worker, report);
+		observed.memory_sec = memory_of(report);
 		breaker_since(worker->breaker, &report->addr, &observed.frozen_since_sec);
 		confirm_weigh(&worker->confirm, &observed, source, decision);
 	}
