@@ -18,6 +18,7 @@
 
 static bool is_still;
 static int64_t now_ns;
+static int64_t ahead_sec; /* of the wall clock */
 
 static int real_gettime(clockid_t id, struct timespec *ts)
 {
@@ -38,6 +39,11 @@ void stillclock_pass(uint32_t ms)
 	now_ns += ms * NS_PER_MS;
 }
 
+void stillclock_put_wall_ahead(uint32_t sec)
+{
+	ahead_sec = sec;
+}
+
 /* Under names of our own, as libc's declarations name the parameters otherwise. */
 int still_gettime(clockid_t id, struct timespec *ts) __asm__("clock_gettime");
 int still_pwait(int fd, struct epoll_event *events, int count, int ms,
@@ -46,8 +52,13 @@ int still_wait(int fd, struct epoll_event *events, int count, int ms) __asm__("e
 
 int still_gettime(clockid_t id, struct timespec *ts)
 {
-	if (!is_still || (id != CLOCK_MONOTONIC && id != CLOCK_MONOTONIC_COARSE))
-		return real_gettime(id, ts);
+	int ret;
+
+	if (!is_still || (id != CLOCK_MONOTONIC && id != CLOCK_MONOTONIC_COARSE)) {
+		ret = real_gettime(id, ts);
+		ts->tv_sec += id == CLOCK_REALTIME ? ahead_sec : 0;
+		return ret;
+	}
 	now_ns += STEP_NS;
 	ts->tv_sec = now_ns / NS_PER_SEC;
 	ts->tv_nsec = now_ns % NS_PER_SEC;

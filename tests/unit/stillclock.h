@@ -8,8 +8,8 @@
  *
  * It stands in front of libc's clock_gettime(), epoll_wait() and epoll_pwait() for the
  * whole program, libuv and c-ares included, and passes them on untouched unless
- * stillclock_start() was called in this process. Wall time stays as it is. Only for
- * loops whose partners are in the same process: another one's answer would come too late.
+ * one of the functions below was called in this process. Only for loops whose partners
+ * are in the same process: another one's answer would come too late.
  */
 #ifndef MXGATE_TESTS_UNIT_STILLCLOCK_H
 #define MXGATE_TESTS_UNIT_STILLCLOCK_H
@@ -21,5 +21,8 @@ void stillclock_start(void);
 
 /* The machine has kept us from running for so long. */
 void stillclock_pass(uint32_t ms);
+
+/* The wall clock reads so much later than the kernel's, as before it is set back. */
+void stillclock_put_wall_ahead(uint32_t sec);
 
 #endif

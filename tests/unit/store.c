@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "io/store.h"
+#include "stillclock.h"
 
 #define NOW 1800000000
 
@@ -563,6 +564,18 @@ Test(store, the_thread_writes, .init = make_dir, .fini = remove_dir)
 	cr_expect_eq(raw("evidence.db", "CREATE TABLE one (n CHECK (n = 1001)); INSERT INTO one"
 					" SELECT count(*) FROM evidence"),
 		     SQLITE_OK);
+}
+
+/* Its naps are not the wall clock's, which may be set back. */
+Test(store, the_thread_does_not_sleep_through_a_jump, .init = make_dir, .fini = remove_dir)
+{
+	struct store *store = open_store();
+
+	stillclock_put_wall_ahead(3600);
+	cr_assert_eq(store_evidence_start(store), 0);
+	put_evidence(store, 1, NOW, "{}");
+	cr_expect(wait_until_written(store, 1));
+	store_close(store);
 }
 
 /* While somebody has the file nobody waits, and what is behind refusals is not lost. */

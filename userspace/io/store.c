@@ -401,6 +401,16 @@ static int evidence_open(struct store *store, char *why, size_t why_size)
 
 static void on_lost(const struct recent_entry *entry, void *user);
 
+static void init_wake(struct store *store)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&store->wake, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
 int store_open(const char *dir, struct store **ret, char *why, size_t why_size)
 {
 	struct store *store = calloc(1, sizeof(*store));
@@ -411,7 +421,7 @@ int store_open(const char *dir, struct store **ret, char *why, size_t why_size)
 	store->evidence_max = STORE_EVIDENCE_MAX;
 	pthread_mutex_init(&store->db, NULL);
 	pthread_mutex_init(&store->memory, NULL);
-	pthread_cond_init(&store->wake, NULL);
+	init_wake(store);
 	STAILQ_INIT(&store->kept);
 	STAILQ_INIT(&store->taken);
 	store->recent = recent_new(RECENT_BYTES, on_lost, store);
@@ -956,12 +966,12 @@ void store_evidence_get_stats(struct store *store, struct store_evidence_stats *
 
 /* --- the thread that writes it -------------------------------------------------- */
 
-/* Sleeps so long, or until the end. */
+/* Sleeps so long, whatever becomes of the wall clock, or until the end. */
 static void nap(struct store *store, unsigned int ms)
 {
 	struct timespec until;
 
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += ms / 1000;
 	until.tv_nsec += (long)(ms % 1000) * NS_PER_MS;
 	if (until.tv_nsec >= 1000 * NS_PER_MS) {
