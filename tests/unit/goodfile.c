@@ -256,3 +256,27 @@ Test(goodfile, the_older_one_stays_until_the_new_one_is_whole)
 	history_free(history);
 	history_free(to);
 }
+
+/* Nobody waits for the other end of a pipe, or writes through a link. */
+Test(goodfile, what_is_no_plain_file, .timeout = 10)
+{
+	struct goodfile_moment now = at(NOW, WALL, "one");
+	struct history *from = history_new(1024, 1024, 1), *to = history_new(1024, 1024, 2);
+	struct stat info;
+	uint32_t count = 99;
+
+	good(from, 4, 1, NOW);
+	cr_assert_eq(mkfifo(path, 0600), 0);
+	cr_expect_eq(goodfile_read(dir, &now, to, &count), -EINVAL);
+	cr_expect_eq(count, 99);
+	cr_assert_eq(mkfifo(fresh, 0600), 0);
+	cr_expect_eq(save(from, &now), 1);
+	cr_assert_eq(goodfile_read(dir, &now, to, &count), 0);
+	cr_expect_eq(count, 1);
+	cr_assert_eq(symlink("elsewhere", fresh), 0);
+	cr_expect_eq(save(from, &now), 1);
+	cr_assert_eq(lstat(path, &info), 0);
+	cr_expect(S_ISREG(info.st_mode));
+	history_free(from);
+	history_free(to);
+}

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/hash.h"
@@ -135,20 +136,38 @@ static int read_file(FILE *in, const struct goodfile_moment *now, struct history
 	return err;
 }
 
+/* What is no plain file is not waited for: a pipe would hold whoever opens it for ever. */
+static int open_plain(const char *path, FILE **ret)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct stat info;
+	FILE *file = NULL;
+	int err = fd < 0 || fstat(fd, &info) < 0 ? -errno : 0;
+
+	if (err == 0 && !S_ISREG(info.st_mode))
+		err = -EINVAL;
+	if (err == 0 && !(file = fdopen(fd, "r")))
+		err = -errno;
+	if (err == 0)
+		*ret = file;
+	else if (fd >= 0)
+		close(fd);
+	return err;
+}
+
 int goodfile_read(const char *dir, const struct goodfile_moment *now, struct history *history,
 		  uint32_t *ret_count)
 {
 	uint32_t count = 0;
 	char *path = NULL;
-	FILE *in;
+	FILE *in = NULL;
 	int err;
 
 	if (asprintf(&path, "%s/" NAME, dir) < 0)
 		return -ENOMEM;
-	in = fopen(path, "re");
-	err = in ? 0 : -errno;
+	err = open_plain(path, &in);
 	free(path);
-	if (!in)
+	if (err < 0)
 		return err;
 	err = read_file(in, now, history, &count);
 	fclose(in);
@@ -236,7 +255,9 @@ int goodfile_begin(const char *dir, const struct goodfile_moment *now, struct go
 		file->fresh = NULL;
 	if (!file->path || !file->fresh)
 		goto out;
-	file->fd = open(file->fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+	/* One of its own: what lies there may be anything, a link or a pipe, too. */
+	unlink(file->fresh);
+	file->fd = open(file->fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 	err = file->fd < 0 ? -errno : write_head(file->fd, now);
 out:
 	if (err < 0)
