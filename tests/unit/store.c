@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -612,6 +613,51 @@ Test(store, the_thread_comes_back_to_a_locked_file, .init = make_dir, .fini = re
 	store_close(store);
 }
 
+/* One that works without a break, on the one processor that this process has from now on. */
+static pid_t take_the_processor(void)
+{
+	cpu_set_t set;
+	pid_t pid;
+
+	CPU_ZERO(&set);
+	CPU_SET((size_t)sched_getcpu(), &set);
+	cr_assert_eq(sched_setaffinity(0, sizeof(set), &set), 0);
+	pid = fork();
+	cr_assert_geq(pid, 0);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (volatile unsigned int n = 0;; n++)
+			;
+	}
+	return pid;
+}
+
+/* A thread that gets no time does not hold up the end, and nothing is lost. */
+Test(store, the_end_does_not_wait_for_idle_time, .init = make_dir, .fini = remove_dir,
+     .timeout = 60)
+{
+	enum {
+		MANY = 20000
+	};
+	struct store *store = open_store();
+	pid_t pid = take_the_processor();
+	uint64_t start_ns;
+
+	cr_assert_eq(store_evidence_start(store), 0);
+	for (unsigned int i = 0; i < MANY; i++)
+		put_evidence(store, i, NOW, "{}");
+	cr_expect_gt(stats_of(store).pending, MANY / 2);
+	usleep(200000); /* it has begun */
+	start_ns = clock_mono_ns();
+	store_close(store);
+	cr_expect_lt(clock_mono_ns() - start_ns, 5 * CLOCK_NS_PER_SEC);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	cr_expect_eq(raw("evidence.db", "CREATE TABLE one (n CHECK (n = 20000)); INSERT INTO one"
+					" SELECT count(*) FROM evidence"),
+		     SQLITE_OK);
+}
+
 /* A flood of sources must not fill the disk that the exceptions are on. */
 
 Test(store, evidence_is_bounded, .init = make_dir, .fini = remove_dir)
@@ -651,6 +697,32 @@ Test(store, damaged_evidence_is_set_aside_at_start, .init = quiet, .fini = remov
 	put_evidence(store, 1, NOW, "{}");
 	cr_expect_eq(store_flush(store), 0);
 	store_close(store);
+}
+
+/* By a shell that keeps it to itself; or it is no file that can be opened. */
+Test(store, evidence_that_cannot_be_had_is_set_aside, .init = quiet, .fini = remove_dir)
+{
+	struct store *store;
+	sqlite3 *other;
+
+	store_close(open_store());
+	cr_assert_eq(sqlite3_open(path_of("evidence.db"), &other), SQLITE_OK);
+	cr_assert_eq(sqlite3_exec(other, "PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE", NULL,
+				  NULL, NULL),
+		     SQLITE_OK);
+	store = open_store();
+	put_evidence(store, 1, NOW, "{}");
+	cr_expect_eq(store_flush(store), 0);
+	store_close(store);
+	sqlite3_close(other);
+	cr_assert_eq(unlink(path_of("evidence.db.damaged")), 0);
+	store = open_store();
+	expect_evidence(store, 1, "{}");
+	store_close(store);
+	cr_assert_eq(unlink(path_of("evidence.db")), 0);
+	cr_assert_eq(mkdir(path_of("evidence.db"), 0700), 0);
+	store_close(open_store());
+	cr_expect_eq(rmdir(path_of("evidence.db.damaged")), 0);
 }
 
 Test(store, evidence_of_another_release_is_set_aside, .init = quiet, .fini = remove_dir)

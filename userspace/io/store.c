@@ -362,7 +362,7 @@ static void evidence_forget(struct store *store)
 }
 
 /* Renames evidence.db to evidence.db.damaged (one is kept) and begins a new one. */
-static int evidence_renew(struct store *store)
+static int evidence_renew(struct store *store, int code)
 {
 	char name[PATH_MAX];
 
@@ -370,9 +370,9 @@ static int evidence_renew(struct store *store)
 	sqlite3_close(store->evidence);
 	store->evidence = NULL;
 	snprintf(name, sizeof(name), "%s.damaged", store->evidence_path);
-	log_warn("event=evidence-damaged file=%s set-aside=%s hint=\"verdicts are not affected; "
-		 "why knows less until addresses are looked up again\"",
-		 store->evidence_path, name);
+	log_warn("event=evidence-damaged error=\"%s\" file=%s set-aside=%s hint=\"verdicts are not "
+		 "affected; why knows less until addresses are looked up again\"",
+		 sqlite3_errstr(code), store->evidence_path, name);
 	if (rename(store->evidence_path, name) && unlink(store->evidence_path) && errno != ENOENT)
 		return -errno;
 	snprintf(name, sizeof(name), "%s-wal", store->evidence_path);
@@ -385,14 +385,20 @@ static int evidence_renew(struct store *store)
 /* A statement failed: a damaged file is begun again. True when it is worth a second try. */
 static bool evidence_mended(struct store *store, int code)
 {
-	return is_damage(code) && evidence_renew(store) == 0;
+	return is_damage(code) && evidence_renew(store, code) == 0;
 }
 
+/*
+ * It is only evidence: a file that is damaged, or that somebody else holds or owns, keeps
+ * nobody from his work.
+ */
 static int evidence_open(struct store *store, char *why, size_t why_size)
 {
 	int code = evidence_try(store);
-	int r = is_damage(code) ? evidence_renew(store) : to_errno(code);
+	int r = to_errno(code);
 
+	if (r == -EBADMSG || r == -EBUSY || r == -EACCES)
+		r = evidence_renew(store, code);
 	if (r)
 		explain_open(store->evidence_path, r, sqlite3_errmsg(store->evidence), why,
 			     why_size);
@@ -1001,6 +1007,17 @@ static bool await_rows(struct store *store)
 	return !is_ending;
 }
 
+/* Then whoever ends it writes the rest, and with more than the time that nobody wants. */
+static bool is_ending(struct store *store)
+{
+	bool is;
+
+	pthread_mutex_lock(&store->memory);
+	is = store->is_ending;
+	pthread_mutex_unlock(&store->memory);
+	return is;
+}
+
 static void *write_on(void *arg)
 {
 	struct sched_param param = {0};
@@ -1013,7 +1030,7 @@ static void *write_on(void *arg)
 		nap(store, GATHER_MS);
 		do {
 			n = store_evidence_write(store, CHUNK_ROWS);
-		} while (n == CHUNK_ROWS);
+		} while (n == CHUNK_ROWS && !is_ending(store));
 		err = n < 0 ? n : store_evidence_commit(store);
 		if (err < 0)
 			nap(store, RETRY_MS);
