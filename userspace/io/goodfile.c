@@ -140,7 +140,7 @@ static int read_file(FILE *in, const struct goodfile_moment *now, struct history
 static int open_plain(const char *path, FILE **ret)
 {
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	struct stat info;
+	struct stat info = {.st_mode = 0};
 	FILE *file = NULL;
 	int err = fd < 0 || fstat(fd, &info) < 0 ? -errno : 0;
 
