@@ -144,9 +144,7 @@ void confirm_weigh(struct confirm *confirm, const struct confirm_case *observed,
 		decision->hold_sec = conf->hold_sec - (now - source->bad_sec);
 		soften(decision, POLICY_CAUTION_HELD,
 		       min_u32(observed->wait_sec, decision->hold_sec));
-	} else if (source->seen < conf->confirmations || is_of_outage(source, now)) {
-		/* What was confirmed before an outage is to be so once more. */
-		decision->seen = min_u32(source->seen, conf->confirmations - 1);
+	} else if (source->seen < conf->confirmations) {
 		soften(decision, POLICY_CAUTION_WAITING, until_next(confirm, source, now));
 	} else if (!take_credit(confirm, now)) {
 		soften(decision, POLICY_CAUTION_CAPPED, CAPPED_SEC);
