@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /* The two databases: what must survive does, what must not change cannot, and damage is told. */
 #include <criterion/criterion.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -565,6 +567,62 @@ Test(store, the_thread_writes, .init = make_dir, .fini = remove_dir)
 	cr_expect_eq(raw("evidence.db", "CREATE TABLE one (n CHECK (n = 1001)); INSERT INTO one"
 					" SELECT count(*) FROM evidence"),
 		     SQLITE_OK);
+}
+
+/*
+ * In front of libc's, for whoever asks for a lock without waiting: the thread has it, and is
+ * kept from running.
+ */
+static bool is_held;
+static unsigned int tries;
+
+int held_trylock(pthread_mutex_t *mutex) __asm__("pthread_mutex_trylock");
+
+int held_trylock(pthread_mutex_t *mutex)
+{
+	static int (*libcs)(pthread_mutex_t *);
+
+	if (is_held) {
+		tries++;
+		return EBUSY;
+	}
+	if (!libcs)
+		*(void **)&libcs = dlsym(RTLD_NEXT, "pthread_mutex_trylock");
+	return libcs(mutex);
+}
+
+/* What comes in the meantime is neither waited for nor lost, and the newest counts. */
+Test(store, nobody_waits_for_a_thread_that_does_not_run, .init = make_dir, .fini = remove_dir)
+{
+	enum {
+		MANY = 3000
+	};
+	struct store *store = open_store();
+	uint32_t pending;
+
+	put_evidence(store, 0, NOW, "{\"n\":1}");
+	is_held = true;
+	put_evidence(store, 0, NOW, "{\"n\":2}");
+	put_evidence(store, 0, NOW, "{\"n\":3}");
+	cr_expect_eq(store_evidence_prune(store, NOW, 10), -EBUSY);
+	cr_assert_geq(tries, 3);
+	expect_evidence(store, 0, "{\"n\":3}");
+	pending = stats_of(store).pending;
+	put_evidence(store, 1, NOW, "{}");
+	cr_expect_eq(stats_of(store).pending, pending + 1);
+	for (unsigned int i = 0; i < MANY; i++)
+		put_evidence(store, i, NOW, "{\"n\":4}");
+	is_held = false;
+	put_evidence(store, MANY, NOW, "{\"n\":5}");
+	is_held = true;
+	put_evidence(store, MANY, NOW, "{\"n\":6}");
+	store_close(store);
+	is_held = false;
+	store = open_store();
+	for (unsigned int i = 0; i < MANY; i++)
+		expect_evidence(store, i, "{\"n\":4}");
+	expect_evidence(store, MANY, "{\"n\":6}");
+	store_close(store);
 }
 
 /* Its naps are not the wall clock's, which may be set back. */

@@ -41,12 +41,14 @@
 #define COMMIT_ROWS      100
 #define CHUNK_ROWS       25    /* whoever asks for evidence waits for so many at most */
 #define KEPT_MAX         10000 /* rows behind refusals that have lost their place */
+#define LATE_MAX         1000  /* rows that found the memory in use */
+#define LATE_BYTES       65536 /* each, at most */
 #define GATHER_MS        20    /* between two looks of the thread */
 #define RETRY_MS         1000  /* after a failure */
 #define NS_PER_MS        1000000L
 #define DETAIL_MAX       4096
 
-/* A row that had to make way in recent, but must be written. */
+/* A row outside recent: one that had to make way there but must be written, or one that is late. */
 struct kept {
 	STAILQ_ENTRY(kept) link;
 	struct recent_entry entry; /* its data follows */
@@ -69,6 +71,9 @@ struct store {
 	struct kept_list taken; /* kept rows that are in the transaction */
 	void *row;              /* a copy of what is being written */
 	size_t row_size;
+
+	struct kept_list late; /* the caller's alone: what is to be put into recent */
+	uint32_t late_count;
 
 	pthread_mutex_t memory; /* for what follows */
 	struct recent *recent;
@@ -430,6 +435,7 @@ int store_open(const char *dir, struct store **ret, char *why, size_t why_size)
 	init_wake(store);
 	STAILQ_INIT(&store->kept);
 	STAILQ_INIT(&store->taken);
+	STAILQ_INIT(&store->late);
 	store->recent = recent_new(RECENT_BYTES, on_lost, store);
 	if (asprintf(&store->state_path, "%s/state.db", dir) < 0)
 		store->state_path = NULL;
@@ -816,6 +822,19 @@ static int give_up(struct store *store, int code)
 	return to_errno(code);
 }
 
+/* A copy of the entry and its data, or NULL. */
+static struct kept *kept_new(const struct recent_entry *entry)
+{
+	struct kept *kept = malloc(sizeof(*kept) + entry->len);
+
+	if (!kept)
+		return NULL;
+	memcpy(kept->data, entry->data, entry->len);
+	kept->entry = *entry;
+	kept->entry.data = kept->data;
+	return kept;
+}
+
 /* An entry makes way before its turn: one behind a refusal is written for all that. */
 static void on_lost(const struct recent_entry *entry, void *user)
 {
@@ -823,16 +842,54 @@ static void on_lost(const struct recent_entry *entry, void *user)
 	struct kept *kept = NULL;
 
 	if (entry->must_keep && store->kept_count < KEPT_MAX)
-		kept = malloc(sizeof(*kept) + entry->len);
+		kept = kept_new(entry);
 	if (!kept) {
 		store->stats.shed++;
 		return;
 	}
-	memcpy(kept->data, entry->data, entry->len);
-	kept->entry = *entry;
-	kept->entry.data = kept->data;
 	STAILQ_INSERT_TAIL(&store->kept, kept, link);
 	store->kept_count++;
+}
+
+/* What was late comes into recent, by whoever has the memory now, but for the thread. */
+static void take_late(struct store *store)
+{
+	struct kept *kept;
+
+	while ((kept = STAILQ_FIRST(&store->late))) {
+		STAILQ_REMOVE_HEAD(&store->late, link);
+		recent_put(store->recent, &kept->entry);
+		free(kept);
+	}
+	store->late_count = 0;
+}
+
+static void leave(struct store *store)
+{
+	bool was_asleep = store->is_asleep && recent_pending(store->recent) > 0;
+
+	if (was_asleep)
+		store->is_asleep = false;
+	pthread_mutex_unlock(&store->memory);
+	if (was_asleep)
+		pthread_cond_signal(&store->wake);
+}
+
+/*
+ * The thread holds the memory for moments only, but has it as long as it takes until
+ * there is time again that nobody wants: judging does not wait for that.
+ */
+static bool put_late(struct store *store, const struct recent_entry *entry)
+{
+	struct kept *kept = NULL;
+
+	if (store->late_count < LATE_MAX && entry->len <= LATE_BYTES)
+		kept = kept_new(entry);
+	if (!kept)
+		return false;
+	STAILQ_INSERT_TAIL(&store->late, kept, link);
+	store->late_count++;
+	return true;
 }
 
 int store_evidence_put(struct store *store, const struct addr *addr, int64_t decided_sec,
@@ -844,16 +901,16 @@ int store_evidence_put(struct store *store, const struct addr *addr, int64_t dec
 					   .expires_sec = expires_sec,
 					   .data = data,
 					   .len = len};
-	bool was_asleep;
 	int err;
 
-	pthread_mutex_lock(&store->memory);
+	if (pthread_mutex_trylock(&store->memory) != 0) {
+		if (put_late(store, &entry))
+			return 0;
+		pthread_mutex_lock(&store->memory);
+	}
+	take_late(store);
 	err = recent_put(store->recent, &entry);
-	was_asleep = store->is_asleep;
-	store->is_asleep = false;
-	pthread_mutex_unlock(&store->memory);
-	if (was_asleep)
-		pthread_cond_signal(&store->wake);
+	leave(store);
 	return err;
 }
 
@@ -951,11 +1008,20 @@ int store_evidence_commit(struct store *store)
 	return err;
 }
 
+static void let_late_in(struct store *store)
+{
+	pthread_mutex_lock(&store->memory);
+	take_late(store);
+	leave(store);
+}
+
 int store_flush(struct store *store)
 {
-	int err = store_evidence_write(store, UINT_MAX);
 	struct store_evidence_stats stats;
+	int err;
 
+	let_late_in(store);
+	err = store_evidence_write(store, UINT_MAX);
 	store_evidence_get_stats(store, &stats);
 	if (err < 0 && !stats.is_stuck) /* the file has been begun again */
 		err = store_evidence_write(store, UINT_MAX);
@@ -965,9 +1031,10 @@ int store_flush(struct store *store)
 void store_evidence_get_stats(struct store *store, struct store_evidence_stats *ret)
 {
 	pthread_mutex_lock(&store->memory);
+	take_late(store);
 	*ret = store->stats;
 	ret->pending = recent_pending(store->recent) + store->kept_count;
-	pthread_mutex_unlock(&store->memory);
+	leave(store);
 }
 
 /* --- the thread that writes it -------------------------------------------------- */
@@ -1117,12 +1184,13 @@ int store_evidence_get(struct store *store, const struct addr *addr, void **ret,
 	int r;
 
 	pthread_mutex_lock(&store->memory);
+	take_late(store);
 	r = recent_get(store->recent, addr, &entry);
 	if (r == -ENOENT)
 		r = kept_get(store, addr, &entry);
 	if (r == 0)
 		r = copy_of(entry.data, entry.len, ret, ret_len);
-	pthread_mutex_unlock(&store->memory);
+	leave(store);
 	if (r != -ENOENT)
 		return r;
 	pthread_mutex_lock(&store->db);
@@ -1149,7 +1217,8 @@ int store_evidence_prune(struct store *store, int64_t expired_before_sec, unsign
 {
 	int n;
 
-	pthread_mutex_lock(&store->db);
+	if (pthread_mutex_trylock(&store->db) != 0)
+		return -EBUSY;
 	n = prune(store, expired_before_sec, limit);
 	pthread_mutex_unlock(&store->db);
 	return n;
@@ -1160,6 +1229,8 @@ void store_close(struct store *store)
 	if (!store)
 		return;
 	evidence_stop(store);
+	if (store->recent)
+		let_late_in(store);
 	if (store->evidence)
 		store_flush(store);
 	if (store->recent)

@@ -73,9 +73,9 @@ int store_setting_del(struct store *store, const char *name);
 /* Starts the thread, which store_close() ends. 0 or -errno. */
 int store_evidence_start(struct store *store);
 /*
- * Holds the evidence of addr (copied), never waiting for the disk; the newest replaces the
- * older. What must be kept is held on beyond its place in memory, 10,000 of it. 0, or -E2BIG
- * above 2 MiB.
+ * Holds the evidence of addr (copied), never waiting for the disk, nor for the thread, whatever
+ * else the machine does (but when that is late by a thousand); the newest replaces the older. What
+ * must be kept is held on beyond its place in memory, 10,000 of it. 0, or -E2BIG above 2 MiB.
  */
 int store_evidence_put(struct store *store, const struct addr *addr, int64_t decided_sec,
 		       int64_t expires_sec, const void *data, size_t len, bool must_keep);
@@ -97,7 +97,10 @@ struct store_evidence_stats {
 void store_evidence_get_stats(struct store *store, struct store_evidence_stats *ret);
 /* How many bytes of evidence.db may be in use, give or take a thousand rows; for tests. */
 void store_limit_evidence(struct store *store, int64_t bytes);
-/* Deletes evidence that expired before; at most limit rows. Rows deleted or -errno. */
+/*
+ * Deletes evidence that expired before; at most limit rows. Rows deleted, -EBUSY while the
+ * thread writes, or -errno.
+ */
 int store_evidence_prune(struct store *store, int64_t expired_before_sec, unsigned int limit);
 
 #endif
