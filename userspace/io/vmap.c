@@ -114,7 +114,7 @@ int vmap_replace(struct vmap *vmap, const struct addr *addr, const struct mxg_ve
 
 int vmap_put(struct vmap *vmap, const struct addr *addr, const struct mxg_verdict *verdict)
 {
-	struct mxg_verdict old;
+	struct mxg_verdict old = {0};
 	int err = update(vmap, addr, verdict, BPF_NOEXIST);
 
 	if (err == 0)
