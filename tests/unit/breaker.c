@@ -237,7 +237,30 @@ Test(breaker, flips_wait_until_the_sample_is_asked)
 	}
 }
 
-/* The same, but what they say is news each time: three hosts have ended, all else is well. */
+/* A narrow zone that is open, the first of a wide one, does not speak for that. */
+Test(breaker, a_narrow_zone_covers_no_wide_one)
+{
+	const uint32_t until = NOW + 3600;
+	struct addr asked[32];
+	struct world world;
+	unsigned int n;
+
+	begin(&world, &CONF);
+	for (unsigned int i = 0; i < 100; i++)
+		good_until(&world, host(i < 3 ? 0 : i, 1 + i), until);
+	for (unsigned int i = 0; i < 3; i++)
+		flip(&world, host(0, 1 + i));
+	cr_expect_str_eq(world.last, "20.0.0.0/24");
+	n = looks(&world, asked, 32);
+	for (unsigned int k = 0; k < n; k++)
+		if (asked[k].bytes[2] != 0)
+			good_until(&world, asked[k], until);
+	cr_expect(is_open(&world, host(200, 1)));
+	breaker_free(world.breaker);
+}
+
+/* A sample as above, but what they say is news each time: three hosts have ended, all else is well.
+ */
 Test(breaker, good_afresh_speaks_for_the_zone)
 {
 	struct addr asked[32];

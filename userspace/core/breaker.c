@@ -421,6 +421,19 @@ static void place_flipped(struct breaker *breaker, struct scope *scope, uint32_t
 	}
 }
 
+/* A wider scope is open, so that this one need not. */
+static bool is_inside_open(const struct breaker *breaker, const struct scope *scope)
+{
+	const struct scope *wider;
+
+	for (unsigned int level = LEVELS; level-- > 0;) {
+		wider = find(breaker, &scope->prefix.addr, level);
+		if (wider && wider->opened_sec && wider->prefix.bits < scope->prefix.bits)
+			return true;
+	}
+	return breaker->total.opened_sec != 0;
+}
+
 /*
  * It was asked whether its zone is well, and only its own past has answered. It cannot
  * speak for the others; a flip that it was asked for can now be counted.
@@ -430,7 +443,7 @@ static void dismiss(struct breaker *breaker, struct scope *scope, const struct w
 {
 	unwatch(scope, at);
 	place_flipped(breaker, scope, now_sec);
-	if (!covering(breaker, &scope->prefix.addr))
+	if (!is_inside_open(breaker, scope))
 		consider_zone(breaker, scope, now_sec);
 }
 
