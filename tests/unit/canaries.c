@@ -114,6 +114,7 @@ Test(canaries, what_may_be_one)
 		{"192.0.2.256", NULL},
 		{"192.0.2.0/24", NULL},
 		{"1.2.3.4.", NULL},
+		{"192.0.2.1-5", NULL},
 		{"mx..example.com", NULL},
 		{".mx.example.com", NULL},
 		{"mx.example.com..", NULL},

@@ -19,7 +19,7 @@ static size_t label_length(const char *text, bool *ret_has_letter)
 	for (*ret_has_letter = false; text[len] && text[len] != '.'; len++) {
 		if (!isalnum((unsigned char)text[len]) && text[len] != '-' && text[len] != '_')
 			return 0;
-		*ret_has_letter |= !isdigit((unsigned char)text[len]);
+		*ret_has_letter |= isalpha((unsigned char)text[len]) != 0;
 	}
 	if (len == 0 || len > LABEL_MAX || text[0] == '-' || text[len - 1] == '-')
 		return 0;
