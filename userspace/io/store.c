@@ -74,6 +74,7 @@ struct store {
 
 	struct kept_list late; /* the caller's alone: what is to be put into recent */
 	uint32_t late_count;
+	struct store_evidence_stats told; /* the last that could be seen without waiting */
 
 	pthread_mutex_t memory; /* for what follows */
 	struct recent *recent;
@@ -1030,11 +1031,14 @@ int store_flush(struct store *store)
 
 void store_evidence_get_stats(struct store *store, struct store_evidence_stats *ret)
 {
-	pthread_mutex_lock(&store->memory);
-	take_late(store);
-	*ret = store->stats;
-	ret->pending = recent_pending(store->recent) + store->kept_count;
-	leave(store);
+	if (pthread_mutex_trylock(&store->memory) == 0) {
+		take_late(store);
+		store->told = store->stats;
+		store->told.pending = recent_pending(store->recent) + store->kept_count;
+		leave(store);
+	}
+	*ret = store->told;
+	ret->pending += store->late_count;
 }
 
 /* --- the thread that writes it -------------------------------------------------- */

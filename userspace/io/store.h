@@ -94,6 +94,7 @@ struct store_evidence_stats {
 	uint32_t pending; /* to be written */
 	bool is_stuck;    /* the last attempt to write has failed */
 };
+/* As of now, or as they were last while the thread is at it: nobody waits for figures. */
 void store_evidence_get_stats(struct store *store, struct store_evidence_stats *ret);
 /* How many bytes of evidence.db may be in use, give or take a thousand rows; for tests. */
 void store_limit_evidence(struct store *store, int64_t bytes);
