@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -589,6 +590,36 @@ int held_trylock(pthread_mutex_t *mutex)
 	if (!libcs)
 		*(void **)&libcs = dlsym(RTLD_NEXT, "pthread_mutex_trylock");
 	return libcs(mutex);
+}
+
+/* Before libc's, too: the wait for a lock has an end, and is at it. */
+static bool is_over;
+
+int over_clocklock(pthread_mutex_t *mutex, clockid_t clock,
+		   const struct timespec *until) __asm__("pthread_mutex_clocklock");
+
+int over_clocklock(pthread_mutex_t *mutex, clockid_t clock, const struct timespec *until)
+{
+	(void)clock;
+	(void)until;
+	return is_over ? ETIMEDOUT : pthread_mutex_lock(mutex);
+}
+
+/* Who asks for evidence may be told nothing; the loop is not his to stop. */
+Test(store, asking_has_an_end, .init = make_dir, .fini = remove_dir)
+{
+	struct store *store = open_store();
+	struct addr addr = addr_of(1);
+	void *data = NULL;
+	size_t len = 0;
+
+	put_evidence(store, 1, NOW, "{}");
+	is_over = true;
+	cr_expect_eq(store_evidence_get(store, &addr, &data, &len), -EBUSY);
+	cr_expect_null(data);
+	is_over = false;
+	expect_evidence(store, 1, "{}");
+	store_close(store);
 }
 
 /* What comes in the meantime is neither waited for nor lost, and the newest counts. */

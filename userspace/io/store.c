@@ -43,6 +43,7 @@
 #define KEPT_MAX         10000 /* rows behind refusals that have lost their place */
 #define LATE_MAX         1000  /* rows that found the memory in use */
 #define LATE_BYTES       65536 /* each, at most */
+#define GET_MS           100   /* for each of two locks, at most */
 #define GATHER_MS        20    /* between two looks of the thread */
 #define RETRY_MS         1000  /* after a failure */
 #define NS_PER_MS        1000000L
@@ -723,6 +724,29 @@ int store_setting_del(struct store *store, const char *name)
 
 /* --- evidence ----------------------------------------------------------------- */
 
+/* By the monotonic clock. */
+static struct timespec in_ms(unsigned int ms)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += (long)(ms % 1000) * NS_PER_MS;
+	if (until.tv_nsec >= 1000 * NS_PER_MS) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000 * NS_PER_MS;
+	}
+	return until;
+}
+
+/* The thread may have the lock, and not be let run. */
+static bool try_lock(pthread_mutex_t *mutex, unsigned int ms)
+{
+	const struct timespec until = in_ms(ms);
+
+	return pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &until) == 0;
+}
+
 void store_limit_evidence(struct store *store, int64_t bytes)
 {
 	pthread_mutex_lock(&store->db);
@@ -1046,15 +1070,8 @@ void store_evidence_get_stats(struct store *store, struct store_evidence_stats *
 /* Sleeps so long, whatever becomes of the wall clock, or until the end. */
 static void nap(struct store *store, unsigned int ms)
 {
-	struct timespec until;
+	const struct timespec until = in_ms(ms);
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += ms / 1000;
-	until.tv_nsec += (long)(ms % 1000) * NS_PER_MS;
-	if (until.tv_nsec >= 1000 * NS_PER_MS) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000 * NS_PER_MS;
-	}
 	pthread_mutex_lock(&store->memory);
 	while (!store->is_ending &&
 	       pthread_cond_timedwait(&store->wake, &store->memory, &until) != ETIMEDOUT)
@@ -1187,7 +1204,8 @@ int store_evidence_get(struct store *store, const struct addr *addr, void **ret,
 	struct recent_entry entry;
 	int r;
 
-	pthread_mutex_lock(&store->memory);
+	if (!try_lock(&store->memory, GET_MS))
+		return -EBUSY;
 	take_late(store);
 	r = recent_get(store->recent, addr, &entry);
 	if (r == -ENOENT)
@@ -1197,7 +1215,8 @@ int store_evidence_get(struct store *store, const struct addr *addr, void **ret,
 	leave(store);
 	if (r != -ENOENT)
 		return r;
-	pthread_mutex_lock(&store->db);
+	if (!try_lock(&store->db, GET_MS))
+		return -EBUSY;
 	r = read_row(store, addr, ret, ret_len);
 	pthread_mutex_unlock(&store->db);
 	return r;

@@ -79,7 +79,10 @@ int store_evidence_start(struct store *store);
  */
 int store_evidence_put(struct store *store, const struct addr *addr, int64_t decided_sec,
 		       int64_t expires_sec, const void *data, size_t len, bool must_keep);
-/* The newest evidence, to be freed. 0, -ENOENT, -errno. */
+/*
+ * The newest evidence, to be freed. 0, -ENOENT, -EBUSY when the thread is at it and does not
+ * come to an end in 0.2 s, -errno.
+ */
 int store_evidence_get(struct store *store, const struct addr *addr, void **ret, size_t *ret_len);
 /* What the thread does. Writes at most limit rows of what is held: how many, or -errno. */
 int store_evidence_write(struct store *store, unsigned int limit);
