@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -46,6 +47,7 @@
 #define GET_MS           100   /* for each of two locks, at most */
 #define GATHER_MS        20    /* between two looks of the thread */
 #define RETRY_MS         1000  /* after a failure */
+#define NICE             5
 #define NS_PER_MS        1000000L
 #define DETAIL_MAX       4096
 
@@ -902,7 +904,7 @@ static void leave(struct store *store)
 
 /*
  * The thread holds the memory for moments only, but has it as long as it takes until
- * there is time again that nobody wants: judging does not wait for that.
+ * its turn comes again: judging does not wait for that.
  */
 static bool put_late(struct store *store, const struct recent_entry *entry)
 {
@@ -1095,7 +1097,7 @@ static bool await_rows(struct store *store)
 	return !is_ending;
 }
 
-/* Then whoever ends it writes the rest, and with more than the time that nobody wants. */
+/* Then whoever ends it writes the rest, and at his own priority. */
 static bool is_ending(struct store *store)
 {
 	bool is;
@@ -1112,8 +1114,12 @@ static void *write_on(void *arg)
 	struct store *store = arg;
 	int n, err;
 
-	/* It takes the time that nobody wants; where that is refused, its share. */
-	sched_setscheduler(0, SCHED_IDLE, &param);
+	/*
+	 * Judging goes first, but not before everything: with SCHED_IDLE it kept the locks for
+	 * seconds where the processors were busy, and what is behind refusals was shed.
+	 */
+	sched_setscheduler(0, SCHED_BATCH, &param);
+	setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
 	while (await_rows(store)) {
 		nap(store, GATHER_MS);
 		do {
