@@ -538,7 +538,7 @@ Test(store, a_locked_file_is_not_waited_for, .init = make_dir, .fini = remove_di
 
 static bool wait_until_written(struct store *store, uint64_t count)
 {
-	for (int i = 0; i < 5000; i++) {
+	for (int i = 0; i < 30000; i++) {
 		if (stats_of(store).written >= count && stats_of(store).pending == 0)
 			return true;
 		usleep(1000);

@@ -48,6 +48,7 @@
 #define GATHER_MS        20    /* between two looks of the thread */
 #define RETRY_MS         1000  /* after a failure */
 #define NICE             5
+#define REST             9 /* times as long as it writes: a tenth of a processor, at most */
 #define NS_PER_MS        1000000L
 #define DETAIL_MAX       4096
 
@@ -1108,11 +1109,33 @@ static bool is_ending(struct store *store)
 	return is;
 }
 
+static uint64_t own_cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000 * NS_PER_MS + (uint64_t)ts.tv_nsec;
+}
+
+/* Writes all there is, and commits. 0 or -errno. */
+static int write_all(struct store *store)
+{
+	uint64_t begun_ns;
+	int n;
+
+	for (;;) {
+		begun_ns = own_cpu_ns();
+		n = store_evidence_write(store, CHUNK_ROWS);
+		if (n < CHUNK_ROWS || is_ending(store))
+			return n < 0 ? n : store_evidence_commit(store);
+		nap(store, 1 + (unsigned int)((own_cpu_ns() - begun_ns) * REST / NS_PER_MS));
+	}
+}
+
 static void *write_on(void *arg)
 {
 	struct sched_param param = {0};
 	struct store *store = arg;
-	int n, err;
 
 	/*
 	 * Judging goes first, but not before everything: with SCHED_IDLE it kept the locks for
@@ -1122,11 +1145,7 @@ static void *write_on(void *arg)
 	setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
 	while (await_rows(store)) {
 		nap(store, GATHER_MS);
-		do {
-			n = store_evidence_write(store, CHUNK_ROWS);
-		} while (n == CHUNK_ROWS && !is_ending(store));
-		err = n < 0 ? n : store_evidence_commit(store);
-		if (err < 0)
+		if (write_all(store) < 0)
 			nap(store, RETRY_MS);
 	}
 	return NULL;

@@ -6,9 +6,9 @@
  *                Every change is durable before the call returns; -ESTALE, and
  *                nothing has changed, when the file is no longer at its path.
  *   evidence.db  the DNS evidence behind each verdict. The newest is held in memory
- *                and written by a thread of the store's own, behind whoever judges;
- *                what comes faster than that is shed, and counted, unless it must be
- *                kept. Damaged, the file is set aside and begun again; above
+ *                and written by a thread of the store's own, which takes a tenth of a
+ *                processor at most; what comes faster is shed, and counted, unless it
+ *                must be kept. Damaged, the file is set aside and begun again; above
  *                STORE_EVIDENCE_MAX, what expires first makes room.
  *
  * Used by the worker only, from one thread. It decides nothing.
