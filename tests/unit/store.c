@@ -750,6 +750,39 @@ Test(store, the_end_does_not_wait_for_idle_time, .init = make_dir, .fini = remov
 		     SQLITE_OK);
 }
 
+/* What could not be written goes back before what is newer, also of the same address. */
+Test(store, a_failed_write_keeps_the_order, .init = make_dir, .fini = remove_dir)
+{
+	enum {
+		CROWD = 20000,
+		BYTES = 500
+	};
+	struct store *store = open_store();
+	char json[BYTES];
+	sqlite3 *other;
+
+	memset(json, 'x', sizeof(json) - 1);
+	json[sizeof(json) - 1] = '\0';
+	for (unsigned int version = 1; version <= 2; version++) {
+		char text[32];
+
+		snprintf(text, sizeof(text), "{\"version\":%u}", version);
+		must_keep = true;
+		put_evidence(store, 0, NOW, text);
+		must_keep = false;
+		for (unsigned int i = 1; i <= CROWD; i++)
+			put_evidence(store, i, NOW, json);
+	}
+	cr_assert_eq(sqlite3_open(path_of("evidence.db"), &other), SQLITE_OK);
+	cr_assert_eq(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	cr_expect_eq(store_evidence_write(store, 1), -EBUSY);
+	expect_evidence(store, 0, "{\"version\":2}");
+	sqlite3_close(other);
+	cr_expect_eq(store_flush(store), 0);
+	expect_evidence(store, 0, "{\"version\":2}");
+	store_close(store);
+}
+
 /* A flood of sources must not fill the disk that the exceptions are on. */
 
 Test(store, evidence_is_bounded, .init = make_dir, .fini = remove_dir)

@@ -344,19 +344,30 @@ static int evidence_try(struct store *store)
 	return code == SQLITE_OK && version != EVIDENCE_VERSION ? SQLITE_NOTADB : code;
 }
 
-/* What was taken is written for good, or is to be taken again. */
-static void settle(struct store *store, bool is_written)
+/* How many there were. */
+static uint32_t kept_free(struct kept_list *list)
 {
 	struct kept *kept;
+	uint32_t count = 0;
 
+	while ((kept = STAILQ_FIRST(list))) {
+		STAILQ_REMOVE_HEAD(list, link);
+		free(kept);
+		count++;
+	}
+	return count;
+}
+
+/* What was taken is written for good, or is to be taken again, before what is newer. */
+static void settle(struct store *store, bool is_written)
+{
 	pthread_mutex_lock(&store->memory);
 	store->stats.shed += recent_settle(store->recent, is_written);
-	if (!is_written)
+	if (is_written) {
+		store->kept_count -= kept_free(&store->taken);
+	} else {
+		STAILQ_CONCAT(&store->taken, &store->kept);
 		STAILQ_CONCAT(&store->kept, &store->taken);
-	while ((kept = STAILQ_FIRST(&store->taken))) {
-		STAILQ_REMOVE_HEAD(&store->taken, link);
-		store->kept_count--;
-		free(kept);
 	}
 	pthread_mutex_unlock(&store->memory);
 }
@@ -959,7 +970,7 @@ static bool reserve(struct store *store, size_t len)
 
 /*
  * The next row to be written, valid until the next one: those first that have lost their
- * place. False: none, or no memory to copy it.
+ * place. False: none, or no memory to copy it, and it is shed.
  */
 static bool take(struct store *store, struct recent_entry *ret)
 {
@@ -973,10 +984,12 @@ static bool take(struct store *store, struct recent_entry *ret)
 		STAILQ_INSERT_TAIL(&store->taken, kept, link);
 		*ret = kept->entry;
 		has = true;
-	} else if (recent_take(store->recent, ret) && reserve(store, ret->len)) {
-		memcpy(store->row, ret->data, ret->len);
-		ret->data = store->row;
-		has = true;
+	} else if (recent_take(store->recent, ret)) {
+		has = reserve(store, ret->len);
+		if (has)
+			ret->data = memcpy(store->row, ret->data, ret->len);
+		else
+			store->stats.shed++;
 	}
 	pthread_mutex_unlock(&store->memory);
 	return has;
@@ -1036,19 +1049,14 @@ int store_evidence_commit(struct store *store)
 	return err;
 }
 
-static void let_late_in(struct store *store)
-{
-	pthread_mutex_lock(&store->memory);
-	take_late(store);
-	leave(store);
-}
-
 int store_flush(struct store *store)
 {
 	struct store_evidence_stats stats;
 	int err;
 
-	let_late_in(store);
+	pthread_mutex_lock(&store->memory);
+	take_late(store);
+	leave(store);
 	err = store_evidence_write(store, UINT_MAX);
 	store_evidence_get_stats(store, &stats);
 	if (err < 0 && !stats.is_stuck) /* the file has been begun again */
@@ -1277,20 +1285,14 @@ void store_close(struct store *store)
 	if (!store)
 		return;
 	evidence_stop(store);
-	if (store->recent)
-		let_late_in(store);
 	if (store->evidence)
 		store_flush(store);
 	if (store->recent)
 		evidence_forget(store);
 	sqlite3_close(store->evidence);
 	sqlite3_close(store->state);
-	while (!STAILQ_EMPTY(&store->kept)) {
-		struct kept *kept = STAILQ_FIRST(&store->kept);
-
-		STAILQ_REMOVE_HEAD(&store->kept, link);
-		free(kept);
-	}
+	kept_free(&store->kept);
+	kept_free(&store->late);
 	recent_free(store->recent);
 	free(store->row);
 	free(store->state_path);
