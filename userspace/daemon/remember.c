@@ -56,12 +56,11 @@ static void tell_failure(int err)
 		strerror(-err));
 }
 
-static void fail(struct worker *worker, int err)
+static void give_up(struct remember *remember, int err)
 {
 	tell_failure(err);
-	goodfile_drop(worker->remember.file);
-	worker->remember.file = NULL;
-	wait_for_next(worker);
+	goodfile_drop(remember->file);
+	remember->file = NULL;
 }
 
 static int finish(struct remember *remember, const char *how)
@@ -94,7 +93,8 @@ static void on_step(uv_timer_t *timer)
 
 	if (more < 0) {
 		worker->remember.saved = UINT64_MAX;
-		fail(worker, more);
+		give_up(&worker->remember, more);
+		wait_for_next(worker);
 	} else if (more > 0) {
 		uv_timer_start(timer, on_step, STEP_MS, 0);
 	} else {
@@ -115,7 +115,8 @@ static void on_due(uv_timer_t *timer)
 	}
 	err = goodfile_begin(worker->conf->state_directory, &now, &worker->remember.file);
 	if (err < 0) {
-		fail(worker, err);
+		give_up(&worker->remember, err);
+		wait_for_next(worker);
 		return;
 	}
 	worker->remember.saved = seen;
@@ -169,11 +170,8 @@ void remember_save(struct worker *worker)
 	while (err == 0 &&
 	       (err = goodfile_step(worker->remember.file, worker->history, now.now_sec)) > 0)
 		err = 0;
-	if (err == 0) {
+	if (err == 0)
 		finish(&worker->remember, "stopping");
-		return;
-	}
-	tell_failure(err);
-	goodfile_drop(worker->remember.file);
-	worker->remember.file = NULL;
+	else
+		give_up(&worker->remember, err);
 }
