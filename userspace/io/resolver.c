@@ -1441,11 +1441,6 @@ int resolver_server_number(const struct resolver *resolver, const char *name)
 	return -1;
 }
 
-unsigned int resolver_server_count(const struct resolver *resolver)
-{
-	return resolver->server_count;
-}
-
 void resolver_get_stats(const struct resolver *resolver, struct resolver_stats *ret)
 {
 	unsigned int i, first = 0;

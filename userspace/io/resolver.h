@@ -98,7 +98,6 @@ int resolver_forward(struct resolver *resolver, const char *name, resolver_forwa
 
 /* The number of the server of this name, or -1. */
 int resolver_server_number(const struct resolver *resolver, const char *name);
-unsigned int resolver_server_count(const struct resolver *resolver);
 
 /* For how many addresses there is room; what one zone may have is another question. */
 uint32_t resolver_room(const struct resolver *resolver);
