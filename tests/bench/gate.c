@@ -27,7 +27,6 @@
 #include "base/clock.h"
 #include "syns.h"
 
-#define BATCH    8 /* SYNs between two looks at the table */
 #define STALL_NS (3 * CLOCK_NS_PER_SEC)
 #define GIVE_UP  10 /* stalls */
 
@@ -121,21 +120,6 @@ static int send_again(const struct gate *gate)
 	return err;
 }
 
-/* Stops the worker, and waits until it has. */
-static void stop_worker(const struct gate *gate)
-{
-	char path[64], state = 0;
-	FILE *file;
-
-	kill(gate->worker_pid, SIGSTOP);
-	snprintf(path, sizeof(path), "/proc/%d/stat", gate->worker_pid);
-	while (state != 'T' && (file = fopen(path, "re"))) {
-		if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
-			state = 'T';
-		fclose(file);
-	}
-}
-
 /* As many as the ring holds, or all that are left; they all begin when the worker does. */
 static int fill_ring(const struct gate *gate)
 {
@@ -145,7 +129,7 @@ static int fill_ring(const struct gate *gate)
 
 	if (end > bench->count)
 		end = bench->count;
-	stop_worker(gate);
+	syns_stop_worker(gate->worker_pid);
 	while (err == 0 && bench->begun < end)
 		err = syns_send(&gate->syns, bench_begin(bench, 0));
 	for (uint32_t i = first; i < bench->begun; i++)
@@ -157,7 +141,7 @@ static int fill_ring(const struct gate *gate)
 static int send_some(const struct gate *gate)
 {
 	if (!gate->bench->burst)
-		return syns_send_due(&gate->syns, BATCH);
+		return syns_send_due(&gate->syns);
 	return gate->bench->ended == gate->bench->begun ? fill_ring(gate) : 0;
 }
 

@@ -33,7 +33,6 @@
 #define EVENTS       16
 #define TICK_MS      50
 #define NS_PER_MS    1000000ULL
-#define BATCH        8
 #define GIVE_UP_NS   (5 * CLOCK_NS_PER_SEC)
 
 struct pump {
@@ -264,7 +263,7 @@ static void feed(const struct syns *syns, int cpu)
 	while (err == 0 && syns->bench->begun < syns->bench->count) {
 		uint32_t begun = syns->bench->begun;
 
-		err = syns_send_due(syns, BATCH);
+		err = syns_send_due(syns);
 		if (syns->bench->begun == begun)
 			syns_nap();
 	}
@@ -297,7 +296,7 @@ int fed_run(struct bench *bench, int worker_pid, int feeder_cpu)
 	pid_t feeder = -1;
 
 	bench->window = bench->count; /* the rate alone says when */
-	kill(worker_pid, SIGSTOP);
+	syns_stop_worker(worker_pid);
 	if (err == 0)
 		err = syns_open(bench, &syns);
 	if (err == 0)

@@ -11,6 +11,8 @@
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
 #include <netinet/tcp.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +22,7 @@
 #include "base/clock.h"
 
 #define MX_PORT   25
+#define BATCH     8 /* SYNs between two looks at what else there is to do */
 #define NAP_NS    50000
 #define FRAME_MAX 128
 #define MAPS_MAX  32
@@ -65,18 +68,32 @@ int syns_send(const struct syns *syns, uint32_t number)
 	return bpf_prog_test_run_opts(syns->prog, &opts) < 0 ? -errno : 0;
 }
 
-int syns_send_due(const struct syns *syns, uint32_t limit)
+int syns_send_due(const struct syns *syns)
 {
 	struct bench *bench = syns->bench;
 	uint32_t due = bench_due(bench, clock_mono_ns()), number;
 	int err = 0;
 
-	for (uint32_t i = 0; i < due && i < limit && err == 0; i++) {
+	for (uint32_t i = 0; i < due && i < BATCH && err == 0; i++) {
 		number = bench_begin(bench, clock_mono_ns());
 		bench->begun_ns[number - bench->first] = clock_mono_ns();
 		err = syns_send(syns, number);
 	}
 	return err;
+}
+
+void syns_stop_worker(int pid)
+{
+	char path[64], state = 0;
+	FILE *file;
+
+	kill(pid, SIGSTOP);
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	while (state != 'T' && (file = fopen(path, "re"))) {
+		if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+			state = 'T';
+		fclose(file);
+	}
 }
 
 void syns_nap(void)

@@ -21,10 +21,13 @@ int syns_ring(const struct syns *syns);
 int syns_send(const struct syns *syns, uint32_t number);
 
 /*
- * Those whose time has come, at most limit, and notes for each when it was sent: that we
+ * Some of those whose time has come, and notes for each when it was sent: that we
  * come late with it, beside the server, is nobody's doing who is measured.
  */
-int syns_send_due(const struct syns *syns, uint32_t limit);
+int syns_send_due(const struct syns *syns);
+
+/* Stops the worker, and waits until it has; SIGCONT lets it go on. */
+void syns_stop_worker(int pid);
 
 /* A short sleep. */
 void syns_nap(void);
