@@ -21,6 +21,7 @@
 
 #include "base/clock.h"
 #include "io/control.h"
+#include "tmpdir.h"
 
 #define PATIENCE_MS 5000
 #define NOBODY      65534
@@ -28,7 +29,7 @@
 #define GROUP_ADMIN 64002
 
 struct rig {
-	char dir[40];
+	char dir[TMPDIR_MAX];
 	char path[64];
 	int listen_fd;
 	uv_loop_t loop;
@@ -88,8 +89,7 @@ static void on_request(struct control_request *request, void *user)
 
 static void rig_start(void)
 {
-	strcpy(rig.dir, "/tmp/mxg-test-XXXXXX");
-	cr_assert_not_null(mkdtemp(rig.dir));
+	tmpdir_make(rig.dir);
 	cr_assert_eq(chmod(rig.dir, 0755), 0);
 	snprintf(rig.path, sizeof(rig.path), "%s/run/control.sock", rig.dir);
 	umask(077);

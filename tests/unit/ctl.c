@@ -23,6 +23,7 @@
 #include "ctl/ctl.h"
 #include "ctl/out_text.h"
 #include "io/control.h"
+#include "tmpdir.h"
 
 #define ARGS_MAX 32
 
@@ -749,7 +750,7 @@ Test(ctl, numbers_and_spans)
 
 /* --- whole runs --------------------------------------------------------------- */
 
-static char dir[40];
+static char dir[TMPDIR_MAX];
 static pid_t server;
 
 /* A child that does not outlive a test that dies. */
@@ -850,8 +851,7 @@ static void start_server(void)
 	char path[64];
 	struct stat st;
 
-	strcpy(dir, "/tmp/mxg-test-XXXXXX");
-	cr_assert_not_null(mkdtemp(dir));
+	tmpdir_make(dir);
 	snprintf(path, sizeof(path), "%s/sock", dir);
 	setenv("MXGATE_SOCKET", path, 1);
 	server = fork_bound();
@@ -1031,8 +1031,7 @@ Test(ctl, answers_that_make_no_sense)
 		{"items, then the end", "{\"item\":{}}\n", 69, "closed the connection"},
 	};
 
-	strcpy(dir, "/tmp/mxg-test-XXXXXX");
-	cr_assert_not_null(mkdtemp(dir));
+	tmpdir_make(dir);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char path[64];
 		int code;

@@ -12,16 +12,17 @@
 #include <unistd.h>
 
 #include "io/goodfile.h"
+#include "tmpdir.h"
 
 #define NOW  10000000u
 #define WALL 1800000000
 
-static char dir[] = "/tmp/mxg-test-good-XXXXXX";
+static char dir[TMPDIR_MAX];
 static char path[64], fresh[64];
 
 static void make_dir(void)
 {
-	cr_assert_not_null(mkdtemp(dir));
+	tmpdir_make(dir);
 	snprintf(path, sizeof(path), "%s/known-good", dir);
 	snprintf(fresh, sizeof(fresh), "%s/known-good.new", dir);
 }

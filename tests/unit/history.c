@@ -67,16 +67,23 @@ Test(history, keys_are_whole_addresses)
 	history_free(history);
 }
 
+/* So many, each later than the one before. */
+static void good_ones(struct history *history, unsigned int count)
+{
+	for (unsigned int n = 0; n < count; n++) {
+		struct addr addr = numbered(n);
+
+		history_on_good(history_get(history, &addr), NOW + n);
+	}
+}
+
 Test(history, bad_sources_make_way_before_good_ones)
 {
 	struct history *history = history_new(8, 8, 1); /* one set */
 	struct addr addr;
 	unsigned int n;
 
-	for (n = 0; n < 4; n++) {
-		addr = numbered(n);
-		history_on_good(history_get(history, &addr), NOW + n);
-	}
+	good_ones(history, 4);
 	for (n = 4; n < 5000; n++) {
 		addr = numbered(n);
 		history_on_bad(history_get(history, &addr), NOW + n);
@@ -98,10 +105,7 @@ Test(history, the_oldest_good_one_makes_way_for_a_new_one)
 	struct addr addr;
 	unsigned int n;
 
-	for (n = 0; n < 9; n++) {
-		addr = numbered(n);
-		history_on_good(history_get(history, &addr), NOW + n);
-	}
+	good_ones(history, 9);
 	addr = numbered(0);
 	cr_expect_null(history_find(history, &addr));
 	for (n = 1; n < 9; n++) {
@@ -179,12 +183,8 @@ Test(history, restored_ones_take_nothing_from_others)
 {
 	struct history *history = history_new(8, 8, 1);
 	struct addr addr;
-	unsigned int n;
 
-	for (n = 0; n < 8; n++) {
-		addr = numbered(n);
-		history_on_good(history_get(history, &addr), NOW + n);
-	}
+	good_ones(history, 8);
 	addr = numbered(100);
 	cr_expect_not(history_restore(history, &addr, NOW), "older than all");
 	cr_expect(history_restore(history, &addr, NOW + 5), "not older than the oldest");

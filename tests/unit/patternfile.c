@@ -9,15 +9,15 @@
 #include <unistd.h>
 
 #include "io/patternfile.h"
+#include "tmpdir.h"
 
-static char dir[32];
+static char dir[TMPDIR_MAX];
 static char paths[3][64];
 static char why[PATTERN_WHY_MAX];
 
 static void make_dir(void)
 {
-	strcpy(dir, "/tmp/mxg-test-XXXXXX");
-	cr_assert_not_null(mkdtemp(dir));
+	tmpdir_make(dir);
 	for (int i = 0; i < 3; i++)
 		snprintf(paths[i], sizeof(paths[i]), "%s/%d", dir, i);
 }

@@ -21,10 +21,11 @@
 #include "base/clock.h"
 #include "io/store.h"
 #include "stillclock.h"
+#include "tmpdir.h"
 
 #define NOW 1800000000
 
-static char dir[40];
+static char dir[TMPDIR_MAX];
 static char why[512];
 
 static const char *path_of(const char *name)
@@ -37,8 +38,7 @@ static const char *path_of(const char *name)
 
 static void make_dir(void)
 {
-	strcpy(dir, "/tmp/mxg-test-XXXXXX");
-	cr_assert_not_null(mkdtemp(dir));
+	tmpdir_make(dir);
 }
 
 static void remove_dir(void)
