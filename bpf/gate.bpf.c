@@ -32,6 +32,11 @@ struct {
 	__uint(XDP_PASS, 1);
 } XDP_RUN_CONFIG(mxgate_gate);
 
+struct {
+	__uint(priority, 20);
+	__uint(XDP_PASS, 1);
+} XDP_RUN_CONFIG(mxgate_frags);
+
 static __always_inline bool gate_is_protected(const struct mxg_config *config, __be16 port)
 {
 #pragma unroll
@@ -39,6 +44,25 @@ static __always_inline bool gate_is_protected(const struct mxg_config *config, _
 		if (i >= config->port_count)
 			return false;
 		if (config->ports[i] == port)
+			return true;
+	}
+	return false;
+}
+
+/* Only for SYNs to a protected port: nobody else pays for the comparisons. */
+static __always_inline bool gate_is_destination(const struct mxg_config *config,
+						const struct source *addr)
+{
+	if (!config->dest_count)
+		return true;
+	for (__u32 i = 0; i < MXG_DESTS_MAX; i++) {
+		const struct mxg_dest *dest = &config->dests[i];
+
+		if (i >= config->dest_count)
+			return false;
+		if (dest->family == addr->family &&
+		    (addr->word[0] & dest->mask[0]) == dest->addr[0] &&
+		    (addr->word[1] & dest->mask[1]) == dest->addr[1])
 			return true;
 	}
 	return false;
@@ -68,16 +92,16 @@ static __always_inline int gate_syn(struct xdp_md *ctx, const struct mxg_config 
 	return act_pass(state == VERDICT_EXPIRED ? MXG_CTR_EXPIRED : MXG_CTR_UNKNOWN);
 }
 
-SEC("xdp")
-int mxgate_gate(struct xdp_md *ctx)
+static __always_inline int gate_packet(struct xdp_md *ctx)
 {
 	const __u32 zero = 0;
 	const struct mxg_config *config = bpf_map_lookup_elem(&mxg1_config, &zero);
 	struct packet pkt = {};
+	struct source source = {}, dest = {};
 
 	if (!config || config->abi != MXG_ABI)
 		return act_pass(MXG_CTR_OFF);
-	switch (parse_packet(ctx, &pkt)) {
+	switch (parse_packet(ctx, config->decap, &pkt)) {
 	case PARSE_TCP:
 		break;
 	case PARSE_NOT_IP:
@@ -93,7 +117,27 @@ int mxgate_gate(struct xdp_md *ctx)
 		return act_pass(MXG_CTR_NOT_PORT);
 	if (!pkt.is_syn)
 		return act_pass(MXG_CTR_NOT_SYN);
-	return gate_syn(ctx, config, &pkt.source);
+	packet_source(&pkt, &source);
+	packet_dest(&pkt, &dest);
+	if (!gate_is_destination(config, &dest))
+		return act_pass(MXG_CTR_NOT_DESTINATION);
+	return gate_syn(ctx, config, &source);
+}
+
+SEC("xdp")
+int mxgate_gate(struct xdp_md *ctx)
+{
+	return gate_packet(ctx);
+}
+
+/*
+ * The same program, allowed where frames come in several buffers (a large MTU): libbpf
+ * says so to the kernel for this section. `ip link` finds its program by the section.
+ */
+SEC("xdp.frags")
+int mxgate_frags(struct xdp_md *ctx)
+{
+	return gate_packet(ctx);
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * From a frame to what the gate needs of it: the source address, the TCP
- * destination port, and whether it is a pure SYN.
+ * From a frame to what the gate needs of it: where the IP header is, the TCP
+ * destination port, and whether it is a pure SYN. Of IP in IP, if asked for, it
+ * is the inner packet's; the outer one is then not looked at again.
  *
  * A cursor walks the frame; every step checks it against the end of the frame
  * and says with a type of its own layer what comes next, so that an ethertype
  * cannot be taken for an IP protocol. Length fields of IP are not believed: a
- * packet that lies about them is the host's to discard. Nothing here decides
- * anything, and what cannot be parsed has a result, never an abort.
+ * packet that lies about them is the host's to discard. Of a frame in several
+ * buffers the first is what there is; headers beyond it are cut short. Nothing
+ * here decides anything, and what cannot be parsed has a result, never an abort.
  */
 #ifndef MXGATE_BPF_PARSE_H
 #define MXGATE_BPF_PARSE_H
@@ -26,6 +28,10 @@
 
 #define PARSE_VLAN_MAX 2 /* 802.1Q in 802.1ad, no deeper */
 #define PARSE_EXT_MAX  6 /* IPv6: RFC 8200 §4.1 orders at most 5, beside AH and ESP */
+
+/* Above all that lies before an inner header: Ethernet, tags, IPv6, its extensions. */
+#define CURSOR_MAX 0x3fff
+_Static_assert(14 + 4 * PARSE_VLAN_MAX + 40 + 2048 * PARSE_EXT_MAX <= CURSOR_MAX, "a mask");
 
 #define PARSE_IP_MF      0x2000 /* RFC 791: more fragments */
 #define PARSE_IP_OFFSET  0x1fff
@@ -46,10 +52,11 @@ struct source {
 };
 
 struct packet {
-	struct source source;
-	__be16 dport;
+	const void *ip; /* the header, which lies within the frame without its options */
+	bool is_ipv4;
 	bool is_syn;      /* SYN set; ACK, RST, FIN clear; the other flags do not matter */
-	bool is_fragment; /* the first or a later one */
+	bool is_fragment; /* the first or a later one, of the packet or of what is around it */
+	__be16 dport;
 };
 
 enum parse_result {
@@ -71,6 +78,8 @@ enum parse_l3 {
 /* What an IP header leads to. */
 enum parse_l4 {
 	PARSE_L4_TCP,
+	PARSE_L4_IPV4,
+	PARSE_L4_IPV6,
 	PARSE_L4_OTHER,
 	PARSE_L4_LATER_FRAGMENT,
 	PARSE_L4_CUT,
@@ -114,6 +123,18 @@ static __always_inline bool cursor_skip(struct cursor *cur, __u32 size)
 	return true;
 }
 
+/*
+ * Changes nothing, but takes from the verifier what it knows of the way to here: after
+ * this all ways are one to it, where two chains of extension headers in a row would be
+ * tens of thousands.
+ */
+static __always_inline void cursor_rebase(struct cursor *cur, void *start)
+{
+	__u64 offset = (__u64)(cur->pos - start) & CURSOR_MAX;
+
+	cur->pos = start + offset;
+}
+
 static __always_inline bool parse_is_vlan(__be16 proto)
 {
 	return proto == bpf_htons(ETH_P_8021Q) || proto == bpf_htons(ETH_P_8021AD);
@@ -144,22 +165,35 @@ static __always_inline enum parse_l3 parse_ethernet(struct cursor *cur)
 	return PARSE_L3_OTHER;
 }
 
-static __always_inline enum parse_l4 parse_ipv4(struct cursor *cur, struct packet *pkt)
+/* With decap also packets in packets: RFC 2003, 2473, 4213. */
+static __always_inline enum parse_l4 parse_protocol(__u8 proto, bool decap)
+{
+	if (proto == IPPROTO_TCP)
+		return PARSE_L4_TCP;
+	if (decap && proto == IPPROTO_IPIP)
+		return PARSE_L4_IPV4;
+	if (decap && proto == IPPROTO_IPV6)
+		return PARSE_L4_IPV6;
+	return PARSE_L4_OTHER;
+}
+
+static __always_inline enum parse_l4 parse_ipv4(struct cursor *cur, bool decap, struct packet *pkt)
 {
 	const struct iphdr *ip = cur->pos;
+	enum parse_l4 next;
 
 	if (!cursor_has(cur, sizeof(*ip)) || ip->version != 4 || ip->ihl < 5)
 		return PARSE_L4_CUT;
-	pkt->source.family = 4;
-	pkt->source.v4 = ip->saddr;
-	pkt->is_fragment = ip->frag_off & bpf_htons(PARSE_IP_MF | PARSE_IP_OFFSET);
+	pkt->ip = ip;
+	pkt->is_ipv4 = true;
+	if (ip->frag_off & bpf_htons(PARSE_IP_MF | PARSE_IP_OFFSET))
+		pkt->is_fragment = true;
 	if (ip->frag_off & bpf_htons(PARSE_IP_OFFSET))
 		return PARSE_L4_LATER_FRAGMENT;
-	if (ip->protocol != IPPROTO_TCP)
-		return PARSE_L4_OTHER;
-	if (!cursor_skip(cur, ip->ihl * 4U))
+	next = parse_protocol(ip->protocol, decap);
+	if (next != PARSE_L4_OTHER && !cursor_skip(cur, ip->ihl * 4U))
 		return PARSE_L4_CUT;
-	return PARSE_L4_TCP;
+	return next;
 }
 
 static __always_inline bool parse_is_ext(__u8 proto)
@@ -190,15 +224,15 @@ static __always_inline enum parse_l4 parse_ext_header(struct cursor *cur, struct
 	return PARSE_L4_TCP;
 }
 
-static __always_inline enum parse_l4 parse_ipv6(struct cursor *cur, struct packet *pkt)
+static __always_inline enum parse_l4 parse_ipv6(struct cursor *cur, bool decap, struct packet *pkt)
 {
 	const struct ipv6hdr *ip = cur->pos;
 	__u8 proto;
 
 	if (!cursor_skip(cur, sizeof(*ip)) || ip->version != 6)
 		return PARSE_L4_CUT;
-	pkt->source.family = 6;
-	__builtin_memcpy(&pkt->source.v6, &ip->saddr, sizeof(pkt->source.v6));
+	pkt->ip = ip;
+	pkt->is_ipv4 = false;
 	proto = ip->nexthdr;
 #pragma unroll
 	for (int i = 0; i < PARSE_EXT_MAX; i++) {
@@ -210,12 +244,10 @@ static __always_inline enum parse_l4 parse_ipv6(struct cursor *cur, struct packe
 		if (step != PARSE_L4_TCP)
 			return step;
 	}
-	if (proto == IPPROTO_TCP)
-		return PARSE_L4_TCP;
 	/* A chain longer than the bound may or may not end in TCP: not understood. */
 	if (parse_is_ext(proto) || proto == IPPROTO_FRAGMENT)
 		return PARSE_L4_CUT;
-	return PARSE_L4_OTHER;
+	return parse_protocol(proto, decap);
 }
 
 static __always_inline enum parse_result parse_tcp(struct cursor *cur, struct packet *pkt)
@@ -230,27 +262,43 @@ static __always_inline enum parse_result parse_tcp(struct cursor *cur, struct pa
 	return PARSE_TCP;
 }
 
-static __always_inline enum parse_result parse_ip(struct cursor *cur, enum parse_l3 l3,
+/* What lies between Ethernet and TCP; with decap, two IP headers of any versions at most. */
+static __always_inline enum parse_l4 parse_ip(struct cursor *cur, void *start, enum parse_l3 l3,
+					      bool decap, struct packet *pkt)
+{
+	enum parse_l4 l4 =
+		l3 == PARSE_L3_IPV4 ? parse_ipv4(cur, decap, pkt) : parse_ipv6(cur, decap, pkt);
+
+	if (l4 != PARSE_L4_IPV4 && l4 != PARSE_L4_IPV6)
+		return l4;
+	cursor_rebase(cur, start);
+	if (l4 == PARSE_L4_IPV4)
+		return parse_ipv4(cur, false, pkt);
+	return parse_ipv6(cur, false, pkt);
+}
+
+static __always_inline enum parse_result parse_l4(struct cursor *cur, enum parse_l4 l4,
 						  struct packet *pkt)
 {
-	switch (l3 == PARSE_L3_IPV4 ? parse_ipv4(cur, pkt) : parse_ipv6(cur, pkt)) {
+	switch (l4) {
 	case PARSE_L4_TCP:
 		return parse_tcp(cur, pkt);
-	case PARSE_L4_OTHER:
-		return PARSE_NOT_TCP;
 	case PARSE_L4_LATER_FRAGMENT:
 		return PARSE_FRAGMENT;
 	case PARSE_L4_CUT:
-		break;
+		return PARSE_MALFORMED;
+	default:
+		return PARSE_NOT_TCP;
 	}
-	return PARSE_MALFORMED;
 }
 
-/* PARSE_TCP: all of *pkt is set. Any other result: nothing in it may be used. */
-static __always_inline enum parse_result parse_packet(struct xdp_md *ctx, struct packet *pkt)
+/* PARSE_TCP: all of *pkt, zero before, is set. Any other result: nothing in it may be used. */
+static __always_inline enum parse_result parse_packet(struct xdp_md *ctx, bool decap,
+						      struct packet *pkt)
 {
+	void *start = (void *)(unsigned long)ctx->data;
 	struct cursor cur = {
-		.pos = (void *)(unsigned long)ctx->data,
+		.pos = start,
 		.end = (void *)(unsigned long)ctx->data_end,
 	};
 	enum parse_l3 l3 = parse_ethernet(&cur);
@@ -260,11 +308,33 @@ static __always_inline enum parse_result parse_packet(struct xdp_md *ctx, struct
 		return PARSE_NOT_IP;
 	if (l3 == PARSE_L3_CUT)
 		return PARSE_MALFORMED;
-	result = parse_ip(&cur, l3, pkt);
+	result = parse_l4(&cur, parse_ip(&cur, start, l3, decap, pkt), pkt);
 	/* A first fragment that ends before its TCP header does is not broken. */
 	if (result == PARSE_MALFORMED && pkt->is_fragment)
 		return PARSE_FRAGMENT;
 	return result;
+}
+
+/* *ret is zero before: the bytes behind an IPv4 address stay that. */
+static __always_inline void packet_source(const struct packet *pkt, struct source *ret)
+{
+	ret->family = pkt->is_ipv4 ? 4 : 6;
+	if (pkt->is_ipv4)
+		ret->v4 = ((const struct iphdr *)pkt->ip)->saddr;
+	else
+		__builtin_memcpy(&ret->v6, &((const struct ipv6hdr *)pkt->ip)->saddr,
+				 sizeof(ret->v6));
+}
+
+/* The same for the destination. */
+static __always_inline void packet_dest(const struct packet *pkt, struct source *ret)
+{
+	ret->family = pkt->is_ipv4 ? 4 : 6;
+	if (pkt->is_ipv4)
+		ret->v4 = ((const struct iphdr *)pkt->ip)->daddr;
+	else
+		__builtin_memcpy(&ret->v6, &((const struct ipv6hdr *)pkt->ip)->daddr,
+				 sizeof(ret->v6));
 }
 
 #endif

@@ -33,9 +33,11 @@
 #define MXG_MAP_ASKED    "mxg1_asked"    /* ARRAY[MXG_ASKED_SLOTS] __u64 */
 #define MXG_MAP_BUCKET   "mxg1_bucket"   /* PERCPU_ARRAY[1] struct mxg_bucket */
 
-#define MXG_PROG_NAME "mxgate_gate" /* the XDP program's name, section "xdp" */
+#define MXG_PROG_NAME  "mxgate_gate"  /* the XDP program's name, section "xdp" */
+#define MXG_FRAGS_NAME "mxgate_frags" /* the same for jumbo frames, section "xdp.frags" */
 
 #define MXG_PORTS_MAX   8
+#define MXG_DESTS_MAX   16
 #define MXG_PREFIX_MAX  65536      /* entries of each prefix table */
 #define MXG_EVENTS_SIZE (1u << 20) /* bytes of the ring buffer */
 #define MXG_ASKED_SLOTS (1u << 20) /* slots of the "asked lately" table */
@@ -65,7 +67,18 @@ enum mxg_reason {
 	MXG_REASON_MAX
 };
 
-/* Written by the worker only. abi == 0 (no daemon yet): pass, count MXG_CTR_OFF. */
+/* A protected destination: (address & mask) == addr. IPv4 in the first 4 bytes, rest 0. */
+struct mxg_dest {
+	__be64 addr[2]; /* bytes as in the packet */
+	__be64 mask[2];
+	__u32 family; /* 4 or 6 */
+	__u32 zero;   /* rounds it to 8 bytes */
+};
+
+/*
+ * Written by the worker only. abi == 0 (no daemon yet): pass, count MXG_CTR_OFF. What a
+ * packet that is not mail's needs of it stands in the first 64 bytes.
+ */
 struct mxg_config {
 	__u32 abi;          /* MXG_ABI */
 	__u32 enforce_mask; /* bit per mxg_reason; 0 is monitor mode */
@@ -77,6 +90,9 @@ struct mxg_config {
 	__u32 event_rate;      /* events per second and CPU */
 	__u32 event_burst;     /* bucket depth in events */
 	__u64 ask_interval_ns; /* one event per source and interval */
+	__u32 decap;           /* not 0: look into IP in IP, one level deep */
+	__u32 dest_count;      /* protected destinations, 0..MXG_DESTS_MAX; 0: any */
+	struct mxg_dest dests[MXG_DESTS_MAX];
 };
 
 /*
@@ -205,7 +221,9 @@ enum mxg_counter_kind {
 	X(WOULD_DROP_GENERIC, WOULD_DROP, "would_drop_generic",                                    \
 	  "SYNs that enforcing generic would drop")                                                \
 	X(DROP_GENERIC, DROPPED, "drop_generic",                                                   \
-	  "SYNs dropped: PTR confirmed, but the name looks generic")
+	  "SYNs dropped: PTR confirmed, but the name looks generic")                               \
+	X(NOT_DESTINATION, UNJUDGED, "not_destination",                                            \
+	  "SYNs to a protected port of an address that is not protected")
 
 enum mxg_counter {
 #define X(sym, kind, name, help) MXG_CTR_##sym,
@@ -220,7 +238,8 @@ struct mxg_counters {
 	__u64 count[MXG_CTR_ROOM];
 };
 
-_Static_assert(sizeof(struct mxg_config) == 56, "mxg_config layout");
+_Static_assert(sizeof(struct mxg_dest) == 40, "mxg_dest layout");
+_Static_assert(sizeof(struct mxg_config) == 64 + 40 * MXG_DESTS_MAX, "mxg_config layout");
 _Static_assert(sizeof(struct mxg_verdict) == 24, "mxg_verdict layout");
 _Static_assert(sizeof(struct mxg_key6) == 16, "mxg_key6 layout");
 _Static_assert(sizeof(struct mxg_prefix4_key) == 8, "mxg_prefix4_key layout");

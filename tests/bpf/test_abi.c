@@ -97,7 +97,17 @@ Test(gate_abi, maps)
 	bpf_object__close(obj);
 }
 
-Test(gate_abi, program)
+static void expect_program(const struct bpf_program *prog, const char *name, const char *section)
+{
+	cr_assert(prog, "no %s", name);
+	cr_expect_str_eq(bpf_program__name(prog), name);
+	cr_expect_str_eq(bpf_program__section_name(prog), section);
+	cr_expect_eq(bpf_program__type(prog), BPF_PROG_TYPE_XDP);
+}
+
+/* `sec xdp` and `sec xdp.frags` have one meaning each, and a loader told nothing takes the first.
+ */
+Test(gate_abi, programs)
 {
 	struct bpf_program *prog;
 	struct bpf_object *obj;
@@ -105,13 +115,35 @@ Test(gate_abi, program)
 	gate_quiet();
 	obj = bpf_object__open_file(gate_path(), NULL);
 	cr_assert(obj);
-	prog = bpf_object__find_program_by_name(obj, MXG_PROG_NAME);
-	cr_assert(prog);
-	cr_expect_str_eq(bpf_program__section_name(prog), "xdp");
-	cr_expect_eq(bpf_program__type(prog), BPF_PROG_TYPE_XDP);
-	cr_expect_null(bpf_object__next_program(obj, prog),
-		       "one program: `sec xdp` has one meaning");
+	prog = bpf_object__next_program(obj, NULL);
+	expect_program(prog, MXG_PROG_NAME, "xdp");
+	prog = bpf_object__next_program(obj, prog);
+	expect_program(prog, MXG_FRAGS_NAME, "xdp.frags");
+	cr_expect_null(bpf_object__next_program(obj, prog));
 	bpf_object__close(obj);
+}
+
+static void get_tag(const struct bpf_object *obj, const char *name, __u8 ret[BPF_TAG_SIZE])
+{
+	struct bpf_prog_info info = {0};
+	__u32 len = sizeof(info);
+	int fd = bpf_program__fd(bpf_object__find_program_by_name(obj, name));
+
+	cr_assert_eq(bpf_obj_get_info_by_fd(fd, &info, &len), 0);
+	memcpy(ret, info.tag, BPF_TAG_SIZE);
+}
+
+/* The tag is the kernel's hash of the instructions: large frames cost small ones nothing. */
+Test(gate_abi, both_programs_are_the_same_code)
+{
+	__u8 plain[BPF_TAG_SIZE], frags[BPF_TAG_SIZE];
+	struct gate gate;
+
+	gate_load(&gate);
+	get_tag(gate.obj, MXG_PROG_NAME, plain);
+	get_tag(gate.obj, MXG_FRAGS_NAME, frags);
+	cr_expect_arr_eq(plain, frags, BPF_TAG_SIZE);
+	gate_free(&gate);
 }
 
 Test(gate_abi, loaded_as_gpl_compatible)
@@ -129,14 +161,17 @@ Test(gate_abi, loaded_as_gpl_compatible)
 
 Test(gate_abi, libxdp_metadata)
 {
-	struct xdp_program *prog;
+	const char *const sections[] = {"xdp", "xdp.frags"};
 
 	gate_quiet();
-	prog = xdp_program__open_file(gate_path(), "xdp", NULL);
-	cr_assert_eq(libxdp_get_error(prog), 0);
-	cr_expect_eq(xdp_program__run_prio(prog), 20);
-	cr_expect(xdp_program__chain_call_enabled(prog, XDP_PASS));
-	cr_expect_not(xdp_program__chain_call_enabled(prog, XDP_DROP));
-	cr_expect_not(xdp_program__chain_call_enabled(prog, XDP_TX));
-	xdp_program__close(prog);
+	for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
+		struct xdp_program *prog = xdp_program__open_file(gate_path(), sections[i], NULL);
+
+		cr_assert_eq(libxdp_get_error(prog), 0);
+		cr_expect_eq(xdp_program__run_prio(prog), 20);
+		cr_expect(xdp_program__chain_call_enabled(prog, XDP_PASS));
+		cr_expect_not(xdp_program__chain_call_enabled(prog, XDP_DROP));
+		cr_expect_not(xdp_program__chain_call_enabled(prog, XDP_TX));
+		xdp_program__close(prog);
+	}
 }
