@@ -195,6 +195,31 @@ Test(addr, prefix_contains)
 	cr_expect_not(prefix_contains(&v4, &in6));
 }
 
+/* Lengths of two addresses: with the mask, and by the bit that it ends at. */
+Test(addr, prefix_mask)
+{
+	static const char *const texts[] = {"203.0.113.93", "2001:db8:a5a5:5a5a:ffff:1:8000:77"};
+
+	for (size_t n = 0; n < 2; n++) {
+		struct prefix prefix = {.addr = must_parse(texts[n])};
+		uint8_t mask[16];
+
+		for (prefix.bits = 1; prefix.bits <= addr_bits(&prefix.addr); prefix.bits++) {
+			struct addr inside = prefix.addr;
+
+			prefix_mask(&prefix, mask);
+			for (size_t i = 0; i < 16; i++)
+				inside.bytes[i] ^= (uint8_t)~mask[i];
+			cr_expect(prefix_contains(&prefix, &inside), "/%u: too few", prefix.bits);
+			inside = prefix.addr;
+			inside.bytes[(prefix.bits - 1) / 8] ^=
+				mask[(prefix.bits - 1) / 8] & (uint8_t)-mask[(prefix.bits - 1) / 8];
+			cr_expect_not(prefix_contains(&prefix, &inside), "/%u: its last bit",
+				      prefix.bits);
+		}
+	}
+}
+
 Test(addr, endpoint)
 {
 	static const struct {

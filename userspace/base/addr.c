@@ -199,6 +199,14 @@ const char *prefix_format(const struct prefix *prefix, char buf[static PREFIX_TE
 	return buf;
 }
 
+void prefix_mask(const struct prefix *prefix, uint8_t ret[static 16])
+{
+	memset(ret, 0, 16);
+	memset(ret, 0xff, prefix->bits / 8);
+	if (prefix->bits % 8)
+		ret[prefix->bits / 8] = (uint8_t)(0xff00U >> prefix->bits % 8);
+}
+
 bool prefix_contains(const struct prefix *prefix, const struct addr *addr)
 {
 	return prefix->addr.family == addr->family &&

@@ -82,6 +82,9 @@ int prefix_parse(const char *text, struct prefix *ret, const char **ret_why);
 /* Writes "ADDR/BITS", or "ADDR" alone for a host prefix, and returns buf. */
 const char *prefix_format(const struct prefix *prefix, char buf[static PREFIX_TEXT_MAX]);
 
+/* The bits of the prefix set, in the order of its address's bytes; beyond them 0. */
+void prefix_mask(const struct prefix *prefix, uint8_t ret[static 16]);
+
 bool prefix_contains(const struct prefix *prefix, const struct addr *addr);
 
 /* Same family, same bits, same address. */

@@ -39,6 +39,9 @@ struct conf {
 	uint32_t mode;   /* 0 monitor, 1 enforce */
 	uint16_t ports[MXG_PORTS_MAX];
 	unsigned int port_count;
+	struct prefix destinations[MXG_DESTS_MAX];
+	unsigned int destination_count; /* 0: any destination is protected */
+	uint32_t decap;                 /* bool */
 	char bpf_object[CONF_TEXT_MAX];
 	char state_directory[CONF_TEXT_MAX];
 	char user[CONF_TEXT_MAX];

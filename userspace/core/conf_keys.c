@@ -25,6 +25,14 @@ const struct conf_key CONF_KEYS[] = {
 	 "monitor decides, counts and logs but lets every connection through; enforce acts."},
 	{"", "ports", KEY_PORTS, AT(ports), NO_RANGE, NULL, "25",
 	 "Protected TCP ports, at most 8."},
+	{"", "destinations", KEY_NETS, AT(destinations), NO_RANGE, NULL, "",
+	 "Where the protected ports are, for a gate on a router that other hosts' mail crosses, such as "
+	 "{\"203.0.113.25\", \"2001:db8:25::/64\"}: a connection to any other address passes and "
+	 "causes no lookup. None: every destination is protected."},
+	{"", "decap", KEY_CHOICE, AT(decap), NO_RANGE, "false|true", "false",
+	 "true: look into IP in IP (IPv4 or IPv6 in either, RFC 2003, 2473, 4213), as an MX behind a "
+	 "load balancer that tunnels receives it. The inner packet's source is judged, and its "
+	 "destination counts. One level only; what is packed deeper passes. false: tunnels pass."},
 	{"", "bpf_object", KEY_PATH, AT(bpf_object), NO_RANGE, "an absolute path",
 	 MXG_PREFIX "/lib/mxgate/mxgate.bpf.o", "The compiled gate."},
 	{"", "state_directory", KEY_PATH, AT(state_directory), NO_RANGE, "an absolute path",
@@ -225,6 +233,18 @@ static int host_store(const char *text, unsigned int n, struct canary_host *list
 	return 0;
 }
 
+static int net_store(const char *text, unsigned int n, struct prefix *list)
+{
+	const char *why;
+
+	if (n >= MXG_DESTS_MAX || prefix_parse(text, &list[n], &why) < 0)
+		return -EINVAL;
+	for (unsigned int i = 0; i < n; i++)
+		if (prefix_equal(&list[i], &list[n]))
+			return -EEXIST;
+	return 0;
+}
+
 static int list_store(const struct conf_key *key, const char *text, unsigned int n, void *at)
 {
 	struct endpoint endpoint;
@@ -251,6 +271,8 @@ static int list_store(const struct conf_key *key, const char *text, unsigned int
 					     : -EINVAL;
 	case KEY_HOSTS:
 		return host_store(text, n, at);
+	case KEY_NETS:
+		return net_store(text, n, at);
 	default:
 		return -EINVAL;
 	}
@@ -286,6 +308,7 @@ int conf_key_store(const struct conf_key *key, const char *text, unsigned int n,
 	case KEY_PORTS:
 	case KEY_SERVERS:
 	case KEY_HOSTS:
+	case KEY_NETS:
 	case KEY_PATHS:
 		return list_store(key, text, n, at);
 	}
@@ -310,6 +333,12 @@ void conf_key_allowed(const struct conf_key *key, char *buf, size_t size)
 		break;
 	case KEY_PORTS:
 		snprintf(buf, size, "a list of 1 to %d ports, each 1 to 65535", MXG_PORTS_MAX);
+		break;
+	case KEY_NETS:
+		snprintf(buf, size,
+			 "a list of at most %d addresses and prefixes, ADDR or ADDR/BITS, with no "
+			 "bits set behind the prefix",
+			 MXG_DESTS_MAX);
 		break;
 	case KEY_SERVERS:
 		snprintf(buf, size,
@@ -341,6 +370,8 @@ unsigned int *conf_key_count(const struct conf_key *key, struct conf *conf)
 		return &conf->interface_count;
 	case KEY_PORTS:
 		return &conf->port_count;
+	case KEY_NETS:
+		return &conf->destination_count;
 	case KEY_SERVERS:
 		return &conf->dns.server_count;
 	case KEY_HOSTS:
@@ -355,5 +386,5 @@ unsigned int *conf_key_count(const struct conf_key *key, struct conf *conf)
 bool conf_key_is_list(const struct conf_key *key)
 {
 	return key->type == KEY_IFACES || key->type == KEY_PORTS || key->type == KEY_SERVERS ||
-	       key->type == KEY_HOSTS || key->type == KEY_PATHS;
+	       key->type == KEY_HOSTS || key->type == KEY_NETS || key->type == KEY_PATHS;
 }

@@ -18,6 +18,7 @@ enum conf_key_type {
 	KEY_PATH,   /* the same, absolute */
 	KEY_IFACES, /* list of interface names */
 	KEY_PORTS,  /* list of ports */
+	KEY_NETS,   /* list of addresses and prefixes, struct prefix */
 	KEY_SERVERS,
 	KEY_HOSTS,  /* list of addresses and host names, struct canary_host */
 	KEY_PATHS,  /* list of absolute paths, char[CONF_TEXT_MAX] each */

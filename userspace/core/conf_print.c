@@ -8,6 +8,7 @@
 static void value_print(const struct conf_key *key, const void *at, unsigned int count, FILE *out)
 {
 	char span[TEXT_SPAN_MAX], name[32], address[ENDPOINT_TEXT_MAX], host[DNS_HOST_TEXT_MAX];
+	char net[PREFIX_TEXT_MAX];
 	const char *separator = "";
 
 	switch (key->type) {
@@ -35,6 +36,7 @@ static void value_print(const struct conf_key *key, const void *at, unsigned int
 	case KEY_PORTS:
 	case KEY_SERVERS:
 	case KEY_HOSTS:
+	case KEY_NETS:
 	case KEY_PATHS:
 		break;
 	}
@@ -46,6 +48,9 @@ static void value_print(const struct conf_key *key, const void *at, unsigned int
 			fprintf(out, "%s%u", separator, ((const uint16_t *)at)[n]);
 		else if (key->type == KEY_PATHS)
 			fprintf(out, "%s\"%s\"", separator, ((const char(*)[CONF_TEXT_MAX])at)[n]);
+		else if (key->type == KEY_NETS)
+			fprintf(out, "%s\"%s\"", separator,
+				prefix_format(&((const struct prefix *)at)[n], net));
 		else if (key->type == KEY_HOSTS)
 			fprintf(out, "%s\"%s\"", separator,
 				canary_host_format(&((const struct canary_host *)at)[n], host));

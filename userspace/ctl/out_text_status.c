@@ -72,15 +72,22 @@ static void head(FILE *to, const json_t *result)
 		out_text_span(out_text_integer(result, "lease_sec"), span));
 }
 
-static void ports(FILE *to, const json_t *list)
+static void ports(FILE *to, const json_t *result)
 {
-	const json_t *port;
+	const json_t *list = json_object_get(result, "ports"), *port;
+	const json_t *destinations = json_object_get(result, "destinations");
 	size_t i;
 
 	fputs("ports       ", to);
 	json_array_foreach (list, i, port)
 		fprintf(to, "%s%" JSON_INTEGER_FORMAT, i ? ", " : "", json_integer_value(port));
-	fputs(json_array_size(list) ? "\n" : "none\n", to);
+	fputs(json_array_size(list) ? "" : "none", to);
+	if (json_array_size(destinations)) {
+		fputs(" of ", to);
+		out_text_join(to, destinations);
+	}
+	fputs(json_is_true(json_object_get(result, "decap")) ? "; tunnels are looked into\n" : "\n",
+	      to);
 }
 
 static void interfaces(FILE *to, const json_t *list)
@@ -322,7 +329,7 @@ void out_text_status(struct ctl *ctl, const json_t *result)
 
 	alarms(ctl->to, json_object_get(result, "alarms"));
 	head(ctl->to, result);
-	ports(ctl->to, json_object_get(result, "ports"));
+	ports(ctl->to, result);
 	interfaces(ctl->to, json_object_get(result, "interfaces"));
 	tables(ctl->to, result);
 	evaluations(ctl->to, resolver);

@@ -124,26 +124,39 @@ static json_t *ports_json(const struct conf *conf)
 	return list;
 }
 
+static json_t *destinations_json(const struct conf *conf)
+{
+	json_t *list = json_array();
+	char text[PREFIX_TEXT_MAX];
+
+	for (unsigned int i = 0; i < conf->destination_count; i++)
+		json_array_append_new(list,
+				      json_string(prefix_format(&conf->destinations[i], text)));
+	return list;
+}
+
 json_t *status_json(struct worker *worker)
 {
 	uint64_t now = clock_mono_ns(), lease = 0;
 
 	vmap_lease_get(worker->vmap, &lease);
-	return json_pack(
-		"{s:s, s:i, s:i, s:I, s:i, s:s, s:s, s:o, s:I, s:o, s:o, s:{s:o, s:o}, s:o, s:o, "
-		"s:o, s:o, s:o, s:o, s:o}",
-		"version", MXG_VERSION, "pid", (int)worker->args.keeper_pid, "worker_pid",
-		(int)getpid(), "uptime_sec",
-		(json_int_t)((now - worker->args.keeper_started_ns) / CLOCK_NS_PER_SEC),
-		"worker_restarts", (int)worker->args.restarts, "mode",
-		worker->enforce_mask ? "enforce" : "monitor", "mode_source",
-		worker->mode_is_command ? "command" : "config", "enforced",
-		mode_enforced_json(worker), "lease_sec",
-		(json_int_t)(lease > now ? (lease - now) / CLOCK_NS_PER_SEC : 0), "interfaces",
-		links_json(&worker->args.slots), "ports", ports_json(worker->conf), "table", "v4",
-		table_json(worker, 4), "v6", table_json(worker, 6), "exceptions",
-		exceptions_json(worker), "counters", counters_json(worker), "resolver",
-		resolver_json(worker), "alarms", alarms_json(&worker->alarms), "confirm",
-		watch_confirm_json(worker), "breaker", watch_breaker_json(worker), "evidence",
-		ledger_json(worker));
+	return json_pack("{s:s, s:i, s:i, s:I, s:i, s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:b, "
+			 "s:{s:o, s:o}, s:o, s:o, "
+			 "s:o, s:o, s:o, s:o, s:o}",
+			 "version", MXG_VERSION, "pid", (int)worker->args.keeper_pid, "worker_pid",
+			 (int)getpid(), "uptime_sec",
+			 (json_int_t)((now - worker->args.keeper_started_ns) / CLOCK_NS_PER_SEC),
+			 "worker_restarts", (int)worker->args.restarts, "mode",
+			 worker->enforce_mask ? "enforce" : "monitor", "mode_source",
+			 worker->mode_is_command ? "command" : "config", "enforced",
+			 mode_enforced_json(worker), "lease_sec",
+			 (json_int_t)(lease > now ? (lease - now) / CLOCK_NS_PER_SEC : 0),
+			 "interfaces", links_json(&worker->args.slots), "ports",
+			 ports_json(worker->conf), "destinations", destinations_json(worker->conf),
+			 "decap", (int)worker->conf->decap, "table", "v4", table_json(worker, 4),
+			 "v6", table_json(worker, 6), "exceptions", exceptions_json(worker),
+			 "counters", counters_json(worker), "resolver", resolver_json(worker),
+			 "alarms", alarms_json(&worker->alarms), "confirm",
+			 watch_confirm_json(worker), "breaker", watch_breaker_json(worker),
+			 "evidence", ledger_json(worker));
 }

@@ -209,6 +209,17 @@ static int count_family(const struct exception *exception, void *user)
 	return 0;
 }
 
+static struct mxg_dest dest_of(const struct prefix *prefix)
+{
+	struct mxg_dest dest = {.family = prefix->addr.family};
+	uint8_t mask[16];
+
+	prefix_mask(prefix, mask);
+	memcpy(dest.addr, prefix->addr.bytes, sizeof(dest.addr));
+	memcpy(dest.mask, mask, sizeof(dest.mask));
+	return dest;
+}
+
 int tables_write_config(struct worker *worker)
 {
 	const struct conf *conf = worker->conf;
@@ -220,10 +231,14 @@ int tables_write_config(struct worker *worker)
 		.event_rate = conf->events.rate,
 		.event_burst = conf->events.burst,
 		.ask_interval_ns = conf->events.interval_sec * CLOCK_NS_PER_SEC,
+		.decap = conf->decap,
+		.dest_count = conf->destination_count,
 	};
 
 	for (unsigned int i = 0; i < conf->port_count; i++)
 		config.ports[i] = htons(conf->ports[i]);
+	for (unsigned int i = 0; i < conf->destination_count; i++)
+		config.dests[i] = dest_of(&conf->destinations[i]);
 	exceptions_each(worker->exceptions, count_family, &config);
 	return vmap_config_put(worker->vmap, &config);
 }

@@ -99,8 +99,14 @@ static int make_pin_dir(char why[static GATE_WHY_MAX])
 static struct bpf_object *object_open(const char *path)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .pin_root_path = MXG_PIN_DIR);
+	struct bpf_object *object = bpf_object__open_file(path, &opts);
+	struct bpf_program *twin;
 
-	return bpf_object__open_file(path, &opts);
+	/* The same code for who loads by section name: here the flag is set, gate_attach(). */
+	twin = object ? bpf_object__find_program_by_name(object, MXG_FRAGS_NAME) : NULL;
+	if (twin)
+		bpf_program__set_autoload(twin, false);
+	return object;
 }
 
 static int explain_open(const char *path, int err, char why[static GATE_WHY_MAX])
@@ -373,7 +379,7 @@ static int look_at(int fd, struct look *ret)
 
 static bool is_our_name(const char *name)
 {
-	return strcmp(name, MXG_PROG_NAME) == 0;
+	return strcmp(name, MXG_PROG_NAME) == 0 || strcmp(name, MXG_FRAGS_NAME) == 0;
 }
 
 /* Same code, and its maps are those that this process writes to. */
@@ -515,6 +521,11 @@ int gate_attach(struct gate *gate, int ifindex, enum gate_mode mode, char why[st
 		bpf_object__close(object);
 		return explain_attach((int)err, mode, why);
 	}
+	/*
+	 * Jumbo frames: with any MTU it may be there, and the MTU may be raised later.
+	 * libxdp takes it back in a dispatcher where another program cannot.
+	 */
+	xdp_program__set_xdp_frags_support(prog, true);
 	err = xdp_program__attach(prog, ifindex,
 				  mode == GATE_MODE_GENERIC ? XDP_MODE_SKB : XDP_MODE_NATIVE, 0);
 	xdp_program__close(prog);
