@@ -80,9 +80,11 @@ UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 BPFTEST_SRC := $(sort $(wildcard tests/bpf/*.c))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/*.c))
 HOSTILE_SRC := $(sort $(wildcard tests/hostile/*.c))
-BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
+# Two programs: what is named packets* is about packets, the rest about verdicts.
+PACKETS_SRC := $(sort $(filter-out %.bpf.c,$(wildcard tests/bench/packets*.c)))
+BENCH_SRC := $(sort $(filter-out tests/bench/packets%,$(wildcard tests/bench/*.c)))
 ALL_SRC := $(LIB_SRC) $(DAEMON_SRC) $(CTL_SRC) $(UNIT_SRC) $(BPFTEST_SRC) $(HOSTILE_SRC) \
-	$(BENCH_SRC) $(FUZZ_SRC)
+	$(BENCH_SRC) $(PACKETS_SRC) $(FUZZ_SRC)
 FMT_SRC := $(sort $(wildcard include/mxgate/*.h bpf/*.[ch] userspace/*/*.[ch] tests/*/*.[ch]))
 # Every file of ours that a shell reads.
 SCRIPTS = $(shell grep -rlIE '^#!.*\b(sh|bash)$$|^\# shellcheck shell=' \
@@ -93,6 +95,7 @@ LIB := $(BUILD)/libmxgate.a
 PROGRAMS := $(BUILD)/mxgated $(BUILD)/mxgate
 TESTS := $(BUILD)/test-unit $(BUILD)/test-bpf $(BUILD)/hostile
 BENCH := $(BUILD)/bench-resolve
+PACKETS := $(BUILD)/bench-gate
 
 # What was made with other flags, or from another set of files, is made again.
 # $(call stamp,FILE,TEXT) writes FILE only when TEXT differs from its content.
@@ -115,6 +118,11 @@ $(BUILD)/mxgate.bpf.o: bpf/gate.bpf.c $(BPFFLAGS)
 	$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(BUILD)/obj/gate.bpf.d -MT $@ -c $< -o $@.tmp
 	$(LLVM_STRIP) -g $@.tmp
 	mv $@.tmp $@
+
+# The programs of the packet bench: the sender, the meter, what the gate is compared to.
+$(PACKETS).bpf.o: tests/bench/packets.bpf.c $(BPFFLAGS)
+	@mkdir -p $(BUILD)/obj
+	$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(BUILD)/obj/packets.bpf.d -MT $@ -c $< -o $@
 
 $(BUILD)/obj/%.o: %.c $(FLAGS)
 	@mkdir -p $(@D)
@@ -148,6 +156,9 @@ $(BUILD)/hostile: $(call obj,$(HOSTILE_SRC)) $(LIB) $(FILES)
 $(BENCH): $(call obj,$(BENCH_SRC)) $(LIB) $(FILES)
 	$(CC) $(ALL_LDFLAGS) $(filter %.o %.a,$^) $(PKG_LIBS) -o $@
 
+$(PACKETS): $(call obj,$(PACKETS_SRC)) $(LIB) $(FILES) | $(PACKETS).bpf.o
+	$(CC) $(ALL_LDFLAGS) $(filter %.o %.a,$^) $(PKG_LIBS) -o $@
+
 # With CC=clang and SAN=fuzzer-no-link and others, in a directory of their own: tools/fuzz.
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(FUZZ_SRC))
 $(FUZZERS): $(BUILD)/%: $(BUILD)/obj/tests/fuzz/%.o $(LIB) $(FILES)
@@ -156,11 +167,11 @@ $(FUZZERS): $(BUILD)/%: $(BUILD)/obj/tests/fuzz/%.o $(LIB) $(FILES)
 .PHONY: fuzzers
 fuzzers: $(FUZZERS)
 
--include $(BUILD)/obj/gate.bpf.d
+-include $(BUILD)/obj/gate.bpf.d $(BUILD)/obj/packets.bpf.d
 -include $(patsubst %.c,$(BUILD)/obj/%.d,$(ALL_SRC))
 
 .PHONY: programs-and-tests
-programs-and-tests: all $(TESTS) $(BENCH)
+programs-and-tests: all $(TESTS) $(BENCH) $(PACKETS) $(PACKETS).bpf.o
 
 ##@ Test
 
@@ -199,6 +210,10 @@ test: ## every test, and the sum of them; needs root
 .PHONY: bench-resolve
 bench-resolve: all $(BENCH) ## verdicts a second, next to other tools; needs root; BENCH_ARGS=--smoke
 	MXG_BUILD=$(abspath $(BUILD)) tests/bench/resolve $(BENCH_ARGS)
+
+.PHONY: bench-gate
+bench-gate: all $(PACKETS) $(PACKETS).bpf.o ## ns a packet, next to other filters; needs root; BENCH_ARGS='--sources 10000'
+	MXG_BUILD=$(abspath $(BUILD)) tests/bench/gate $(BENCH_ARGS)
 
 .PHONY: vm
 vm: all ## under Debian's kernel in qemu: dispatcher, old verifier; SUITE=bookworm-backports

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * The kernel's side of tests/bench/gate:
+ *
+ *   bench_send4, bench_send6   live frames of BPF_PROG_TEST_RUN: give the frame another
+ *                              source and send it out
+ *   bench_drop                 the least an XDP program can do
+ *   bench_parse                the gate's own parser, then the same drop
+ *   bench_on_poll              takes the time between two full polls of the receiving
+ *                              thread, one after the other: all that those packets cost
+ */
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "../../bpf/parse.h"
+#include "packets_sources.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct bench_send);
+} bench_send SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct bench_meter);
+} bench_meter SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SAMPLES_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} bench_samples SEC(".maps");
+
+#define WAIT_STEPS (1 << 20) /* longer than the slowest receiver needs */
+
+struct wait {
+	struct bench_meter *meter;
+	__u64 due, received;
+};
+
+static long wait_step(__u32 step, struct wait *wait)
+{
+	(void)step;
+	wait->received = *(volatile __u64 *)&wait->meter->received;
+	return wait->received >= wait->due;
+}
+
+/* Until the receiver has all that was sent, then on to the next batch. */
+static __always_inline void begin_batch(struct bench_send *send)
+{
+	const __u32 zero = 0;
+	struct wait wait = {.meter = bpf_map_lookup_elem(&bench_meter, &zero), .due = send->due};
+
+	if (!wait.meter)
+		return;
+	bpf_loop(WAIT_STEPS, wait_step, &wait, 0);
+	if (wait.received < wait.due)
+		send->stalls++;
+	send->due = wait.received + SEND_BATCH;
+	send->left = SEND_BATCH;
+}
+
+/* The number of the source of the next packet. */
+static __always_inline __u32 next_source(struct bench_send *send)
+{
+	__u64 drawn;
+
+	if (send->left == 0)
+		begin_batch(send);
+	send->left--;
+	send->random += 0x9e3779b97f4a7c15ULL;
+	drawn = sources_mix64(send->random) >> 32;
+	return send->first + (__u32)(drawn * send->hot >> 32) * send->stride;
+}
+
+static __always_inline __u32 sum_of(__u64 word)
+{
+	return (word & 0xffff) + (word >> 16 & 0xffff) + (word >> 32 & 0xffff) + (word >> 48);
+}
+
+/* RFC 1071. Whatever the byte order, as long as all words have the same. */
+static __always_inline __u16 checksum(__u32 sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (__u16)~sum;
+}
+
+SEC("xdp")
+int bench_send4(struct xdp_md *ctx)
+{
+	void *data = (void *)(unsigned long)ctx->data, *end = (void *)(unsigned long)ctx->data_end;
+	struct iphdr *ip = data + sizeof(struct ethhdr);
+	struct tcphdr *tcp = (void *)(ip + 1);
+	const __u32 zero = 0;
+	struct bench_send *send = bpf_map_lookup_elem(&bench_send, &zero);
+
+	if (!send || (void *)(tcp + 1) > end)
+		return XDP_DROP;
+	ip->saddr = bpf_htonl(sources_addr4(next_source(send)));
+	ip->check = checksum(send->ip_sum + sum_of(ip->saddr));
+	tcp->check = checksum(send->tcp_sum + sum_of(ip->saddr));
+	return (int)bpf_redirect(send->ifindex, 0);
+}
+
+SEC("xdp")
+int bench_send6(struct xdp_md *ctx)
+{
+	void *data = (void *)(unsigned long)ctx->data, *end = (void *)(unsigned long)ctx->data_end;
+	struct ipv6hdr *ip = data + sizeof(struct ethhdr);
+	struct tcphdr *tcp = (void *)(ip + 1);
+	const __u32 zero = 0;
+	struct bench_send *send = bpf_map_lookup_elem(&bench_send, &zero);
+	__u64 half[2];
+	__u32 number;
+
+	if (!send || (void *)(tcp + 1) > end)
+		return XDP_DROP;
+	number = next_source(send);
+	half[0] = bpf_cpu_to_be64(sources_net6(number));
+	half[1] = bpf_cpu_to_be64(sources_host6(number));
+	__builtin_memcpy(&ip->saddr, half, sizeof(half));
+	tcp->check = checksum(send->tcp_sum + sum_of(half[0]) + sum_of(half[1]));
+	return (int)bpf_redirect(send->ifindex, 0);
+}
+
+SEC("xdp")
+int bench_drop(struct xdp_md *ctx)
+{
+	(void)ctx;
+	return XDP_DROP;
+}
+
+SEC("xdp")
+int bench_parse(struct xdp_md *ctx)
+{
+	struct packet pkt = {};
+
+	if (parse_packet(ctx, false, &pkt) != PARSE_TCP)
+		return XDP_PASS;
+	return pkt.is_syn && pkt.dport == bpf_htons(25) ? XDP_DROP : XDP_PASS;
+}
+
+/* Args: napi, work done, budget. */
+SEC("raw_tp/napi_poll")
+int bench_on_poll(struct bpf_raw_tracepoint_args *ctx)
+{
+	const __u32 zero = 0;
+	struct bench_meter *meter = bpf_map_lookup_elem(&bench_meter, &zero);
+	__u32 work = (__u32)ctx->args[1], budget = (__u32)ctx->args[2], slot;
+	__u64 now, *sample;
+
+	if (!meter || !meter->pid || (__u32)bpf_get_current_pid_tgid() != meter->pid)
+		return 0;
+	now = bpf_ktime_get_ns();
+	if (work == budget && meter->last_work == budget) {
+		slot = (__u32)meter->samples;
+		sample = bpf_map_lookup_elem(&bench_samples, &slot);
+		if (sample)
+			*sample = now - meter->last_ns;
+		meter->samples++;
+	}
+	meter->last_ns = now;
+	meter->last_work = work;
+	meter->received += work;
+	meter->polls++;
+	return 0;
+}
+
+char _license[] SEC("license") = "Dual BSD/GPL";

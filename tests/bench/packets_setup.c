@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "packets.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/if_link.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <mxgate/abi.h>
+
+#include "base/clock.h"
+#include "io/gate.h"
+#include "io/vmap.h"
+#include "packets_sources.h"
+
+#define MX_PORT     25
+#define TABLE_LEAST 1024
+#define DAY_NS      (86400 * CLOCK_NS_PER_SEC)
+#define BATCH       4096
+#define FILTER_SRC  1 /* xdp-filter: the address counts as a source */
+#define CPUS_MAX    256
+
+static int failed(const char *what, int err)
+{
+	fprintf(stderr, "bench-gate: %s: %s\n", what, strerror(-err));
+	return err;
+}
+
+/* --- beside the others ------------------------------------------------------------------------ */
+
+void packets_source(unsigned int family, uint32_t number, struct addr *ret)
+{
+	const uint32_t v4 = htonl(sources_addr4(number));
+	uint64_t v6[2] = {sources_net6(number), sources_host6(number)};
+
+	memset(ret, 0, sizeof(*ret));
+	ret->family = (uint8_t)family;
+	if (family == 4) {
+		memcpy(ret->bytes, &v4, sizeof(v4));
+		return;
+	}
+	for (size_t i = 0; i < sizeof(ret->bytes); i++)
+		ret->bytes[i] = (uint8_t)(v6[i / 8] >> (56 - i % 8 * 8));
+}
+
+__attribute__((format(printf, 2, 0))) static int print_warnings(enum libbpf_print_level level,
+								const char *format, va_list args)
+{
+	return level == LIBBPF_WARN ? vfprintf(stderr, format, args) : 0;
+}
+
+struct bpf_object *packets_open(const char *path)
+{
+	struct bpf_object *object;
+
+	libbpf_set_print(print_warnings);
+	object = bpf_object__open_file(path, NULL);
+	if (!object)
+		fprintf(stderr, "bench-gate: %s: %s\n", path, strerror(errno));
+	return object;
+}
+
+uint64_t packets_map_bytes(int fd)
+{
+	unsigned long long bytes = 0;
+	char path[64], line[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file))
+		if (strncmp(line, "memlock:", 8) == 0)
+			bytes = strtoull(line + 8, NULL, 10);
+	if (file)
+		fclose(file);
+	return bytes;
+}
+
+int packets_list(const struct packets *packets)
+{
+	char text[ADDR_TEXT_MAX];
+	struct addr addr;
+
+	for (uint32_t i = 0; i < packets->sources; i++) {
+		packets_source(packets->family, packets->first + i, &addr);
+		puts(addr_format(&addr, text));
+	}
+	return 0;
+}
+
+/* --- our own programs ------------------------------------------------------------------------- */
+
+static int attach(const struct bpf_object *object, const char *program, const char *interface)
+{
+	struct bpf_program *prog = bpf_object__find_program_by_name(object, program);
+	int ifindex = (int)if_nametoindex(interface);
+
+	if (!prog || !ifindex)
+		return -ENOENT;
+	return bpf_xdp_attach(ifindex, bpf_program__fd(prog), XDP_FLAGS_DRV_MODE, NULL);
+}
+
+int packets_attach(const struct packets *packets, const char *program)
+{
+	struct bpf_object *object = packets_open(packets->object);
+	int err;
+
+	if (!object)
+		return -errno;
+	err = bpf_object__load(object);
+	if (err == 0)
+		err = attach(object, program, packets->interface);
+	bpf_object__close(object);
+	return err < 0 ? failed(program, err) : 0;
+}
+
+/* --- mxgate ----------------------------------------------------------------------------------- */
+
+static int new_vmap(const struct gate_fds *fds, struct vmap **ret)
+{
+	const struct vmap_fds vmap_fds = {
+		.config = fds->config,
+		.lease = fds->lease,
+		.counters = fds->counters,
+		.prefix4 = fds->prefix4,
+		.prefix6 = fds->prefix6,
+		.verdict4 = fds->verdict4,
+		.verdict6 = fds->verdict6,
+	};
+
+	return vmap_new(&vmap_fds, ret);
+}
+
+static int enforce(struct vmap *vmap)
+{
+	const struct mxg_config config = {
+		.abi = MXG_ABI,
+		.enforce_mask = 1U << MXG_REASON_NO_PTR,
+		.hash_seed = 0x5eed,
+		.port_count = 1,
+		.ports = {htons(MX_PORT)},
+		.event_rate = 1000,
+		.event_burst = 1000,
+		.ask_interval_ns = CLOCK_NS_PER_SEC,
+	};
+	int err = vmap_config_put(vmap, &config);
+
+	return err < 0 ? err : vmap_lease_put(vmap, clock_mono_ns() + DAY_NS);
+}
+
+static int put_all(struct vmap *vmap, const struct packets *packets)
+{
+	const struct mxg_verdict verdict = {
+		.expires_ns = clock_mono_ns() + DAY_NS,
+		.refresh_ns = clock_mono_ns() + DAY_NS,
+		.action = MXG_ACTION_DROP,
+		.reason = MXG_REASON_NO_PTR,
+	};
+	struct addr addr;
+	int err = 0;
+
+	for (uint32_t i = 0; i < packets->sources && err == 0; i++) {
+		packets_source(packets->family, i, &addr);
+		err = vmap_put(vmap, &addr, &verdict);
+	}
+	return err;
+}
+
+static int fill(struct gate *gate, const struct packets *packets)
+{
+	const struct gate_fds *fds = gate_get_fds(gate);
+	struct vmap *vmap = NULL;
+	uint64_t start_ns;
+	double secs;
+	int err = new_vmap(fds, &vmap);
+
+	start_ns = clock_mono_ns();
+	if (err == 0)
+		err = put_all(vmap, packets);
+	secs = (double)(clock_mono_ns() - start_ns) / 1e9;
+	if (err == 0)
+		err = enforce(vmap);
+	if (err == 0)
+		printf("{\"puts_per_sec\": %.0f, \"table_bytes\": %llu}\n",
+		       (double)packets->sources / secs,
+		       (unsigned long long)packets_map_bytes(packets->family == 4 ? fds->verdict4
+										  : fds->verdict6));
+	vmap_free(vmap);
+	return err;
+}
+
+int packets_mxgate(const struct packets *packets)
+{
+	const uint32_t max = packets->sources > TABLE_LEAST ? packets->sources : TABLE_LEAST;
+	char why[GATE_WHY_MAX] = "";
+	struct gate *gate = NULL;
+	int err = gate_open(packets->object, &gate, why);
+
+	if (err == 0)
+		err = packets->family == 4 ? gate_tables(gate, max, TABLE_LEAST, why)
+					   : gate_tables(gate, TABLE_LEAST, max, why);
+	if (err == 0)
+		err = fill(gate, packets);
+	if (err == 0 && packets->interface)
+		err = gate_attach(gate, (int)if_nametoindex(packets->interface), GATE_MODE_NATIVE,
+				  why);
+	gate_close(gate);
+	if (err < 0 && why[0])
+		fprintf(stderr, "bench-gate: %s\n", why);
+	return err < 0 ? failed(packets->object, err) : 0;
+}
+
+/* --- xdp-filter ------------------------------------------------------------------------------- */
+
+static int filter_fill(int map, const struct packets *packets)
+{
+	const int cpus = libbpf_num_possible_cpus();
+	__u64 flags[CPUS_MAX];
+	struct addr addr;
+
+	if (cpus < 0 || cpus > CPUS_MAX)
+		return -E2BIG;
+	for (int i = 0; i < cpus; i++)
+		flags[i] = FILTER_SRC;
+	for (uint32_t i = 0; i < packets->sources; i++) {
+		packets_source(packets->family, i, &addr);
+		if (bpf_map_update_elem(map, addr.bytes, flags, BPF_NOEXIST) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+/* It asks for 10,000 entries and has no option for more. */
+static int filter_size(struct bpf_object *object, const char *name, uint32_t entries)
+{
+	struct bpf_map *map;
+	int err = 0;
+
+	bpf_object__for_each_map(map, object)
+	{
+		if (err == 0)
+			err = bpf_map__set_pin_path(map, NULL);
+		if (err == 0 && strcmp(bpf_map__name(map), name) == 0)
+			err = bpf_map__set_max_entries(map, entries);
+	}
+	return err;
+}
+
+int packets_xdp_filter(const struct packets *packets)
+{
+	const char *name = packets->family == 4 ? "filter_ipv4" : "filter_ipv6";
+	struct bpf_object *object = packets_open(packets->object);
+	struct bpf_program *prog;
+	int err, fd;
+
+	if (!object)
+		return -errno;
+	err = filter_size(object, name, packets->sources);
+	if (err == 0)
+		err = bpf_object__load(object);
+	fd = err == 0 ? bpf_object__find_map_fd_by_name(object, name) : -1;
+	if (err == 0)
+		err = fd < 0 ? fd : filter_fill(fd, packets);
+	prog = bpf_object__next_program(object, NULL);
+	if (err == 0)
+		err = attach(object, bpf_program__name(prog), packets->interface);
+	if (err == 0)
+		printf("{\"table_bytes\": %llu}\n", (unsigned long long)packets_map_bytes(fd));
+	bpf_object__close(object);
+	return err < 0 ? failed(packets->object, err) : 0;
+}
+
+/* --- no filter -------------------------------------------------------------------------------- */
+
+int packets_listen(const struct packets *packets)
+{
+	const struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_port = htons(MX_PORT)};
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0), off = 0;
+
+	if (fd < 0 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) < 0 ||
+	    bind(fd, (const struct sockaddr *)&any, sizeof(any)) < 0 || listen(fd, 128) < 0)
+		return failed(packets->interface, -errno);
+	for (;;)
+		pause();
+}
