@@ -11,6 +11,7 @@
 struct world {
 	struct breaker *breaker;
 	uint32_t now;
+	uint32_t memory_sec; /* of what is bad */
 	unsigned int opened, closed;
 	char last[BREAKER_SCOPE_MAX];
 	struct breaker_info info;
@@ -78,12 +79,12 @@ static void good_until(struct world *world, struct addr addr, uint32_t until_sec
 
 static void flip(struct world *world, struct addr addr)
 {
-	breaker_on_bad(world->breaker, &addr, true, world->now);
+	breaker_on_bad(world->breaker, &addr, true, world->memory_sec, world->now);
 }
 
 static void bad(struct world *world, struct addr addr)
 {
-	breaker_on_bad(world->breaker, &addr, false, world->now);
+	breaker_on_bad(world->breaker, &addr, false, world->memory_sec, world->now);
 }
 
 static bool is_open(const struct world *world, struct addr addr)
@@ -720,6 +721,91 @@ Test(breaker, since_covers_the_time_in_which_flips_were_counted)
 	cr_expect_eq(since, world.now - 2 * CONF.window_sec);
 	cr_expect(breaker_since(world.breaker, &inside, &since));
 	cr_expect_eq(since, NOW - 2 * CONF.window_sec, "there it began earlier");
+	breaker_free(world.breaker);
+}
+
+static struct breaker_trouble trouble_of(const struct world *world, struct addr addr)
+{
+	return breaker_trouble(world->breaker, &addr, world->now);
+}
+
+/* What was found in the two windows before it opened does not count, nor in the two after it. */
+Test(breaker, what_comes_after_it_has_closed_does_not_count_at_once)
+{
+	const uint32_t back = 2 * CONF.window_sec;
+	struct breaker_trouble trouble;
+	struct world world;
+
+	begin(&world, &CONF);
+	cr_expect_eq(trouble_of(&world, host(1, 9)).since_sec, 0);
+	for (unsigned int i = 0; i < 3; i++)
+		flip(&world, host(1, i));
+	trouble = trouble_of(&world, host(1, 9));
+	cr_expect_eq(trouble.since_sec, NOW - back);
+	cr_expect_eq(trouble.counts_sec, 0, "it goes on");
+	world.now += 500;
+	for (unsigned int i = 0; i < 2; i++)
+		good(&world, host(1, i), false);
+	cr_assert_eq(world.closed, 1);
+	trouble = trouble_of(&world, host(1, 9));
+	cr_expect_eq(trouble.since_sec, NOW - back);
+	cr_expect_eq(trouble.counts_sec, NOW + 500 + back);
+	cr_expect_eq(trouble_of(&world, host(256, 9)).since_sec, 0, "nobody else's");
+	world.now += AFTERMATH_SEC;
+	cr_expect_eq(trouble_of(&world, host(1, 9)).counts_sec, NOW + 500 + back);
+	world.now++;
+	cr_expect_eq(trouble_of(&world, host(1, 9)).since_sec, 0, "a day later it is forgotten");
+	breaker_free(world.breaker);
+}
+
+/* As long as those that turned bad say that their absence lives; what others say is nothing. */
+Test(breaker, a_long_memory_makes_it_longer)
+{
+	struct world world;
+
+	begin(&world, &CONF);
+	world.memory_sec = 30000; /* of a flip that is no news any more */
+	flip(&world, host(1, 9));
+	world.now += 2 * CONF.window_sec;
+	world.memory_sec = 7000;
+	flip(&world, host(1, 1));
+	world.memory_sec = 9000;
+	flip(&world, host(1, 2));
+	world.memory_sec = 50000;
+	bad(&world, host(1, 77));
+	world.memory_sec = 300;
+	flip(&world, host(1, 3));
+	for (unsigned int i = 1; i < 3; i++)
+		good(&world, host(1, i), false);
+	cr_assert_eq(world.closed, 1);
+	cr_expect_eq(trouble_of(&world, host(1, 9)).counts_sec, world.now + 9000);
+	for (unsigned int i = 11; i < 14; i++)
+		flip(&world, host(1, i));
+	for (unsigned int i = 11; i < 13; i++)
+		good(&world, host(1, i), false);
+	cr_assert_not(is_open(&world, host(1, 9)));
+	world.now += 60;
+	cr_expect_eq(trouble_of(&world, host(1, 9)).counts_sec, world.now - 60 + 9000);
+	breaker_free(world.breaker);
+}
+
+/* It opens again: who was refused at the beginning of the first time is none it believes. */
+Test(breaker, two_troubles_on_one_day_are_one)
+{
+	struct breaker_trouble trouble;
+	struct world world;
+
+	begin(&world, &CONF);
+	for (unsigned int round = 0; round < 2; round++, world.now += 20000) {
+		for (unsigned int i = 0; i < 3; i++)
+			flip(&world, host(1, i));
+		trouble = trouble_of(&world, host(1, 9));
+		cr_expect_eq(trouble.since_sec, NOW - 2 * CONF.window_sec);
+		cr_expect_eq(trouble.counts_sec, 0);
+		for (unsigned int i = 0; i < 2; i++)
+			good(&world, host(1, i), false);
+		cr_assert_eq(world.closed, round + 1);
+	}
 	breaker_free(world.breaker);
 }
 

@@ -13,7 +13,8 @@
 struct step {
 	uint32_t after_sec;
 	uint16_t server;
-	bool frozen, refused, good;
+	uint32_t trouble; /* OPEN, or over: NOW and that much later it counts; 0: none */
+	bool refused, good;
 	enum policy_caution caution;
 	uint32_t refresh_sec; /* 0: not looked at */
 };
@@ -32,6 +33,8 @@ struct story {
 	{                                                                                          \
 		n, apart, WITHIN, other, hold, 1000, 0                                             \
 	}
+#define OPEN    1
+#define BACK    7200u /* from when it counts to when the trouble began */
 #define NONE    POLICY_CAUTION_NONE
 #define WAITING POLICY_CAUTION_WAITING
 #define HELD    POLICY_CAUTION_HELD
@@ -107,6 +110,27 @@ static const struct story stories[] = {
 	 {{0, 1, 0, 0, 0, WAITING, 10}, {10, 1, 0, 0, 0, NONE, 300}, {10, 1, 1, 0, 0, FROZEN, 300}}},
 	{"seen before the trouble, but not often enough", CONF(3, 10, 0, 0), false, 3,
 	 {{0, 1, 0, 0, 0, WAITING, 10}, {10, 1, 0, 0, 0, WAITING, 10}, {31, 1, 1, 0, 0, FROZEN, 300}}},
+	{"once before the breaker opened, and after it has closed: neither counts", CONF(2, 60, 0, 0),
+	 false, 6,
+	 {{0, 1, 0, 0, 0, WAITING, 60}, {600, 1, BACK - 10, 0, 0, WAITING, 300},
+	  {3600, 1, BACK - 10, 0, 0, WAITING, BACK - 10 - 4200},
+	  {BACK - 10 - 4201, 1, BACK - 10, 0, 0, WAITING, 1}, {1, 1, BACK - 10, 0, 0, WAITING, 60},
+	  {60, 1, BACK - 10, 0, 0, NONE, 300}}},
+	{"nor does a first look long after, while a resolver may repeat it", CONF(2, 60, 0, 0), false, 4,
+	 {{10000, 1, 100, 0, 0, WAITING, 300}, {ROW - 1, 1, 100, 0, 0, WAITING, 1},
+	  {1, 1, 100, 0, 0, WAITING, 60}, {60, 1, 100, 0, 0, NONE, 300}}},
+	{"refused at its beginning, seen again when it is over", CONF(2, 10, 0, 0), false, 5,
+	 {{0, 1, 0, 0, 0, WAITING, 10}, {10, 1, 0, 0, 0, NONE, 300}, {8000, 1, BACK, 0, 0, WAITING, 300},
+	  {ROW, 1, BACK, 0, 0, WAITING, 10}, {10, 1, BACK, 0, 0, NONE, 300}}},
+	{"confirmed before it began: refused at once when it is over", CONF(2, 10, 0, 0), false, 3,
+	 {{0, 1, 0, 0, 0, WAITING, 10}, {10, 1, 0, 0, 0, NONE, 300}, {600, 1, BACK + 1, 0, 0, NONE, 300}}},
+	{"seen while it was open, and until it counts again", CONF(1, 10, 0, 0), false, 4,
+	 {{0, 1, OPEN, 0, 0, FROZEN, 300}, {ROW, 1, BACK, 0, 0, WAITING, 300},
+	  {ROW - 1, 1, BACK, 0, 0, WAITING, 1}, {1, 1, BACK, 0, 0, NONE, 300}}},
+	{"refused, and it stands", CONF(2, 10, 0, 0), false, 1, {{0, 1, BACK, 1, 0, NONE, 300}}},
+	{"known to be good: held from the first look on", CONF(1, 60, 0, 7200), true, 4,
+	 {{0, 1, 100, 0, 0, WAITING, 300}, {ROW, 1, 100, 0, 0, HELD, 300},
+	  {7200 - ROW - 1, 1, 100, 0, 0, HELD, 1}, {1, 1, 100, 0, 0, NONE, 300}}},
 	{"once good, held, refused, and then the trouble: stays refused", CONF(1, 10, 0, 100), true, 3,
 	 {{0, 1, 0, 0, 0, HELD, 100}, {100, 1, 0, 0, 0, NONE, 300}, {31, 1, 1, 0, 0, NONE, 300}}},
 	{"nor for the patience with a good one", CONF(1, 60, 0, 7200), true, 4,
@@ -158,7 +182,11 @@ static void tell(const struct story *story)
 						 .is_refused = step->refused,
 						 .wait_sec = decision.refresh_sec,
 						 .memory_sec = ROW,
-						 .frozen_since_sec = step->frozen ? now - 30 : 0};
+						 .trouble_since_sec = step->trouble ? now - 30 : 0};
+		if (step->trouble > OPEN) {
+			observed.counts_sec = NOW + step->trouble;
+			observed.trouble_since_sec = observed.counts_sec - BACK;
+		}
 		confirm_weigh(&confirm, &observed, &source, &decision);
 		cr_expect_eq(decision.caution, step->caution, "%s, step %u: %s", story->label, i,
 			     policy_caution_name(decision.caution));
@@ -323,7 +351,7 @@ Test(confirm, an_answer_outlives_the_verdict_that_was_frozen)
 	struct confirm_case observed = {.now_sec = NOW,
 					.wait_sec = 300,
 					.memory_sec = 3 * ROW,
-					.frozen_since_sec = NOW - 30};
+					.trouble_since_sec = NOW - 30};
 	struct history_source source = {.addr = {.family = 4}};
 	struct policy_decision decision;
 	struct confirm confirm;
@@ -332,7 +360,7 @@ Test(confirm, an_answer_outlives_the_verdict_that_was_frozen)
 	decide(&decision);
 	confirm_weigh(&confirm, &observed, &source, &decision);
 	cr_expect_eq(decision.caution, POLICY_CAUTION_FROZEN);
-	observed.frozen_since_sec = 0;
+	observed.trouble_since_sec = 0;
 	observed.now_sec += 3 * ROW - 1;
 	decide(&decision);
 	confirm_weigh(&confirm, &observed, &source, &decision);
@@ -341,6 +369,29 @@ Test(confirm, an_answer_outlives_the_verdict_that_was_frozen)
 	decide(&decision);
 	confirm_weigh(&confirm, &observed, &source, &decision);
 	cr_expect_eq(decision.caution, POLICY_CAUTION_NONE);
+}
+
+/* One that the holder of its zone lets live for a month is believed after a day. */
+Test(confirm, no_answer_is_waited_out_for_longer_than_a_day)
+{
+	const struct confirm_conf conf = CONF(1, 60, 0, 0);
+	struct confirm_case observed = {.now_sec = NOW,
+					.wait_sec = 300,
+					.memory_sec = 30 * 86400,
+					.trouble_since_sec = NOW - 3600,
+					.counts_sec = NOW + 3600};
+	struct history_source source = {.addr = {.family = 4}};
+	struct policy_decision decision;
+	struct confirm confirm;
+
+	confirm_init(&confirm, &conf, NOW);
+	for (unsigned int i = 0; i < 3; i++) {
+		decide(&decision);
+		confirm_weigh(&confirm, &observed, &source, &decision);
+		cr_expect_eq(decision.caution, i < 2 ? POLICY_CAUTION_WAITING : POLICY_CAUTION_NONE,
+			     "%u", i);
+		observed.now_sec = NOW + HISTORY_BAD_SEC - 1 + i;
+	}
 }
 
 /* What the operator refuses though DNS confirms it: at once, but capped. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The lesser of two numbers. */
+/* The lesser and the greater of two numbers. */
 #ifndef MXGATE_BASE_MIN_H
 #define MXGATE_BASE_MIN_H
 
@@ -8,6 +8,11 @@
 static inline uint32_t min_u32(uint32_t a, uint32_t b)
 {
 	return a < b ? a : b;
+}
+
+static inline uint32_t max_u32(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
 }
 
 #endif

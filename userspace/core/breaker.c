@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/min.h"
 #include "base/pages.h"
 
 #define SETS        2048u /* of zones remembered, of each family, by a keyed hash */
@@ -34,7 +35,8 @@ struct scope {
 	uint32_t flips, stays; /* when it opened */
 	uint32_t round_sec;    /* begin of the last round of looks */
 	uint32_t touched_sec;
-	uint32_t flip_sec; /* the last flip */
+	uint32_t flip_sec;   /* the last flip */
+	uint32_t memory_sec; /* so long a resolver may repeat what is bad there, at most */
 	bool is_active;
 	uint8_t count, next; /* of watched; next is where the oldest is */
 	uint8_t at;          /* of the round: what is looked at next */
@@ -53,6 +55,7 @@ struct breaker {
 	uint32_t flips[2], stays[2];
 	uint32_t networks[2]; /* in which flips were */
 	struct canaries canaries;
+	struct aftermath aftermath;
 	struct scope *active[ACTIVE_MAX];
 	unsigned int active_count, active_at; /* whose turn it is */
 	struct scope scopes[FAMILIES * SETS * WAYS];
@@ -318,14 +321,31 @@ static void open_scope(struct breaker *breaker, struct scope *scope, const char 
 	breaker->on_change(&info, true, breaker->user);
 }
 
+/* Refusals of what was found bad before that are none of its doing. */
+static uint32_t since_of(const struct breaker *breaker, const struct scope *scope)
+{
+	uint32_t back = 2 * breaker->conf.window_sec;
+
+	return scope->opened_sec > back ? scope->opened_sec - back : 1;
+}
+
+/* As long after it as before it, or for as long as the zone's absences live. */
+static void remember(struct breaker *breaker, const struct scope *scope, uint32_t now_sec)
+{
+	aftermath_add(&breaker->aftermath, &scope->prefix, since_of(breaker, scope),
+		      max_u32(2 * breaker->conf.window_sec, scope->memory_sec), now_sec);
+}
+
 static void close_scope(struct breaker *breaker, struct scope *scope, uint32_t now_sec)
 {
 	struct breaker_info info = info_of(breaker, scope);
 
+	remember(breaker, scope, now_sec);
 	scope->opened_sec = 0;
 	scope->cause = NULL;
 	scope->count = scope->next = 0;
 	scope->flipped_count = 0;
+	scope->memory_sec = 0;
 	if (scope == &breaker->total) {
 		memset(breaker->flips, 0, sizeof(breaker->flips));
 		memset(breaker->stays, 0, sizeof(breaker->stays));
@@ -498,6 +518,19 @@ static void note_flipped(struct scope *scope, const struct addr *addr, uint32_t 
 		(struct watched){.addr = *addr, .is_bad = true, .at_sec = now_sec};
 }
 
+/* Only those that the zone is judged by say how long its absences live: a stranger may lie. */
+static void note_memory(const struct breaker *breaker, struct scope *scope, const struct addr *addr,
+			bool is_flip, uint32_t memory_sec, uint32_t now_sec)
+{
+	if (!is_flip && !watched_find(scope->watched, scope->count, addr))
+		return;
+	/* What an old flip said of it is no news. */
+	if (!scope->opened_sec && now_sec - scope->flip_sec >= 2 * breaker->conf.window_sec)
+		scope->memory_sec = 0;
+	if (memory_sec > scope->memory_sec)
+		scope->memory_sec = memory_sec;
+}
+
 /*
  * One that is watched has turned bad, or one more where few are known. Where many are,
  * those watched are a sample of them: are they still well?
@@ -536,7 +569,7 @@ static bool scope_on_bad(struct scope *scope, const struct addr *addr, uint32_t 
  * the holder of a large network opens one scope and not its thousands of zones.
  */
 static void zones_on_bad(struct breaker *breaker, const struct addr *addr, bool is_flip,
-			 uint32_t now_sec)
+			 uint32_t memory_sec, uint32_t now_sec)
 {
 	bool is_covered = false;
 	struct scope *scope;
@@ -548,6 +581,7 @@ static void zones_on_bad(struct breaker *breaker, const struct addr *addr, bool 
 		if (is_flip && level == LEVELS - 1 &&
 		    (!scope->flip_sec || scope->flip_sec < breaker->window_sec))
 			breaker->networks[0]++;
+		note_memory(breaker, scope, addr, is_flip, memory_sec, now_sec);
 		if (is_flip)
 			zone_on_flip(breaker, scope, addr, is_covered, now_sec);
 		else if (scope_on_bad(scope, addr, now_sec) && !is_covered)
@@ -557,12 +591,12 @@ static void zones_on_bad(struct breaker *breaker, const struct addr *addr, bool 
 }
 
 void breaker_on_bad(struct breaker *breaker, const struct addr *addr, bool is_flip,
-		    uint32_t now_sec)
+		    uint32_t memory_sec, uint32_t now_sec)
 {
 	if (canaries_on_bad(&breaker->canaries, addr, now_sec))
 		on_canaries(breaker, now_sec);
 	roll_window(breaker, now_sec);
-	zones_on_bad(breaker, addr, is_flip, now_sec);
+	zones_on_bad(breaker, addr, is_flip, memory_sec, now_sec);
 	if (!is_flip) {
 		scope_on_bad(&breaker->total, addr, now_sec);
 		return;
@@ -584,12 +618,27 @@ void breaker_on_forward(struct breaker *breaker, const struct forward_report *re
 bool breaker_since(const struct breaker *breaker, const struct addr *addr, uint32_t *ret_since)
 {
 	const struct scope *scope = covering(breaker, addr);
-	uint32_t back = 2 * breaker->conf.window_sec;
 
 	if (!scope)
 		return false;
-	*ret_since = scope->opened_sec > back ? scope->opened_sec - back : 1;
+	*ret_since = since_of(breaker, scope);
 	return true;
+}
+
+struct breaker_trouble breaker_trouble(const struct breaker *breaker, const struct addr *addr,
+				       uint32_t now_sec)
+{
+	struct breaker_trouble trouble = {0};
+	uint32_t since, counts;
+	bool is_open = breaker_since(breaker, addr, &trouble.since_sec);
+
+	if (!aftermath_find(&breaker->aftermath, addr, now_sec, &since, &counts))
+		return trouble;
+	if (!is_open)
+		trouble = (struct breaker_trouble){since, counts};
+	else if (since < trouble.since_sec) /* of one trouble, for all that we know */
+		trouble.since_sec = since;
+	return trouble;
 }
 
 static bool next_of(struct breaker *breaker, struct scope *scope, uint32_t now_sec,

@@ -28,6 +28,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "core/aftermath.h"
 #include "core/canaries.h"
 
 #define BREAKER_WATCHED_MAX  8 /* a zone's own */
@@ -71,13 +72,26 @@ void breaker_free(struct breaker *breaker); /* NULL is fine */
  */
 void breaker_on_good(struct breaker *breaker, const struct addr *addr, bool was_good,
 		     uint32_t ttl_sec, uint32_t now_sec);
-/* addr was found bad for certain; is_flip: for the first time since it was good. */
+/*
+ * addr was found bad for certain; is_flip: for the first time since it was good. memory_sec: so
+ * long a resolver may repeat it.
+ */
 void breaker_on_bad(struct breaker *breaker, const struct addr *addr, bool is_flip,
-		    uint32_t now_sec);
+		    uint32_t memory_sec, uint32_t now_sec);
 
 /* True while new refusals of addr are to wait; *ret_since: refusals of hosts found bad before that
  * are none of its doing. */
 bool breaker_since(const struct breaker *breaker, const struct addr *addr, uint32_t *ret_since);
+
+/* What is found bad cannot be believed as it stands, since there is or was trouble. */
+struct breaker_trouble {
+	uint32_t since_sec; /* what was confirmed before that is none of its doing; 0: no trouble */
+	uint32_t counts_sec; /* it is over, and what is found counts from then on; 0: it goes on */
+};
+
+/* Of addr, now or in the last AFTERMATH_SEC. */
+struct breaker_trouble breaker_trouble(const struct breaker *breaker, const struct addr *addr,
+				       uint32_t now_sec);
 
 /* The next address to look at now; false when there is none. Call it every second. */
 bool breaker_next(struct breaker *breaker, uint32_t now_sec, struct addr *ret);

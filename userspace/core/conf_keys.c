@@ -112,7 +112,12 @@ const struct conf_key CONF_KEYS[] = {
 	 "found until then does not count, nor while a resolver may repeat it. 0 believes it from the "
 	 "start."},
 	{"breaker", "window", KEY_SPAN, AT(breaker.window_sec), 1, 86400, NULL, "30m",
-	 "The time over which the breaker counts, one to two of these back."},
+	 "The time over which the breaker counts, one to two of these back. What was found bad in the "
+	 "two before it opened does not count, nor in the two after it has closed (or for as long as "
+	 "the absences of the hosts that turned bad may be remembered, if that is longer), nor, for a "
+	 "day, the first look at a host there, until no resolver can repeat it. So much longer does a "
+	 "bad host of that zone pass that was not refused before: for no more than a day from that "
+	 "look on."},
 	{"breaker", "flips", KEY_NUMBER, AT(breaker.flips), 1, BREAKER_WATCHED_MAX, NULL, "3",
 	 "So many hosts that were good and now are bad, of the eight that were good last in a reverse "
 	 "zone (/24 and /16, /48 and /32), open the breaker for that zone: nobody in it is newly "

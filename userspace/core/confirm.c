@@ -87,8 +87,18 @@ static bool was_confirmed(const struct confirm *confirm, const struct confirm_ca
 			  const struct history_source *source)
 {
 	return source->seen >= confirm->conf.confirmations && !source->good_sec &&
-	       source->bad_sec < observed->frozen_since_sec &&
+	       source->bad_sec < observed->trouble_since_sec &&
 	       observed->now_sec - source->last_sec <= HISTORY_BAD_SEC;
+}
+
+/*
+ * There is trouble where it is, or there was and it has not been looked at since: what was
+ * found before is of it, and what is found now may be what a resolver remembers.
+ */
+static bool is_doubted(const struct confirm_case *observed, const struct history_source *source)
+{
+	return observed->trouble_since_sec &&
+	       (!observed->counts_sec || source->last_sec < observed->counts_sec);
 }
 
 /*
@@ -98,12 +108,14 @@ static bool was_confirmed(const struct confirm *confirm, const struct confirm_ca
 static void disregard(const struct confirm_case *observed, enum policy_caution caution,
 		      struct history_source *source, struct policy_decision *decision)
 {
+	uint32_t memory_sec;
+
 	if (source->good_sec)
 		source->good_sec += observed->now_sec - source->bad_sec;
 	source->bad_sec = observed->now_sec;
-	source->last_sec =
-		observed->now_sec + (observed->memory_sec > decision->ttl_sec ? observed->memory_sec
-									      : decision->ttl_sec);
+	/* No TTL lets anybody in for ever. */
+	memory_sec = min_u32(max_u32(observed->memory_sec, decision->ttl_sec), HISTORY_BAD_SEC);
+	source->last_sec = max_u32(observed->now_sec + memory_sec, observed->counts_sec);
 	source->seen = 0;
 	decision->seen = 0;
 	soften(decision, caution, observed->wait_sec);
@@ -130,9 +142,11 @@ void confirm_weigh(struct confirm *confirm, const struct confirm_case *observed,
 		disregard(observed, POLICY_CAUTION_UNPROVEN, source, decision);
 		return;
 	}
-	if (observed->frozen_since_sec && !observed->is_refused &&
+	if (is_doubted(observed, source) && !observed->is_refused &&
 	    !was_confirmed(confirm, observed, source)) {
-		disregard(observed, POLICY_CAUTION_FROZEN, source, decision);
+		disregard(observed,
+			  observed->counts_sec ? POLICY_CAUTION_WAITING : POLICY_CAUTION_FROZEN,
+			  source, decision);
 		return;
 	}
 	observe(confirm, observed, source);

@@ -41,8 +41,9 @@ struct confirm_case {
 	bool is_refused;     /* a live verdict refuses it already: nothing new */
 	uint32_t wait_sec;   /* of the policy: how soon a refused source is looked at again */
 	uint32_t memory_sec; /* so long a resolver may repeat it, or a part of it, from memory */
-	/* The breaker is open for it: only what was confirmed before this is believed. 0: not. */
-	uint32_t frozen_since_sec;
+	/* As breaker_trouble() says: */
+	uint32_t trouble_since_sec; /* only what was confirmed before this is believed; 0: all */
+	uint32_t counts_sec; /* it is over: nothing counts before this, nor a first look; 0: open */
 };
 
 void confirm_init(struct confirm *confirm, const struct confirm_conf *conf, uint32_t now_sec);

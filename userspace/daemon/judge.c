@@ -112,6 +112,17 @@ static void log_table_full(struct worker *worker, uint64_t now_ns)
 		 worker->table_full);
 }
 
+/* How long a resolver may go on saying any part of it without asking again. */
+static uint32_t memory_of(const struct iprev_report *report)
+{
+	uint32_t longest_sec = 0;
+
+	for (unsigned int i = 0; i < report->step_count; i++)
+		if (report->steps[i].ttl_sec > longest_sec)
+			longest_sec = report->steps[i].ttl_sec;
+	return longest_sec;
+}
+
 /*
  * What DNS says for certain about the source is remembered, and told to the breaker. What
  * is remembered of it, or NULL.
@@ -134,7 +145,8 @@ static struct history_source *learn(struct worker *worker, const struct iprev_re
 				now_sec);
 	} else {
 		was_good = history_on_bad(source, now_sec);
-		breaker_on_bad(worker->breaker, &report->addr, was_good, now_sec);
+		breaker_on_bad(worker->breaker, &report->addr, was_good, memory_of(report),
+			       now_sec);
 	}
 	return source;
 }
@@ -144,17 +156,6 @@ static uint16_t server_of(const struct worker *worker, const struct iprev_report
 	const char *name = report->step_count ? report->steps[0].server : "";
 
 	return (uint16_t)(1 + resolver_server_number(worker->resolver, name));
-}
-
-/* How long a resolver may go on saying any part of it without asking again. */
-static uint32_t memory_of(const struct iprev_report *report)
-{
-	uint32_t longest_sec = 0;
-
-	for (unsigned int i = 0; i < report->step_count; i++)
-		if (report->steps[i].ttl_sec > longest_sec)
-			longest_sec = report->steps[i].ttl_sec;
-	return longest_sec;
 }
 
 /* A refusal has to be confirmed; anything else stands as the policy has it. */
@@ -167,6 +168,7 @@ static void weigh(struct worker *worker, const struct iprev_report *report,
 		.is_refused = is_refused,
 		.wait_sec = decision->refresh_sec,
 	};
+	struct breaker_trouble trouble;
 
 	if (!source || decision->action == MXG_ACTION_PASS)
 		return;
@@ -175,7 +177,9 @@ static void weigh(struct worker *worker, const struct iprev_report *report,
 	} else {
 		observed.server = server_of(worker, report);
 		observed.memory_sec = memory_of(report);
-		breaker_since(worker->breaker, &report->addr, &observed.frozen_since_sec);
+		trouble = breaker_trouble(worker->breaker, &report->addr, now_sec);
+		observed.trouble_since_sec = trouble.since_sec;
+		observed.counts_sec = trouble.counts_sec;
 		confirm_weigh(&worker->confirm, &observed, source, decision);
 	}
 	worker->cautions[decision->caution]++;

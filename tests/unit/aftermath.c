@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* Where the breaker has closed lately: who is in it, for how long, and when there are many. */
+#include <criterion/criterion.h>
+
+#include "core/aftermath.h"
+
+#define NOW 1000000u
+
+static struct addr parse(const char *text)
+{
+	struct addr addr;
+
+	cr_assert_eq(addr_parse(text, &addr), 0, "%s", text);
+	return addr;
+}
+
+static struct prefix prefix(const char *text)
+{
+	struct prefix prefix;
+	const char *why;
+
+	cr_assert_eq(prefix_parse(text, &prefix, &why), 0, "%s", text);
+	return prefix;
+}
+
+struct found {
+	bool is_there;
+	uint32_t since, counts;
+};
+
+static struct found find(const struct aftermath *aftermath, const char *text, uint32_t now)
+{
+	struct addr addr = parse(text);
+	struct found found = {0};
+
+	found.is_there = aftermath_find(aftermath, &addr, now, &found.since, &found.counts);
+	return found;
+}
+
+static void add(struct aftermath *aftermath, const char *text, uint32_t since, uint32_t memory,
+		uint32_t now)
+{
+	struct prefix zone = {0};
+
+	if (*text)
+		zone = prefix(text);
+	aftermath_add(aftermath, &zone, since, memory, now);
+}
+
+Test(aftermath, of_all_that_cover_it)
+{
+	struct aftermath aftermath = {.count = 0};
+	struct found found;
+
+	cr_expect_not(find(&aftermath, "192.0.2.1", NOW).is_there);
+	add(&aftermath, "192.0.2.0/24", NOW - 100, 600, NOW);
+	add(&aftermath, "192.0.0.0/16", NOW - 50, 900, NOW + 10);
+	found = find(&aftermath, "192.0.2.1", NOW + 10);
+	cr_expect(found.is_there);
+	cr_expect_eq(found.since, NOW - 100);
+	cr_expect_eq(found.counts, NOW + 910);
+	found = find(&aftermath, "192.0.3.1", NOW + 10);
+	cr_expect_eq(found.since, NOW - 50);
+	cr_expect_not(find(&aftermath, "192.1.2.1", NOW + 10).is_there);
+	cr_expect_not(find(&aftermath, "c000:200::1", NOW + 10).is_there);
+	found = find(&aftermath, "192.0.2.1", NOW + AFTERMATH_SEC + 1);
+	cr_expect_eq(found.since, NOW - 50, "that of the /24 has ended");
+	cr_expect_not(find(&aftermath, "192.0.2.1", NOW + AFTERMATH_SEC + 11).is_there);
+}
+
+Test(aftermath, everything)
+{
+	struct aftermath aftermath = {.count = 0};
+
+	add(&aftermath, "", NOW - 100, 600, NOW);
+	cr_expect_eq(find(&aftermath, "192.0.2.1", NOW).counts, NOW + 600);
+	cr_expect_eq(find(&aftermath, "2001:db8::1", NOW).since, NOW - 100);
+}
+
+Test(aftermath, the_same_zone_again_and_a_memory_too_long)
+{
+	struct aftermath aftermath = {.count = 0};
+	struct found found;
+
+	add(&aftermath, "192.0.2.0/24", NOW - 100, 600, NOW);
+	add(&aftermath, "192.0.2.0/24", NOW + 100, UINT32_MAX, NOW + 200);
+	cr_expect_eq(aftermath.count, 1);
+	found = find(&aftermath, "192.0.2.1", NOW + 200);
+	cr_expect_eq(found.since, NOW - 100);
+	cr_expect_eq(found.counts, NOW + 200 + AFTERMATH_SEC);
+	add(&aftermath, "192.0.2.0/24", NOW + 900000, 600, NOW + 900000);
+	found = find(&aftermath, "192.0.2.1", NOW + 900000);
+	cr_expect_eq(found.since, NOW + 900000, "what has ended is not dug out");
+}
+
+/* As many as there is no room for: one network's become one, and the others stay as they are. */
+Test(aftermath, the_holder_of_one_network_crowds_nobody_out)
+{
+	struct prefix zone = prefix("2001:db8::/48");
+	struct aftermath aftermath = {.count = 0};
+
+	add(&aftermath, "192.0.2.0/24", NOW - 100, 600, NOW);
+	add(&aftermath, "2001:db9:1::/48", NOW - 100, 600, NOW);
+	for (unsigned int i = 0; i < 3 * AFTERMATH_MAX; i++) {
+		zone.addr.bytes[4] = (uint8_t)(i >> 8);
+		zone.addr.bytes[5] = (uint8_t)i;
+		aftermath_add(&aftermath, &zone, NOW, 600, NOW);
+		cr_assert_leq(aftermath.count, AFTERMATH_MAX);
+	}
+	cr_expect(find(&aftermath, "192.0.2.1", NOW).is_there);
+	cr_expect(find(&aftermath, "2001:db9:1::1", NOW).is_there);
+	cr_expect(find(&aftermath, "2001:db8:1::1", NOW).is_there);
+	cr_expect(find(&aftermath, "2001:db8:ffff::1", NOW).is_there, "his whole network");
+	cr_expect_not(find(&aftermath, "2001:dba::1", NOW).is_there);
+	cr_expect_not(find(&aftermath, "193.0.2.1", NOW).is_there);
+}
+
+Test(aftermath, too_many_networks_are_everything)
+{
+	struct prefix zone = prefix("20.0.0.0/16");
+	struct aftermath aftermath = {.count = 0};
+
+	for (unsigned int i = 0; i <= AFTERMATH_MAX; i++) {
+		zone.addr.bytes[0] = (uint8_t)(20 + i / 256);
+		zone.addr.bytes[1] = (uint8_t)i;
+		cr_expect_not(find(&aftermath, "2001:db8::1", NOW).is_there, "%u", i);
+		aftermath_add(&aftermath, &zone, NOW + i, 600, NOW + i);
+	}
+	cr_expect_eq(find(&aftermath, "2001:db8::1", NOW + 300).since, NOW);
+}
