@@ -24,7 +24,7 @@ struct {
 	__type(key, __u32);
 	__type(value, struct mxg_config);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} mxg1_config SEC(".maps");
+} mxg2_config SEC(".maps");
 
 /* For libxdp: early in the chain, and the next program gets what passes. */
 struct {
@@ -74,14 +74,14 @@ static __always_inline int gate_syn(struct xdp_md *ctx, const struct mxg_config 
 {
 	const __u64 now = bpf_ktime_get_coarse_ns();
 	const struct mxg_prefix *exception;
-	struct mxg_verdict verdict;
+	struct verdict verdict;
 	enum verdict_state state;
 
 	if (!verdict_lease_holds(now))
 		return act_pass(MXG_CTR_NO_LEASE);
 	state = verdict_lookup(source, now, &verdict);
 	if (state == VERDICT_LIVE) {
-		if (now >= verdict.refresh_ns)
+		if (verdict.wants_refresh)
 			report_event(ctx, config, source, MXG_EVENT_REFRESH, now);
 		return act_on(config, verdict.action, verdict.reason);
 	}
@@ -95,7 +95,7 @@ static __always_inline int gate_syn(struct xdp_md *ctx, const struct mxg_config 
 static __always_inline int gate_packet(struct xdp_md *ctx)
 {
 	const __u32 zero = 0;
-	const struct mxg_config *config = bpf_map_lookup_elem(&mxg1_config, &zero);
+	const struct mxg_config *config = bpf_map_lookup_elem(&mxg2_config, &zero);
 	struct packet pkt = {};
 	struct source source = {}, dest = {};
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * What the gate in the kernel and the daemon agree on: map names, keys, values,
- * counters, events, version. The only header that both sides include.
+ * counters, events, version. With table.h, which has the form of the verdict tables, the
+ * only headers that both sides include.
  *
  * Every value is explicit about its padding, has no pointers, and is laid out
  * the same by clang -target bpf and by the host's compiler; the assertions at
  * the end hold that. A change to any layout or map definition raises MXG_ABI
- * and with it the "mxg1_" in the map names, so that an old gate and a new
+ * and with it the "mxg2_" in the map names, so that an old gate and a new
  * daemon never share a map.
  *
  * All-zero is a valid state of every map and means "pass everything": that is
@@ -17,21 +18,21 @@
 
 #include <linux/types.h>
 
-#define MXG_ABI 1
+#define MXG_ABI 2
 
 /* Pinned by name below this directory, which iproute2 and xdp-loader -p use. */
 #define MXG_PIN_DIR "/sys/fs/bpf/xdp/globals"
 
-#define MXG_MAP_CONFIG   "mxg1_config"   /* ARRAY[1] struct mxg_config */
-#define MXG_MAP_LEASE    "mxg1_lease"    /* ARRAY[1] __u64 */
-#define MXG_MAP_COUNTERS "mxg1_counters" /* PERCPU_ARRAY[1] struct mxg_counters */
-#define MXG_MAP_VERDICT4 "mxg1_verdict4" /* ARRAY_OF_MAPS[1] -> HASH */
-#define MXG_MAP_VERDICT6 "mxg1_verdict6" /* ARRAY_OF_MAPS[1] -> HASH */
-#define MXG_MAP_PREFIX4  "mxg1_prefix4"  /* LPM_TRIE */
-#define MXG_MAP_PREFIX6  "mxg1_prefix6"  /* LPM_TRIE */
-#define MXG_MAP_EVENTS   "mxg1_events"   /* RINGBUF of struct mxg_event */
-#define MXG_MAP_ASKED    "mxg1_asked"    /* ARRAY[MXG_ASKED_SLOTS] __u64 */
-#define MXG_MAP_BUCKET   "mxg1_bucket"   /* PERCPU_ARRAY[1] struct mxg_bucket */
+#define MXG_MAP_CONFIG   "mxg2_config"   /* ARRAY[1] struct mxg_config */
+#define MXG_MAP_LEASE    "mxg2_lease"    /* ARRAY[1] __u64 */
+#define MXG_MAP_COUNTERS "mxg2_counters" /* PERCPU_ARRAY[1] struct mxg_counters */
+#define MXG_MAP_VERDICT4 "mxg2_verdict4" /* ARRAY_OF_MAPS[1] -> ARRAY of struct mxg_line4 */
+#define MXG_MAP_VERDICT6 "mxg2_verdict6" /* ARRAY_OF_MAPS[1] -> ARRAY of struct mxg_line6 */
+#define MXG_MAP_PREFIX4  "mxg2_prefix4"  /* LPM_TRIE */
+#define MXG_MAP_PREFIX6  "mxg2_prefix6"  /* LPM_TRIE */
+#define MXG_MAP_EVENTS   "mxg2_events"   /* RINGBUF of struct mxg_event */
+#define MXG_MAP_ASKED    "mxg2_asked"    /* ARRAY[MXG_ASKED_SLOTS] __u64 */
+#define MXG_MAP_BUCKET   "mxg2_bucket"   /* PERCPU_ARRAY[1] struct mxg_bucket */
 
 #define MXG_PROG_NAME  "mxgate_gate"  /* the XDP program's name, section "xdp" */
 #define MXG_FRAGS_NAME "mxgate_frags" /* the same for jumbo frames, section "xdp.frags" */
@@ -101,10 +102,10 @@ struct mxg_config {
  */
 
 /*
- * One learned verdict. Key: the source address in network byte order, __be32
- * or struct mxg_key6. Times are CLOCK_MONOTONIC; the gate compares them with
- * bpf_ktime_get_coarse_ns(). hits is added to by the gate and carried over by
- * the worker when it replaces the entry, so it is close, not exact.
+ * One learned verdict, as the worker speaks of it; table.h has how it lies in a table.
+ * Times are CLOCK_MONOTONIC; the gate compares them with bpf_ktime_get_coarse_ns().
+ * hits is counted by the gate and stays when the worker renews the entry; it is exact
+ * while it is small.
  */
 struct mxg_verdict {
 	__u64 expires_ns; /* at or past it the entry is a miss */

@@ -25,6 +25,8 @@
 #include <mxgate/abi.h>
 
 #include "base/clock.h"
+#include "base/pages.h"
+#include "core/table.h"
 #include "syns.h"
 
 #define STALL_NS (3 * CLOCK_NS_PER_SEC)
@@ -33,7 +35,7 @@
 struct gate {
 	struct bench *bench;
 	struct syns syns;
-	int table4, table6;
+	struct table table4, table6; /* mapped until the end */
 	int worker_pid;
 };
 
@@ -54,15 +56,28 @@ static int inner_table(const char *name)
 	return fd;
 }
 
+static int open_table(const char *name, unsigned int family, struct table *ret)
+{
+	int fd = inner_table(name), err = fd;
+	struct bpf_map_info info = {0};
+	__u32 len = sizeof(info);
+	void *memory = NULL;
+
+	if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &len) == 0)
+		memory = pages_share(fd, (size_t)info.max_entries * info.value_size);
+	if (fd >= 0)
+		err = memory ? table_watch(ret, family, memory, info.max_entries) : -errno;
+	close(fd);
+	return err;
+}
+
 static int open_gate(struct gate *gate)
 {
 	int err = syns_open(gate->bench, &gate->syns);
 
-	if (err < 0)
-		return err;
-	gate->table4 = inner_table(MXG_MAP_VERDICT4);
-	gate->table6 = inner_table(MXG_MAP_VERDICT6);
-	return gate->table4 < 0 ? gate->table4 : gate->table6 < 0 ? gate->table6 : 0;
+	if (err == 0)
+		err = open_table(MXG_MAP_VERDICT4, 4, &gate->table4);
+	return err < 0 ? err : open_table(MXG_MAP_VERDICT6, 6, &gate->table6);
 }
 
 static bool has_verdict(const struct gate *gate, uint32_t number, struct mxg_verdict *ret)
@@ -70,8 +85,7 @@ static bool has_verdict(const struct gate *gate, uint32_t number, struct mxg_ver
 	struct addr addr;
 
 	bench_host(gate->bench, number, &addr);
-	return bpf_map_lookup_elem(addr.family == 4 ? gate->table4 : gate->table6, addr.bytes,
-				   ret) == 0;
+	return table_get(addr.family == 4 ? &gate->table4 : &gate->table6, &addr, ret) == 0;
 }
 
 /* Nanoseconds on a CPU, of all threads that the process has. */
@@ -199,7 +213,7 @@ static void read_times(const struct gate *gate)
 
 int gate_run(struct bench *bench, int worker_pid)
 {
-	struct gate gate = {.bench = bench, .syns.prog = -1, .table4 = -1, .table6 = -1};
+	struct gate gate = {.bench = bench, .syns.prog = -1};
 	uint64_t cpu_ns;
 	int err = open_gate(&gate);
 
@@ -217,7 +231,5 @@ int gate_run(struct bench *bench, int worker_pid)
 			strerror(-err), bench->ended, bench->count);
 	read_times(&gate);
 	syns_close(&gate.syns);
-	close(gate.table4);
-	close(gate.table6);
 	return err;
 }

@@ -170,7 +170,7 @@ static int put_all(struct vmap *vmap, const struct packets *packets)
 
 	for (uint32_t i = 0; i < packets->sources && err == 0; i++) {
 		packets_source(packets->family, i, &addr);
-		err = vmap_put(vmap, &addr, &verdict);
+		err = vmap_put(vmap, &addr, &verdict, verdict.expires_ns - DAY_NS);
 	}
 	return err;
 }

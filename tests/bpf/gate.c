@@ -14,14 +14,15 @@
 
 #include <criterion/criterion.h>
 
-#define CPUS_MAX   256
-#define TABLE_ROOM 1024
-#define DENY4_BITS 24
-#define DENY6_BITS 48
+#include "base/pages.h"
+
+#define CPUS_MAX    256
+#define BASE_AGE_NS GATE_HOUR_NS /* of a table that is not new */
+#define TABLE_ROOM  1024
+#define DENY4_BITS  24
+#define DENY6_BITS  48
 
 union key {
-	__be32 v4;
-	struct mxg_key6 v6;
 	struct mxg_prefix4_key prefix4;
 	struct mxg_prefix6_key prefix6;
 };
@@ -66,7 +67,7 @@ void gate_load(struct gate *gate)
 	struct bpf_map *map;
 
 	memset(gate, 0, sizeof(*gate));
-	gate->table4 = gate->table6 = -1;
+	gate->table4.fd = gate->table6.fd = -1;
 	gate_quiet();
 	gate->obj = bpf_object__open_file(gate_path(), NULL);
 	cr_assert(gate->obj, "%s: %s", gate_path(), strerror(errno));
@@ -77,12 +78,18 @@ void gate_load(struct gate *gate)
 	gate->prog = bpf_program__fd(prog);
 }
 
+static void drop_table(struct gate_table *table)
+{
+	if (table->fd < 0)
+		return;
+	pages_free(table->table.memory, table->size);
+	close(table->fd);
+}
+
 void gate_free(struct gate *gate)
 {
-	if (gate->table4 >= 0)
-		close(gate->table4);
-	if (gate->table6 >= 0)
-		close(gate->table6);
+	drop_table(&gate->table4);
+	drop_table(&gate->table6);
 	bpf_object__close(gate->obj);
 	memset(gate, 0, sizeof(*gate));
 }
@@ -110,31 +117,43 @@ void gate_set_lease(struct gate *gate, uint64_t lease_ns)
 	cr_assert_eq(bpf_map_update_elem(gate_map(gate, MXG_MAP_LEASE), &zero, &lease_ns, 0), 0);
 }
 
-int gate_new_table(unsigned int family, uint32_t entries)
+void gate_new_table(unsigned int family, uint32_t entries, struct gate_table *ret)
 {
-	const uint32_t key_size = family == 4 ? sizeof(__be32) : sizeof(struct mxg_key6);
-	int fd = bpf_map_create(BPF_MAP_TYPE_HASH, "mxg_test_table", key_size,
-				sizeof(struct mxg_verdict), entries, NULL);
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+	const uint32_t elements = table_elements(family, entries);
+	const size_t element = table_element_size(family);
+	void *memory;
 
-	cr_assert(fd >= 0, "%s", strerror(errno));
-	return fd;
+	ret->fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "mxg_test_table", sizeof(uint32_t),
+				 (uint32_t)element, elements, &opts);
+	cr_assert(ret->fd >= 0, "%s", strerror(errno));
+	ret->size = elements * element;
+	memory = pages_share(ret->fd, ret->size);
+	cr_assert(memory, "%s", strerror(errno));
+	table_format(family, memory, entries, gate_now_ns() - BASE_AGE_NS, 0x5eed);
+	cr_assert_eq(table_init(&ret->table, family, memory, elements), 0);
 }
 
-void gate_set_table(struct gate *gate, unsigned int family, int fd)
+static struct gate_table *table_of(struct gate *gate, unsigned int family)
+{
+	return family == 4 ? &gate->table4 : &gate->table6;
+}
+
+void gate_set_table(struct gate *gate, unsigned int family, const struct gate_table *table)
 {
 	const char *name = family == 4 ? MXG_MAP_VERDICT4 : MXG_MAP_VERDICT6;
-	int *table = family == 4 ? &gate->table4 : &gate->table6;
 	const uint32_t zero = 0;
 
-	cr_assert_eq(bpf_map_update_elem(gate_map(gate, name), &zero, &fd, 0), 0, "%s",
+	cr_assert_eq(bpf_map_update_elem(gate_map(gate, name), &zero, &table->fd, 0), 0, "%s",
 		     strerror(errno));
-	if (*table >= 0)
-		close(*table);
-	*table = fd;
+	drop_table(table_of(gate, family));
+	*table_of(gate, family) = *table;
 }
 
 void gate_setup(struct gate *gate, uint32_t enforce_mask)
 {
+	struct gate_table table;
+
 	gate->config = (struct mxg_config){
 		.abi = MXG_ABI,
 		.enforce_mask = enforce_mask,
@@ -145,40 +164,49 @@ void gate_setup(struct gate *gate, uint32_t enforce_mask)
 		.event_burst = 1000000,
 		.ask_interval_ns = GATE_NS_PER_SEC,
 	};
-	gate_set_table(gate, 4, gate_new_table(4, TABLE_ROOM));
-	gate_set_table(gate, 6, gate_new_table(6, TABLE_ROOM));
+	for (unsigned int family = 4; family <= 6; family += 2) {
+		gate_new_table(family, TABLE_ROOM, &table);
+		gate_set_table(gate, family, &table);
+	}
 	gate_set_lease(gate, gate_now_ns() + GATE_HOUR_NS);
 	gate_configure(gate);
 }
 
-static void host_key(unsigned int family, unsigned int host, union key *ret)
+static void host_addr(unsigned int family, unsigned int host, struct addr *ret)
 {
-	memset(ret, 0, sizeof(*ret));
+	uint8_t bytes[16];
+
 	if (family == 4)
-		packet_addr4(host, (uint8_t *)&ret->v4);
+		packet_addr4(host, bytes);
 	else
-		packet_addr6(host, ret->v6.addr);
+		packet_addr6(host, bytes);
+	addr_from_bytes((uint8_t)family, bytes, ret);
 }
 
 void gate_put_verdict(struct gate *gate, unsigned int family, unsigned int host,
 		      const struct mxg_verdict *verdict)
 {
-	union key key;
+	struct addr addr;
 
-	host_key(family, host, &key);
-	cr_assert_eq(
-		bpf_map_update_elem(family == 4 ? gate->table4 : gate->table6, &key, verdict, 0), 0,
-		"%s", strerror(errno));
+	host_addr(family, host, &addr);
+	cr_assert_eq(table_put(&table_of(gate, family)->table, &addr, verdict, gate_now_ns()), 0);
+}
+
+void gate_del_verdict(struct gate *gate, unsigned int family, unsigned int host)
+{
+	struct addr addr;
+
+	host_addr(family, host, &addr);
+	cr_assert_eq(table_del(&table_of(gate, family)->table, &addr), 0);
 }
 
 struct mxg_verdict gate_get_verdict(struct gate *gate, unsigned int family, unsigned int host)
 {
 	struct mxg_verdict verdict;
-	union key key;
+	struct addr addr;
 
-	host_key(family, host, &key);
-	cr_assert_eq(bpf_map_lookup_elem(family == 4 ? gate->table4 : gate->table6, &key, &verdict),
-		     0);
+	host_addr(family, host, &addr);
+	cr_assert_eq(table_get(&table_of(gate, family)->table, &addr, &verdict), 0);
 	return verdict;
 }
 

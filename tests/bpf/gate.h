@@ -12,6 +12,7 @@
 #include <bpf/libbpf.h>
 
 #include <mxgate/abi.h>
+#include "core/table.h"
 #include "packet.h"
 
 #define GATE_NS_PER_SEC 1000000000ULL
@@ -22,8 +23,11 @@ struct gate {
 	struct bpf_object *obj;
 	struct mxg_config config; /* as last written by gate_configure() */
 	int prog;
-	int table4; /* the inner verdict tables */
-	int table6;
+	struct gate_table {
+		int fd; /* the inner map, mapped */
+		struct table table;
+		size_t size;
+	} table4, table6;
 };
 
 /* MXGATE_BPF_OBJ, or build/mxgate.bpf.o. */
@@ -45,11 +49,13 @@ void gate_fill_hosts(struct gate *gate);
 int gate_map(const struct gate *gate, const char *name);
 void gate_configure(struct gate *gate);
 void gate_set_lease(struct gate *gate, uint64_t lease_ns);
-int gate_new_table(unsigned int family, uint32_t entries);
-void gate_set_table(struct gate *gate, unsigned int family, int fd);
+void gate_new_table(unsigned int family, uint32_t entries, struct gate_table *ret);
+/* Takes the table. */
+void gate_set_table(struct gate *gate, unsigned int family, const struct gate_table *table);
 
 void gate_put_verdict(struct gate *gate, unsigned int family, unsigned int host,
 		      const struct mxg_verdict *verdict);
+void gate_del_verdict(struct gate *gate, unsigned int family, unsigned int host);
 struct mxg_verdict gate_get_verdict(struct gate *gate, unsigned int family, unsigned int host);
 void gate_put_prefix(struct gate *gate, unsigned int family, unsigned int host, unsigned int bits,
 		     const struct mxg_prefix *prefix);

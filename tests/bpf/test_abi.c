@@ -16,15 +16,15 @@ struct map_row {
 	const char *name;
 	enum bpf_map_type type;
 	uint32_t key_size, value_size, entries, flags;
-	uint32_t inner_key_size; /* 0: no table of tables */
+	uint32_t inner_value_size; /* 0: no table of tables */
 };
 
 static const struct map_row maps[] = {
 	{MXG_MAP_CONFIG, BPF_MAP_TYPE_ARRAY, 4, sizeof(struct mxg_config), 1, 0, 0},
 	{MXG_MAP_LEASE, BPF_MAP_TYPE_ARRAY, 4, sizeof(__u64), 1, 0, 0},
 	{MXG_MAP_COUNTERS, BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct mxg_counters), 1, 0, 0},
-	{MXG_MAP_VERDICT4, BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 1, 0, sizeof(__be32)},
-	{MXG_MAP_VERDICT6, BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 1, 0, sizeof(struct mxg_key6)},
+	{MXG_MAP_VERDICT4, BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 1, 0, sizeof(struct mxg_line4)},
+	{MXG_MAP_VERDICT6, BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 1, 0, sizeof(struct mxg_line6)},
 	{MXG_MAP_PREFIX4, BPF_MAP_TYPE_LPM_TRIE, sizeof(struct mxg_prefix4_key),
 	 sizeof(struct mxg_prefix), MXG_PREFIX_MAX, BPF_F_NO_PREALLOC, 0},
 	{MXG_MAP_PREFIX6, BPF_MAP_TYPE_LPM_TRIE, sizeof(struct mxg_prefix6_key),
@@ -40,15 +40,16 @@ static void expect_inner(const struct bpf_map *map, const struct map_row *row)
 {
 	struct bpf_map *inner = bpf_map__inner_map((struct bpf_map *)map);
 
-	if (!row->inner_key_size) {
+	if (!row->inner_value_size) {
 		cr_expect_null(inner, "%s", row->name);
 		return;
 	}
 	cr_assert(inner, "%s", row->name);
-	cr_expect_eq(bpf_map__type(inner), BPF_MAP_TYPE_HASH, "%s", row->name);
-	cr_expect_eq(bpf_map__key_size(inner), row->inner_key_size, "%s", row->name);
-	cr_expect_eq(bpf_map__value_size(inner), sizeof(struct mxg_verdict), "%s", row->name);
-	cr_expect_eq(bpf_map__map_flags(inner), 0, "%s: preallocated", row->name);
+	cr_expect_eq(bpf_map__type(inner), BPF_MAP_TYPE_ARRAY, "%s", row->name);
+	cr_expect_eq(bpf_map__key_size(inner), sizeof(__u32), "%s", row->name);
+	cr_expect_eq(bpf_map__value_size(inner), row->inner_value_size, "%s", row->name);
+	cr_expect_eq(bpf_map__map_flags(inner), BPF_F_MMAPABLE | BPF_F_INNER_MAP,
+		     "%s: mapped by the worker, of any size", row->name);
 }
 
 static void expect_form(const struct bpf_map *map, const struct map_row *row)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * The worker replaces verdicts while the gate reads them. The table hands the
- * entry that was replaced to the next update, so a reader that was interrupted
- * between finding an entry and reading it may see another source's verdict
- * there. A good source must not be dropped for that, however often it happens.
+ * The worker renews verdicts, takes them out and puts others into their place while the
+ * gate reads them on another CPU. However often that happens, a good source is not
+ * dropped for what stood beside it; the interleavings one by one are gone through in
+ * tests/unit/table_model.c.
  */
 #include <bpf/bpf.h>
 #include <pthread.h>
@@ -13,16 +13,17 @@
 
 #include "gate.h"
 
-#define ROUNDS 20
+#define ROUNDS 10
 #define SYNS   500000
 
 struct writer {
 	struct gate *gate;
+	uint8_t family;
 	atomic_bool is_over;
 	unsigned long updates;
 };
 
-/* Refreshes a good source and a bad one in turn, each time moving them in the table. */
+/* A bad source comes into the place that another has left, beside a good one that is renewed. */
 static void *writer_run(void *arg)
 {
 	const struct mxg_verdict good = {.expires_ns = MXG_NEVER,
@@ -36,38 +37,50 @@ static void *writer_run(void *arg)
 	struct writer *writer = arg;
 
 	while (!atomic_load(&writer->is_over)) {
-		gate_put_verdict(writer->gate, 4, HOST_GOOD, &good);
-		gate_put_verdict(writer->gate, 4, HOST_NO_PTR, &bad);
-		writer->updates += 2;
+		gate_put_verdict(writer->gate, writer->family, HOST_GOOD, &good);
+		gate_put_verdict(writer->gate, writer->family, HOST_NO_PTR, &bad);
+		gate_del_verdict(writer->gate, writer->family, HOST_NO_PTR);
+		gate_put_verdict(writer->gate, writer->family, HOST_UNCONFIRMED, &bad);
+		gate_del_verdict(writer->gate, writer->family, HOST_UNCONFIRMED);
+		writer->updates += 5;
 	}
 	return NULL;
 }
 
-Test(gate_race, a_verdict_that_moves_is_not_anothers)
+static void expect_no_drop(uint8_t family)
 {
-	const struct packet_spec syn = {.family = 4, .flags = SYN, .host = HOST_GOOD};
-	struct writer writer = {0};
+	const struct packet_spec syn = {.family = family, .flags = SYN, .host = HOST_GOOD};
+	struct writer writer = {.family = family};
 	struct mxg_counters counters;
+	struct gate_table table;
 	struct packet pkt;
 	struct gate gate;
 	pthread_t thread;
 
 	gate_load(&gate);
 	gate_setup(&gate, GATE_ENFORCE);
-	gate_fill_hosts(&gate);
+	gate_new_table(family, 4, &table); /* so small that all have one home */
+	gate_set_table(&gate, family, &table);
 	packet_build(&pkt, &syn);
 	writer.gate = &gate;
 	cr_assert_eq(pthread_create(&thread, NULL, writer_run, &writer), 0);
+	while (writer.updates == 0)
+		gate_sleep_ms(1);
 	for (int i = 0; i < ROUNDS; i++)
 		gate_run(&gate, &pkt, SYNS);
 	atomic_store(&writer.is_over, true);
 	pthread_join(thread, NULL);
 	gate_read_counters(&gate, &counters);
 	cr_expect_gt(writer.updates, 1000);
-	cr_expect_eq(counters.count[MXG_CTR_DROP_NO_PTR], 0, "%llu good SYNs dropped",
-		     (unsigned long long)counters.count[MXG_CTR_DROP_NO_PTR]);
-	/* A lookup that an update disturbs may miss, and passes. */
-	cr_expect_eq(counters.count[MXG_CTR_KNOWN_PASS] + counters.count[MXG_CTR_UNKNOWN],
-		     ROUNDS * SYNS);
+	/* Renewed in its place, the entry is always there; of IPv6 a look may be disturbed. */
+	cr_expect_eq(counters.count[MXG_CTR_KNOWN_PASS] +
+			     (family == 6 ? counters.count[MXG_CTR_UNKNOWN] : 0),
+		     ROUNDS * SYNS, "v%u", family);
 	gate_free(&gate);
+}
+
+Test(gate_race, a_verdict_is_never_anothers)
+{
+	expect_no_drop(4);
+	expect_no_drop(6);
 }

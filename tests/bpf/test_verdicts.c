@@ -16,7 +16,8 @@
 
 #include "gate.h"
 
-#define HOST 42
+#define HOST    42
+#define UNIT_NS (1ULL << MXG_UNIT_SHIFT) /* to which a table cuts expiries off */
 
 static const struct packet_spec syn4 = {.family = 4, .flags = SYN, .host = HOST};
 static const struct packet_spec syn6 = {.family = 6, .flags = SYN, .host = HOST};
@@ -102,7 +103,8 @@ Test(gate_verdicts, a_verdict_ends_at_its_expiry)
 	gate_setup(&gate, GATE_ENFORCE);
 	for_each_syn(syn)
 	{
-		expect_in_tick(&gate, *syn, set_expiry, 1, MXG_CTR_DROP_NO_PTR, "1 ns before");
+		expect_in_tick(&gate, *syn, set_expiry, UNIT_NS, MXG_CTR_DROP_NO_PTR,
+			       "a unit before");
 		expect_in_tick(&gate, *syn, set_expiry, 0, MXG_CTR_EXPIRED, "at its expiry");
 		expect_in_tick(&gate, *syn, set_expiry, (uint64_t)-1, MXG_CTR_EXPIRED, "after");
 	}
@@ -179,15 +181,15 @@ static void expect_action_reason(struct gate *gate, unsigned int action, unsigne
 	gate_expect_spec(gate, &syn4, outcome_of(action, reason), label);
 }
 
-/* Every byte there could be, with every enforce bit set. */
+/* All that a table can hold, with every enforce bit set. */
 Test(gate_verdicts, what_the_gate_does_not_know_passes)
 {
 	struct gate gate;
 
 	gate_load(&gate);
 	gate_setup(&gate, GATE_ENFORCE);
-	for (unsigned int action = 0; action < 256; action++) {
-		for (unsigned int reason = 0; reason < 256; reason++) {
+	for (unsigned int action = 0; action <= MXG_STATE_ACTION; action++) {
+		for (unsigned int reason = 1; reason <= MXG_STATE_REASON; reason++) {
 			put(&gate, 4, (uint8_t)action, (uint8_t)reason, MXG_NEVER);
 			expect_action_reason(&gate, action, reason);
 		}
@@ -246,7 +248,7 @@ Test(gate_verdicts, each_reason_is_enforced_by_its_own_bit)
 
 Test(gate_verdicts, another_abi_is_off)
 {
-	const uint32_t others[] = {0, 2, 0x01000000, ~0U};
+	const uint32_t others[] = {0, MXG_ABI - 1, MXG_ABI + 1, MXG_ABI << 24, ~0U};
 	struct gate gate;
 
 	gate_load(&gate);
@@ -323,6 +325,7 @@ Test(gate_verdicts, no_table_is_a_miss)
 
 Test(gate_verdicts, a_table_is_swapped_whole)
 {
+	struct gate_table table;
 	struct gate gate;
 
 	gate_load(&gate);
@@ -333,11 +336,13 @@ Test(gate_verdicts, a_table_is_swapped_whole)
 
 		put(&gate, family, MXG_ACTION_DROP, MXG_REASON_NO_PTR, MXG_NEVER);
 		gate_expect_spec(&gate, *syn, MXG_CTR_DROP_NO_PTR, "first table");
-		gate_set_table(&gate, family, gate_new_table(family, 4));
+		gate_new_table(family, 4, &table);
+		gate_set_table(&gate, family, &table);
 		gate_expect_spec(&gate, *syn, MXG_CTR_UNKNOWN, "empty smaller table");
 		put(&gate, family, MXG_ACTION_PASS, MXG_REASON_PASS, MXG_NEVER);
 		gate_expect_spec(&gate, *syn, MXG_CTR_KNOWN_PASS, "smaller table");
-		gate_set_table(&gate, family, gate_new_table(family, 100000));
+		gate_new_table(family, 100000, &table);
+		gate_set_table(&gate, family, &table);
 		put(&gate, family, MXG_ACTION_DROP, MXG_REASON_UNCONFIRMED, MXG_NEVER);
 		gate_expect_spec(&gate, *syn, MXG_CTR_DROP_UNCONFIRMED, "larger table");
 	}
@@ -381,10 +386,10 @@ Test(gate_verdicts, hits_are_counted)
 		cr_expect_eq(gate_get_verdict(&gate, family, HOST).hits, 3);
 		put(&gate, family, MXG_ACTION_PASS, MXG_REASON_PASS, MXG_NEVER);
 		cr_assert_eq(gate_run_spec(&gate, *syn), XDP_PASS);
-		cr_expect_eq(gate_get_verdict(&gate, family, HOST).hits, 1);
+		cr_expect_eq(gate_get_verdict(&gate, family, HOST).hits, 4, "renewed");
 		put(&gate, family, MXG_ACTION_DROP, MXG_REASON_NO_PTR, gate_now_ns());
 		cr_assert_eq(gate_run_spec(&gate, *syn), XDP_PASS);
-		cr_expect_eq(gate_get_verdict(&gate, family, HOST).hits, 0, "expired");
+		cr_expect_eq(gate_get_verdict(&gate, family, HOST).hits, 4, "expired");
 	}
 	gate_free(&gate);
 }

@@ -16,6 +16,13 @@ void *pages_new(size_t size)
 	return pages;
 }
 
+void *pages_share(int fd, size_t size)
+{
+	void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	return pages == MAP_FAILED ? NULL : pages;
+}
+
 void pages_free(void *pages, size_t size)
 {
 	if (pages)

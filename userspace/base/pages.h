@@ -12,6 +12,9 @@
 /* size bytes for pages_free(), or NULL when out of memory. */
 void *pages_new(size_t size);
 
+/* The memory behind a descriptor, shared with whoever else has it; NULL and errno. */
+void *pages_share(int fd, size_t size);
+
 /* NULL is fine; size as it was asked for. */
 void pages_free(void *pages, size_t size);
 

@@ -123,6 +123,24 @@ static void fill(FILE *to, const json_t *table, const char *family)
 		out_text_number(out_text_integer(one, "max"), max));
 }
 
+/* What a table costs: its memory, and the lines that the gate reads to find an entry. */
+static void cost(FILE *to, const json_t *table, const char *family)
+{
+	const json_t *one = json_object_get(table, family), *count;
+	double entries = 0, looks = 0;
+	size_t led, most = 0;
+
+	json_array_foreach (json_object_get(one, "lines_from_home"), led, count) {
+		entries += (double)json_integer_value(count);
+		looks += (double)json_integer_value(count) * (double)(1 + led);
+		if (json_integer_value(count) > 0)
+			most = led;
+	}
+	fprintf(to, "%s %.1f MiB", family, (double)out_text_integer(one, "bytes") / (1 << 20));
+	if (entries > 0)
+		fprintf(to, ", %.2f lines a look (%zu at most)", looks / entries, most + 1);
+}
+
 static void tables(FILE *to, const json_t *result)
 {
 	const json_t *exceptions = json_object_get(result, "exceptions");
@@ -132,6 +150,10 @@ static void tables(FILE *to, const json_t *result)
 	fill(to, table, "v4");
 	fputs(", ", to);
 	fill(to, table, "v6");
+	fputs("\ntables      ", to);
+	cost(to, table, "v4");
+	fputs("; ", to);
+	cost(to, table, "v6");
 	fprintf(to, "\nexceptions  %" JSON_INTEGER_FORMAT " active of %" JSON_INTEGER_FORMAT "\n",
 		out_text_integer(exceptions, "active"), out_text_integer(exceptions, "total"));
 }

@@ -24,7 +24,7 @@ struct pending {
 	struct pending *prev, *next;
 	/* of a list of verdicts */
 	struct vmap_cursor cursor;
-	struct vmap_entry *entries;
+	struct table_entry *entries;
 	int entry_count, entry_at;
 	bool has_prefix;
 	struct prefix prefix;
@@ -332,7 +332,7 @@ static void on_rechecked(const struct iprev_report *report, void *user)
 	struct pending *pending = user;
 	struct worker *worker = pending->worker;
 	struct control_request *request = pending->request;
-	int err = judge_apply(worker, report, true);
+	int err = judge_apply(worker, report);
 
 	pending_free(pending);
 	if (err < 0)
@@ -364,7 +364,7 @@ static void cmd_recheck(struct worker *worker, struct control_request *request)
 
 /* --- verdicts, flush --------------------------------------------------------------- */
 
-static bool wants(const struct pending *list, const struct vmap_entry *entry)
+static bool wants(const struct pending *list, const struct table_entry *entry)
 {
 	if (list->has_prefix && !prefix_contains(&list->prefix, &entry->addr))
 		return false;
@@ -373,7 +373,7 @@ static bool wants(const struct pending *list, const struct vmap_entry *entry)
 	return list->action < 0 || entry->verdict.action == list->action;
 }
 
-static json_t *verdict_json(const struct vmap_entry *entry, uint64_t now)
+static json_t *verdict_json(const struct table_entry *entry, uint64_t now)
 {
 	char text[ADDR_TEXT_MAX];
 
@@ -417,7 +417,7 @@ static void send_verdicts(struct control_request *request, void *user)
 			if (list->entry_count <= 0)
 				break;
 		}
-		const struct vmap_entry *entry = &list->entries[list->entry_at++];
+		const struct table_entry *entry = &list->entries[list->entry_at++];
 
 		if (now >= entry->verdict.expires_ns || !wants(list, entry))
 			continue;

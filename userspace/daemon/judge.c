@@ -42,14 +42,7 @@ static void resume(struct worker *worker)
 
 void judge_on_done(const struct iprev_report *report, void *user)
 {
-	judge_apply(user, report, true);
-	resume(user);
-}
-
-/* The gate found nothing about it, or something that had run out. */
-static void on_unknown_done(const struct iprev_report *report, void *user)
-{
-	judge_apply(user, report, false);
+	judge_apply(user, report);
 	resume(user);
 }
 
@@ -95,8 +88,7 @@ bool judge_event(enum mxg_event_kind kind, const struct addr *addr, uint64_t sen
 		return true;
 	}
 	/* -EBUSY is counted by the resolver; the source passes and will ask again. */
-	judge_look_up(worker, addr, kind == MXG_EVENT_UNKNOWN ? on_unknown_done : judge_on_done,
-		      worker);
+	judge_look_up(worker, addr, judge_on_done, worker);
 	return resolver_room(worker->resolver) > 0;
 }
 
@@ -195,23 +187,18 @@ static uint8_t note_of(const struct policy_decision *decision, bool is_good)
 	return (uint8_t)note;
 }
 
-/*
- * old is what the table has, NULL: nothing that is known. is_good: the source is known to be, and
- * must not be a stranger to the next worker when it is held or frozen.
- */
+/* is_good: the source is known to be, and must not be a stranger to the next worker. */
 static int put_verdict(struct worker *worker, const struct addr *addr,
-		       const struct mxg_verdict *old, const struct policy_decision *decision,
-		       bool is_good, uint64_t now_ns)
+		       const struct policy_decision *decision, bool is_good, uint64_t now_ns)
 {
-	struct mxg_verdict fresh = {
+	const struct mxg_verdict fresh = {
 		.expires_ns = now_ns + decision->ttl_sec * CLOCK_NS_PER_SEC,
 		.refresh_ns = now_ns + decision->refresh_sec * CLOCK_NS_PER_SEC,
 		.action = (__u8)decision->action,
 		.reason = (__u8)decision->reason,
 		.note = note_of(decision, is_good),
 	};
-	int err = old ? vmap_replace(worker->vmap, addr, old, &fresh)
-		      : vmap_put(worker->vmap, addr, &fresh);
+	int err = vmap_put(worker->vmap, addr, &fresh, now_ns);
 
 	if (err == -E2BIG)
 		log_table_full(worker, now_ns);
@@ -237,11 +224,11 @@ static int stand_by(struct worker *worker, const struct addr *addr, const struct
 		return 0;
 	worker->stale_served++;
 	stale.reason = MXG_REASON_PASS;
-	err = put_verdict(worker, addr, old, &stale, is_good, now_ns);
+	err = put_verdict(worker, addr, &stale, is_good, now_ns);
 	return err < 0 ? err : 1;
 }
 
-int judge_apply(struct worker *worker, const struct iprev_report *report, bool is_listed)
+int judge_apply(struct worker *worker, const struct iprev_report *report)
 {
 	uint64_t now = clock_mono_ns();
 	uint32_t now_sec = sec_of(now);
@@ -256,13 +243,7 @@ int judge_apply(struct worker *worker, const struct iprev_report *report, bool i
 	policy_decide(&worker->conf->policy, rdns_reason(report, has_names ? &names : NULL),
 		      report->ttl_sec, &decision);
 	source = learn(worker, report, now_sec);
-	/*
-	 * A look costs a system call. What passes, as most does, needs it only where there is
-	 * something; and where there is after all, put_verdict() finds it.
-	 */
-	is_there =
-		(is_listed || report->result != IPREV_PASS || decision.action != MXG_ACTION_PASS) &&
-		vmap_get(worker->vmap, &report->addr, &old) == 0;
+	is_there = vmap_get(worker->vmap, &report->addr, &old) == 0;
 	/*
 	 * Hosts whose zones are broken try again and again, and good ones are seldom looked
 	 * up: that one fails which failed before tells nothing of the DNS.
@@ -281,8 +262,7 @@ int judge_apply(struct worker *worker, const struct iprev_report *report, bool i
 			return err < 0 ? err : 0;
 	}
 	weigh(worker, report, source, had && old.action != MXG_ACTION_PASS, now_sec, &decision);
-	err = put_verdict(worker, &report->addr, is_there ? &old : NULL, &decision,
-			  history_is_good(source, now_sec), now);
+	err = put_verdict(worker, &report->addr, &decision, history_is_good(source, now_sec), now);
 	if (err < 0)
 		return err;
 	ledger_note(worker, report, has_names ? &names : NULL, &decision,
@@ -291,7 +271,7 @@ int judge_apply(struct worker *worker, const struct iprev_report *report, bool i
 	return 0;
 }
 
-bool judge_is_undone(const struct worker *worker, const struct vmap_entry *entry)
+bool judge_is_undone(const struct worker *worker, const struct table_entry *entry)
 {
 	const struct history_source *source;
 	uint32_t since;
@@ -304,7 +284,7 @@ bool judge_is_undone(const struct worker *worker, const struct vmap_entry *entry
 	return source && source->bad_sec >= since;
 }
 
-void judge_adopt(struct worker *worker, const struct vmap_entry *entry, uint32_t now_sec)
+void judge_adopt(struct worker *worker, const struct table_entry *entry, uint32_t now_sec)
 {
 	const struct mxg_verdict *verdict = &entry->verdict;
 	bool passed = verdict->reason == MXG_REASON_PASS || verdict->reason == MXG_REASON_GENERIC;

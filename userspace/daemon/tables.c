@@ -12,6 +12,7 @@
 
 #define SWEEP_STEP_MS     50
 #define SWEEP_PAUSE_MS    10000
+#define DUE_LINES         32768       /* at a time: a round takes 0.5 s for 1,000,000 entries */
 #define EVIDENCE_KEEP_SEC (7 * 86400) /* so that "why" can speak of last week */
 #define EVIDENCE_PRUNE    1000
 
@@ -273,7 +274,7 @@ static bool is_of_policy(enum mxg_reason reason)
  * rules a generic name may no longer be one, so it goes and passes, and a pass is to be
  * looked at again at its next connection.
  */
-static bool reapply_one(const struct worker *worker, const struct vmap_entry *entry,
+static bool reapply_one(const struct worker *worker, const struct table_entry *entry,
 			bool same_rules, uint64_t now, struct mxg_verdict *ret)
 {
 	enum mxg_reason reason = (enum mxg_reason)entry->verdict.reason;
@@ -295,14 +296,14 @@ static bool reapply_one(const struct worker *worker, const struct vmap_entry *en
 		verdict.refresh_ns = now;
 	else
 		verdict.action = (__u8)row->action;
-	verdict.hits = 0; /* vmap_put() carries them over */
+	verdict.hits = 0; /* they stay where they are */
 	*ret = verdict;
 	return true;
 }
 
 int tables_reapply_policy(struct worker *worker)
 {
-	struct vmap_entry *entries = calloc(VMAP_STEP, sizeof(*entries));
+	struct table_entry *entries = calloc(VMAP_STEP, sizeof(*entries));
 	char rules[RULES_MAX];
 	bool same_rules = rules_are_same(worker, rules);
 	struct vmap_cursor cursor = {0};
@@ -328,7 +329,7 @@ int tables_reapply_policy(struct worker *worker)
 			if (verdict.action != was->action ||
 			    verdict.expires_ns != was->expires_ns ||
 			    verdict.refresh_ns != was->refresh_ns)
-				vmap_put(worker->vmap, &entries[i].addr, &verdict);
+				vmap_put(worker->vmap, &entries[i].addr, &verdict, now);
 		}
 	free(entries);
 	/* If that fails, the next run takes the rules for others, and is milder for it. */
@@ -339,6 +340,13 @@ int tables_reapply_policy(struct worker *worker)
 	return n;
 }
 
+void tables_on_due(uv_timer_t *timer)
+{
+	struct worker *worker = timer->data;
+
+	vmap_mark_due(worker->vmap, DUE_LINES, clock_mono_ns());
+}
+
 void tables_on_sweep(uv_timer_t *timer)
 {
 	struct worker *worker = timer->data;
@@ -346,7 +354,7 @@ void tables_on_sweep(uv_timer_t *timer)
 	int n = vmap_next(worker->vmap, &worker->sweep_cursor, worker->sweep_entries);
 
 	for (int i = 0; i < n; i++) {
-		const struct vmap_entry *entry = &worker->sweep_entries[i];
+		const struct table_entry *entry = &worker->sweep_entries[i];
 		bool is_undone = now < entry->verdict.expires_ns && judge_is_undone(worker, entry);
 
 		worker->released += is_undone;

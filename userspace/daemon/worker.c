@@ -200,6 +200,7 @@ static int start_loop(struct worker *worker)
 	remember_start(worker);
 	uv_timer_start(&worker->heartbeat, on_heartbeat, 0, HEARTBEAT_MS);
 	uv_timer_start(&worker->sweep, tables_on_sweep, EXCEPTION_TICK_MS, 0);
+	uv_timer_start(&worker->due, tables_on_due, TABLES_DUE_MS, TABLES_DUE_MS);
 	uv_timer_start(&worker->exception_tick, tables_on_exception_tick, 1000, 1000);
 	uv_timer_start(&worker->watch, watch_on_tick, 1000, 1000);
 	return 0;
@@ -210,13 +211,14 @@ static void init_handles(struct worker *worker)
 	uv_loop_init(&worker->loop);
 	uv_timer_init(&worker->loop, &worker->heartbeat);
 	uv_timer_init(&worker->loop, &worker->sweep);
+	uv_timer_init(&worker->loop, &worker->due);
 	uv_timer_init(&worker->loop, &worker->exception_tick);
 	uv_timer_init(&worker->loop, &worker->watch);
 	uv_signal_init(&worker->loop, &worker->term);
 	worker->term.data = worker;
 	uv_signal_start(&worker->term, on_term, SIGTERM);
 	worker->heartbeat.data = worker->sweep.data = worker->exception_tick.data = worker;
-	worker->watch.data = worker;
+	worker->watch.data = worker->due.data = worker;
 }
 
 static void done(struct worker *worker)
@@ -231,6 +233,7 @@ static void done(struct worker *worker)
 	uv_close((uv_handle_t *)&worker->term, NULL);
 	uv_close((uv_handle_t *)&worker->heartbeat, NULL);
 	uv_close((uv_handle_t *)&worker->sweep, NULL);
+	uv_close((uv_handle_t *)&worker->due, NULL);
 	uv_close((uv_handle_t *)&worker->exception_tick, NULL);
 	uv_close((uv_handle_t *)&worker->watch, NULL);
 	uv_run(&worker->loop, UV_RUN_DEFAULT);

@@ -59,7 +59,7 @@ struct worker {
 	struct worker_args args;
 	const struct conf *conf;
 	uv_loop_t loop;
-	uv_timer_t heartbeat, sweep, exception_tick, watch;
+	uv_timer_t heartbeat, sweep, due, exception_tick, watch;
 	uv_signal_t term;
 	uv_poll_t keeper;
 	struct vmap *vmap;
@@ -78,7 +78,7 @@ struct worker {
 	struct events *events;
 	struct vmap_cursor sweep_cursor;
 	bool sweep_again; /* when the end is reached: the breaker has opened meanwhile */
-	struct vmap_entry *sweep_entries;
+	struct table_entry *sweep_entries;
 	uint32_t hash_seed;
 	uint32_t enforce_mask;
 	bool mode_is_command; /* set by `mxgate mode`, not by the configuration */
@@ -106,10 +106,9 @@ bool judge_event(enum mxg_event_kind kind, const struct addr *addr, uint64_t sen
 /*
  * Writes what the report says: verdict, evidence, log line. Leaves a standing
  * verdict alone when the report is temperror, and writes none for an address
- * that an exception covers. is_listed: the table is likely to have one, so look there
- * first. 0 or -errno of the table (-E2BIG: full).
+ * that an exception covers. 0 or -errno of the table (-E2BIG: full).
  */
-int judge_apply(struct worker *worker, const struct iprev_report *report, bool is_listed);
+int judge_apply(struct worker *worker, const struct iprev_report *report);
 
 uint32_t judge_now_sec(void);
 
@@ -121,10 +120,10 @@ int judge_look_up(struct worker *worker, const struct addr *addr, resolver_done_
 void judge_on_done(const struct iprev_report *report, void *user);
 
 /* True if this refusal came of what the breaker is now open for: it is to go. */
-bool judge_is_undone(const struct worker *worker, const struct vmap_entry *entry);
+bool judge_is_undone(const struct worker *worker, const struct table_entry *entry);
 
 /* Remembers what a verdict of an earlier run says about its source. */
-void judge_adopt(struct worker *worker, const struct vmap_entry *entry, uint32_t now_sec);
+void judge_adopt(struct worker *worker, const struct table_entry *entry, uint32_t now_sec);
 
 /* --- watch.c ------------------------------------------------------------------ */
 
@@ -162,7 +161,9 @@ int tables_reapply_policy(struct worker *worker);
 /* Writes configuration and mode into the gate. 0 or -errno. */
 int tables_write_config(struct worker *worker);
 
-/* Timers. */
+/* Timers; that of due is to run every TABLES_DUE_MS. */
+#define TABLES_DUE_MS 100
+void tables_on_due(uv_timer_t *timer);
 void tables_on_sweep(uv_timer_t *timer);
 void tables_on_exception_tick(uv_timer_t *timer);
 

@@ -13,15 +13,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 #include <xdp/libxdp.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/pages.h"
+#include "core/table.h"
 
-#define BPFFS      "/sys/fs/bpf"
-#define COPY_BATCH 4096
+#define BPFFS "/sys/fs/bpf"
 
 #define DISPATCHER_DIR   BPFFS "/xdp"
 #define DISPATCHER_NAME  "xdp_dispatcher"
@@ -242,90 +245,124 @@ const struct gate_fds *gate_get_fds(const struct gate *gate)
 
 /* --- verdict tables ----------------------------------------------------------- */
 
-/* The table now in the outer map, or -1; its size in *ret_max. */
-static int table_current(int outer, uint32_t *ret_max)
+struct mapped {
+	int fd;
+	struct table table;
+	size_t size;
+};
+
+static void unmap(struct mapped *mapped)
+{
+	pages_free(mapped->table.memory, mapped->size);
+	if (mapped->fd >= 0)
+		close(mapped->fd);
+	*mapped = (struct mapped){.fd = -1};
+}
+
+/* The table that is in the outer map: 0; there is none, or none that makes sense: -errno. */
+static int map_current(int outer, unsigned int family, struct mapped *ret)
 {
 	struct bpf_map_info info = {0};
 	__u32 zero = 0, id, len = sizeof(info);
-	int fd;
+	void *memory;
+	int err;
 
+	*ret = (struct mapped){.fd = -1};
 	if (bpf_map_lookup_elem(outer, &zero, &id) < 0)
-		return -1;
-	fd = bpf_map_get_fd_by_id(id);
-	if (fd < 0)
-		return -1;
-	if (bpf_obj_get_info_by_fd(fd, &info, &len) < 0) {
-		close(fd);
-		return -1;
-	}
-	*ret_max = info.max_entries;
-	return fd;
+		return -errno;
+	ret->fd = bpf_map_get_fd_by_id(id);
+	if (ret->fd < 0 || bpf_obj_get_info_by_fd(ret->fd, &info, &len) < 0)
+		return -errno;
+	if (info.value_size != table_element_size(family))
+		return -EINVAL;
+	ret->size = (size_t)info.max_entries * info.value_size;
+	memory = pages_share(ret->fd, ret->size);
+	if (!memory)
+		return -errno;
+	err = table_init(&ret->table, family, memory, info.max_entries);
+	if (err < 0)
+		pages_free(memory, ret->size);
+	return err;
 }
 
-static void table_copy(int from, int to, size_t key_size)
+static int map_new(unsigned int family, uint32_t max, struct mapped *ret)
 {
-	char *keys = calloc(COPY_BATCH, key_size);
-	struct mxg_verdict *values = calloc(COPY_BATCH, sizeof(*values));
-	__u32 in = 0, out = 0, count, placed;
-	void *token = NULL;
-	int err = 0;
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+	const char *name = family == 4 ? "mxg2_table4" : "mxg2_table6";
+	uint32_t elements = table_elements(family, max);
+	size_t element = table_element_size(family);
+	uint64_t seed;
+	void *memory;
+	int err;
 
-	while (keys && values && err == 0) {
-		count = COPY_BATCH;
-		err = bpf_map_lookup_batch(from, token, &out, keys, values, &count, NULL);
-		if (err < 0 && err != -ENOENT)
-			break;
-		placed = count;
-		/* What does not fit in a smaller table is unknown again: it passes. */
-		if (count && bpf_map_update_batch(to, keys, values, &placed, NULL) < 0)
-			break;
-		in = out;
-		token = &in;
-	}
-	free(keys);
-	free(values);
+	*ret = (struct mapped){.fd = -1, .size = elements * element};
+	if (getrandom(&seed, sizeof(seed), 0) < 0)
+		return -errno;
+	ret->fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, name, sizeof(__u32), (__u32)element, elements,
+				 &opts);
+	if (ret->fd < 0)
+		return -errno;
+	memory = pages_share(ret->fd, ret->size);
+	if (!memory)
+		return -errno;
+	table_format(family, memory, max, clock_mono_ns(), seed);
+	err = table_init(&ret->table, family, memory, elements);
+	if (err < 0)
+		pages_free(memory, ret->size);
+	return err;
 }
 
-static int table_install(int outer, const char *name, size_t key_size, uint32_t max, int *ret_fd,
+/* What does not fit in a smaller table is unknown again: it passes. */
+static void copy_table(const struct table *from, struct table *to)
+{
+	struct table_entry entries[MXG_LINE4_SLOTS];
+	uint64_t now = clock_mono_ns();
+	uint32_t line = 0;
+	int n;
+
+	while ((n = table_next(from, &line, entries, MXG_LINE4_SLOTS)) > 0)
+		for (int i = 0; i < n; i++)
+			table_put(to, &entries[i].addr, &entries[i].verdict, now);
+}
+
+static int table_install(int outer, unsigned int family, uint32_t max, int *ret_fd,
 			 char why[static GATE_WHY_MAX])
 {
-	uint32_t have = 0;
-	int old = table_current(outer, &have), fd, err;
+	struct mapped old, fresh = {.fd = -1};
+	bool has_old = map_current(outer, family, &old) == 0;
 	__u32 zero = 0;
+	int err = 0;
 
-	*ret_fd = -1;
-	if (old >= 0 && have == max) {
-		*ret_fd = old;
-		return 0;
+	if (has_old && table_max(&old.table) == max) {
+		*ret_fd = old.fd;
+		old.fd = -1;
+		goto out;
 	}
-	fd = bpf_map_create(BPF_MAP_TYPE_HASH, name, (__u32)key_size, sizeof(struct mxg_verdict),
-			    max, NULL);
-	if (fd < 0) {
-		err = -errno;
+	err = map_new(family, max, &fresh);
+	if (err < 0) {
 		snprintf(why, GATE_WHY_MAX, "no memory for a verdict table of %u entries: %s", max,
 			 strerror(-err));
 		goto out;
 	}
-	if (old >= 0)
-		table_copy(old, fd, key_size);
-	if (bpf_map_update_elem(outer, &zero, &fd, BPF_ANY) < 0) {
+	if (has_old)
+		copy_table(&old.table, &fresh.table);
+	if (bpf_map_update_elem(outer, &zero, &fresh.fd, BPF_ANY) < 0) {
 		err = -errno;
 		snprintf(why, GATE_WHY_MAX, "cannot install a verdict table: %s", strerror(-err));
-		close(fd);
 		goto out;
 	}
-	*ret_fd = fd;
-	err = 0;
+	*ret_fd = fresh.fd;
+	fresh.fd = -1;
 out:
-	if (old >= 0)
-		close(old);
+	unmap(&old);
+	unmap(&fresh);
 	return err;
 }
 
-static int table_replace(int outer, const char *name, size_t key_size, uint32_t max, int *fd,
+static int table_replace(int outer, unsigned int family, uint32_t max, int *fd,
 			 char why[static GATE_WHY_MAX])
 {
-	int fresh, err = table_install(outer, name, key_size, max, &fresh, why);
+	int fresh, err = table_install(outer, family, max, &fresh, why);
 
 	if (err < 0)
 		return err;
@@ -337,12 +374,10 @@ static int table_replace(int outer, const char *name, size_t key_size, uint32_t 
 
 int gate_tables(struct gate *gate, uint32_t max4, uint32_t max6, char why[static GATE_WHY_MAX])
 {
-	int err = table_replace(gate->outer4, "mxg1_table4", sizeof(__be32), max4,
-				&gate->fds.verdict4, why);
+	int err = table_replace(gate->outer4, 4, max4, &gate->fds.verdict4, why);
 
 	if (err == 0)
-		err = table_replace(gate->outer6, "mxg1_table6", sizeof(struct mxg_key6), max6,
-				    &gate->fds.verdict6, why);
+		err = table_replace(gate->outer6, 6, max6, &gate->fds.verdict6, why);
 	return err;
 }
 

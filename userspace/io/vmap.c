@@ -7,13 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/pages.h"
+
+/* Half of what the tables' count of time holds: so a verdict can live that long. */
+#define REBASE_NS (6ULL * 86400 * CLOCK_NS_PER_SEC)
+
 struct vmap {
 	struct vmap_fds fds;
-	uint32_t count4, count6;
-	uint32_t max4, max6;
-	/* Room for one piece of a walk; keys are at most 16 bytes. */
-	uint8_t keys[VMAP_STEP * sizeof(struct mxg_key6)];
-	struct mxg_verdict values[VMAP_STEP];
+	struct table table4, table6;
+	size_t size4, size6; /* of their memory */
+	uint32_t due4, due6; /* lines that vmap_mark_due() has seen */
 };
 
 union prefix_key {
@@ -21,43 +25,40 @@ union prefix_key {
 	struct mxg_prefix6_key v6;
 };
 
-static size_t key_size(unsigned int family)
+/* --- verdicts ----------------------------------------------------------------- */
+
+static struct table *table_of(struct vmap *vmap, unsigned int family)
 {
-	return family == 4 ? sizeof(__be32) : sizeof(struct mxg_key6);
+	return family == 4 ? &vmap->table4 : &vmap->table6;
 }
 
-static int table_fd(const struct vmap *vmap, unsigned int family)
+static const struct table *table_seen(const struct vmap *vmap, unsigned int family)
 {
-	return family == 4 ? vmap->fds.verdict4 : vmap->fds.verdict6;
+	return family == 4 ? &vmap->table4 : &vmap->table6;
 }
 
-static uint32_t *table_count(struct vmap *vmap, unsigned int family)
-{
-	return family == 4 ? &vmap->count4 : &vmap->count6;
-}
-
-static int table_max(int fd, uint32_t *ret)
+static int open_table(int fd, unsigned int family, struct table *table, size_t *ret_size)
 {
 	struct bpf_map_info info = {0};
 	__u32 len = sizeof(info);
+	void *memory;
+	size_t size;
+	int err;
 
 	if (bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
 		return -errno;
-	*ret = info.max_entries;
-	return 0;
-}
-
-static int count_all(struct vmap *vmap)
-{
-	struct vmap_entry *entries = calloc(VMAP_STEP, sizeof(*entries));
-	struct vmap_cursor cursor = {0};
-	int n = -ENOMEM;
-
-	while (entries && (n = vmap_next(vmap, &cursor, entries)) > 0)
-		for (int i = 0; i < n; i++)
-			++*table_count(vmap, entries[i].addr.family);
-	free(entries);
-	return n;
+	if (info.value_size != table_element_size(family))
+		return -EINVAL;
+	size = (size_t)info.max_entries * info.value_size;
+	memory = pages_share(fd, size);
+	if (!memory)
+		return -errno;
+	err = table_init(table, family, memory, info.max_entries);
+	if (err < 0)
+		pages_free(memory, size);
+	else
+		*ret_size = size;
+	return err;
 }
 
 int vmap_new(const struct vmap_fds *fds, struct vmap **ret)
@@ -68,13 +69,11 @@ int vmap_new(const struct vmap_fds *fds, struct vmap **ret)
 	if (!vmap)
 		return -ENOMEM;
 	vmap->fds = *fds;
-	err = table_max(fds->verdict4, &vmap->max4);
+	err = open_table(fds->verdict4, 4, &vmap->table4, &vmap->size4);
 	if (err == 0)
-		err = table_max(fds->verdict6, &vmap->max6);
-	if (err == 0)
-		err = count_all(vmap);
+		err = open_table(fds->verdict6, 6, &vmap->table6, &vmap->size6);
 	if (err < 0)
-		free(vmap);
+		vmap_free(vmap);
 	else
 		*ret = vmap;
 	return err;
@@ -82,158 +81,98 @@ int vmap_new(const struct vmap_fds *fds, struct vmap **ret)
 
 void vmap_free(struct vmap *vmap)
 {
+	if (!vmap)
+		return;
+	pages_free(vmap->table4.memory, vmap->size4);
+	pages_free(vmap->table6.memory, vmap->size6);
 	free(vmap);
 }
 
 int vmap_get(const struct vmap *vmap, const struct addr *addr, struct mxg_verdict *ret)
 {
-	struct mxg_verdict verdict;
-
-	if (bpf_map_lookup_elem(table_fd(vmap, addr->family), addr->bytes, &verdict) < 0)
-		return -errno;
-	*ret = verdict;
-	return 0;
+	return table_get(table_seen(vmap, addr->family), addr, ret);
 }
 
-static int update(struct vmap *vmap, const struct addr *addr, const struct mxg_verdict *verdict,
-		  __u64 flags)
+int vmap_put(struct vmap *vmap, const struct addr *addr, const struct mxg_verdict *verdict,
+	     uint64_t now_ns)
 {
-	int fd = table_fd(vmap, addr->family);
-
-	return bpf_map_update_elem(fd, addr->bytes, verdict, flags) < 0 ? -errno : 0;
-}
-
-int vmap_replace(struct vmap *vmap, const struct addr *addr, const struct mxg_verdict *old,
-		 const struct mxg_verdict *verdict)
-{
-	struct mxg_verdict value = *verdict;
-
-	value.hits += old->hits;
-	return update(vmap, addr, &value, BPF_ANY);
-}
-
-int vmap_put(struct vmap *vmap, const struct addr *addr, const struct mxg_verdict *verdict)
-{
-	struct mxg_verdict old = {0};
-	int err = update(vmap, addr, verdict, BPF_NOEXIST);
-
-	if (err == 0)
-		++*table_count(vmap, addr->family);
-	if (err != -EEXIST)
-		return err;
-	err = vmap_get(vmap, addr, &old);
-	return err < 0 ? err : vmap_replace(vmap, addr, &old, verdict);
+	return table_put(table_of(vmap, addr->family), addr, verdict, now_ns);
 }
 
 int vmap_del(struct vmap *vmap, const struct addr *addr)
 {
-	if (bpf_map_delete_elem(table_fd(vmap, addr->family), addr->bytes) < 0)
-		return -errno;
-	--*table_count(vmap, addr->family);
-	return 0;
+	return table_del(table_of(vmap, addr->family), addr);
+}
+
+void vmap_figures(const struct vmap *vmap, unsigned int family, struct vmap_figures *ret)
+{
+	const struct table *table = table_seen(vmap, family);
+
+	ret->count = table->count;
+	ret->max = table_max(table);
+	ret->bytes = family == 4 ? vmap->size4 : vmap->size6;
+	ret->refused = table->refused;
+	memcpy(ret->led, table->led, sizeof(ret->led));
 }
 
 uint32_t vmap_count(const struct vmap *vmap, unsigned int family)
 {
-	return family == 4 ? vmap->count4 : vmap->count6;
+	return table_seen(vmap, family)->count;
 }
 
 uint32_t vmap_max(const struct vmap *vmap, unsigned int family)
 {
-	return family == 4 ? vmap->max4 : vmap->max6;
+	return table_max(table_seen(vmap, family));
 }
 
-/* One piece of one family; 0 and a cursor on the next family at its end. */
-static int step(struct vmap *vmap, struct vmap_cursor *cursor, __u32 *ret_count)
+int vmap_next(const struct vmap *vmap, struct vmap_cursor *cursor, struct table_entry *entries)
 {
-	__u32 count = VMAP_STEP, out = 0, in = cursor->token;
-	int err =
-		bpf_map_lookup_batch(table_fd(vmap, cursor->family), cursor->has_token ? &in : NULL,
-				     &out, vmap->keys, vmap->values, &count, NULL);
-
-	if (err < 0)
-		err = -errno;
-	if (err < 0 && err != -ENOENT)
-		return err;
-	cursor->token = out;
-	cursor->has_token = true;
-	*ret_count = count;
-	if (err == -ENOENT) {
-		cursor->family = cursor->family == 4 ? 6 : 7;
-		cursor->has_token = false;
-	}
-	return 0;
-}
-
-int vmap_next(const struct vmap *vmap, struct vmap_cursor *cursor, struct vmap_entry *entries)
-{
-	struct vmap *scratch = (struct vmap *)vmap; /* keys and values are scratch space */
-	unsigned int family;
-	__u32 count = 0;
-	int err;
+	int n = 0;
 
 	if (cursor->family == 0)
 		cursor->family = 4;
-	while (cursor->family <= 6 && count == 0) {
-		family = cursor->family;
-		err = step(scratch, cursor, &count);
-		if (err < 0)
-			return err;
-		for (__u32 i = 0; i < count; i++) {
-			memset(&entries[i].addr, 0, sizeof(entries[i].addr));
-			entries[i].addr.family = (uint8_t)family;
-			memcpy(entries[i].addr.bytes, scratch->keys + i * key_size(family),
-			       key_size(family));
-			entries[i].verdict = scratch->values[i];
+	while (cursor->family <= 6 && n == 0) {
+		n = table_next(table_seen(vmap, cursor->family), &cursor->line, entries, VMAP_STEP);
+		if (n == 0) {
+			cursor->family += cursor->family == 4 ? 2 : 1;
+			cursor->line = 0;
 		}
 	}
-	return (int)count;
+	return n;
 }
 
-/* 1 when it was there, 0 when not, or -errno. */
-static int remove_one(struct vmap *vmap, const struct addr *addr)
+static void mark_some(struct table *table, uint32_t *line, uint32_t lines, uint64_t now_ns)
 {
-	int err = vmap_del(vmap, addr);
-
-	return err == 0 ? 1 : err == -ENOENT ? 0 : err;
+	if (now_ns - table_base_ns(table) > REBASE_NS)
+		table_rebase(table, now_ns);
+	table_mark_due(table, line, lines, now_ns);
 }
 
-/* Of the first n entries those inside prefix (NULL: all). Their number, or -errno. */
-static int remove_inside(struct vmap *vmap, const struct prefix *prefix,
-			 const struct vmap_entry *entries, int n)
+void vmap_mark_due(struct vmap *vmap, uint32_t lines, uint64_t now_ns)
 {
-	int removed = 0, one;
-
-	for (int i = 0; i < n; i++) {
-		if (prefix && !prefix_contains(prefix, &entries[i].addr))
-			continue;
-		one = remove_one(vmap, &entries[i].addr);
-		if (one < 0)
-			return one;
-		removed += one;
-	}
-	return removed;
+	mark_some(&vmap->table4, &vmap->due4, lines, now_ns);
+	mark_some(&vmap->table6, &vmap->due6, lines, now_ns);
 }
 
 int vmap_flush(struct vmap *vmap, const struct prefix *prefix)
 {
-	struct vmap_entry *entries;
+	struct table_entry *entries;
 	struct vmap_cursor cursor = {0};
-	int n = 0, piece = 0, removed = 0;
+	int n, removed = 0;
 
 	if (prefix && prefix->bits == addr_bits(&prefix->addr))
-		return remove_one(vmap, &prefix->addr);
+		return vmap_del(vmap, &prefix->addr) == 0;
 	entries = calloc(VMAP_STEP, sizeof(*entries));
 	if (!entries)
 		return -ENOMEM;
 	if (prefix)
 		cursor.family = prefix->addr.family;
-	while (piece >= 0 && (n = vmap_next(vmap, &cursor, entries)) > 0) {
-		piece = remove_inside(vmap, prefix, entries, n);
-		removed += piece;
-	}
+	while ((n = vmap_next(vmap, &cursor, entries)) > 0)
+		for (int i = 0; i < n; i++)
+			if (!prefix || prefix_contains(prefix, &entries[i].addr))
+				removed += vmap_del(vmap, &entries[i].addr) == 0;
 	free(entries);
-	return piece < 0 ? piece : n < 0 ? n : removed;
+	return removed;
 }
 
 /* --- exceptions --------------------------------------------------------------- */

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "core/table.h"
 
 struct vmap_fds {
 	int config, lease, counters, prefix4, prefix6;
@@ -22,50 +23,51 @@ struct vmap_fds {
 
 struct vmap;
 
-struct vmap_entry {
-	struct addr addr;
-	struct mxg_verdict verdict;
-};
-
-/* The fds stay the caller's. Counts what is there. 0 or -errno. */
+/*
+ * The fds stay the caller's. Counts what is there. 0; -EINVAL when a table is not one;
+ * -errno.
+ */
 int vmap_new(const struct vmap_fds *fds, struct vmap **ret);
 void vmap_free(struct vmap *vmap);
 
-/* 0, or -ENOENT. An expired entry is returned as it is: look at expires_ns. */
+/* As table_get(), table_put() and table_del(): no system call, no wait. */
 int vmap_get(const struct vmap *vmap, const struct addr *addr, struct mxg_verdict *ret);
-
-/*
- * Sets the verdict; the hits of an older entry are added to verdict->hits. 0;
- * -E2BIG when the table is full (the source stays unknown and passes); -errno.
- */
-int vmap_put(struct vmap *vmap, const struct addr *addr, const struct mxg_verdict *verdict);
-/* The same for who has just looked, and old is what vmap_get() gave. */
-int vmap_replace(struct vmap *vmap, const struct addr *addr, const struct mxg_verdict *old,
-		 const struct mxg_verdict *verdict);
-/* 0, -ENOENT, -errno. */
+int vmap_put(struct vmap *vmap, const struct addr *addr, const struct mxg_verdict *verdict,
+	     uint64_t now_ns);
 int vmap_del(struct vmap *vmap, const struct addr *addr);
 
-/* Entries now and at most, of family 4 or 6. */
+struct vmap_figures {
+	uint32_t count, max;            /* entries now (expired ones too) and at most */
+	uint64_t bytes;                 /* what the table takes */
+	uint64_t refused;               /* entries that found no place since the start */
+	uint32_t led[MXG_LINES_PROBED]; /* entries that lie so many lines from home */
+};
+void vmap_figures(const struct vmap *vmap, unsigned int family, struct vmap_figures *ret);
+
+/* Two of them by themselves, of family 4 or 6. */
 uint32_t vmap_count(const struct vmap *vmap, unsigned int family);
 uint32_t vmap_max(const struct vmap *vmap, unsigned int family);
 
 /*
  * Walks all verdicts, IPv4 first, in pieces. Start with a zeroed cursor; each
  * call fills entries (VMAP_STEP long) and gives their number, 0 at the end.
- * Entries put or deleted meanwhile may be seen or missed, never torn. -errno.
+ * Entries put or deleted meanwhile may be seen or missed, never torn.
  */
 #define VMAP_STEP 4096
 struct vmap_cursor {
 	unsigned int family; /* 0: not begun */
-	bool has_token;
-	uint32_t token;
+	uint32_t line;
 };
-int vmap_next(const struct vmap *vmap, struct vmap_cursor *cursor, struct vmap_entry *entries);
+int vmap_next(const struct vmap *vmap, struct vmap_cursor *cursor, struct table_entry *entries);
 
 /*
- * Deletes every verdict inside prefix (NULL: all). Their number; or -errno, and
- * then some of them may still be there.
+ * Tells the gate which verdicts want a refresh by now. Each call goes through so many
+ * lines of each table, round and round: what a round takes is how late the gate may
+ * learn it.
  */
+void vmap_mark_due(struct vmap *vmap, uint32_t lines, uint64_t now_ns);
+
+/* Deletes every verdict inside prefix (NULL: all). Their number, or -ENOMEM. */
 int vmap_flush(struct vmap *vmap, const struct prefix *prefix);
 
 /*

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Learned verdicts in one-line tables (mxgate/table.h). The daemon makes the inner
+ * maps, of any size, and puts them into slot 0; the templates say what they have in
+ * common. BPF_F_INNER_MAP lets the number of entries differ.
+ */
+#ifndef MXGATE_BPF_TABLE_LINE_H
+#define MXGATE_BPF_TABLE_LINE_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include <mxgate/abi.h>
+#include <mxgate/table.h>
+#include "parse.h"
+
+struct verdict_table4 {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct mxg_line4));
+};
+
+struct verdict_table6 {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct mxg_line6));
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+	__array(values, struct verdict_table4);
+} mxg2_verdict4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+	__array(values, struct verdict_table6);
+} mxg2_verdict6 SEC(".maps");
+
+static __always_inline void *table_at(void *table, __u32 at)
+{
+	return bpf_map_lookup_elem(table, &at);
+}
+
+#define LINE_AT(table, at) table_at(table, at)
+#define LINE_READ(x)       (*(const volatile __typeof__(x) *)&(x))
+
+/*
+ * Between reads that must not pass each other. x86 keeps them in order by itself; where
+ * a processor does not, an atomic operation that gives a value is a full barrier.
+ */
+#ifdef MXG_WEAK_ORDER
+static __always_inline void table_fence(void)
+{
+	__u64 word = 0;
+
+	word = __sync_fetch_and_add(&word, 1);
+	barrier_var(word);
+}
+
+#define LINE_FENCE() table_fence()
+#else
+#define LINE_FENCE() barrier()
+#endif
+
+#include "line.h"
+
+/* Many hits are counted by chance; what two CPUs count at once may be counted once. */
+static __always_inline void table_hit(__u8 *hits)
+{
+	const __u8 count = LINE_READ(*hits);
+
+	if (count >= MXG_HITS_MAX)
+		return;
+	if (count >= MXG_HITS_EXACT &&
+	    bpf_get_prandom_u32() & ((16U << ((count - MXG_HITS_EXACT) >> 3)) - 1))
+		return;
+	*(volatile __u8 *)hits = (__u8)(count + 1);
+}
+
+/* The learned verdict of a source, in *ret when VERDICT_LIVE. */
+static __always_inline enum verdict_state verdict_lookup(const struct source *source, __u64 now,
+							 struct verdict *ret)
+{
+	const __u32 zero = 0;
+	struct line_found found = {};
+	void *table;
+
+	if (source->family == 4) {
+		table = bpf_map_lookup_elem(&mxg2_verdict4, &zero);
+		if (table)
+			line4_find(table, source->v4, &found);
+	} else {
+		table = bpf_map_lookup_elem(&mxg2_verdict6, &zero);
+		if (table)
+			line6_find(table, source->word, &found);
+	}
+	if (!found.state)
+		return VERDICT_NONE;
+	if ((now - found.base_ns) >> MXG_UNIT_SHIFT >= found.state >> MXG_STATE_UNITS_SHIFT)
+		return VERDICT_EXPIRED;
+	ret->action = found.state & MXG_STATE_ACTION;
+	ret->reason = found.state >> MXG_STATE_REASON_SHIFT & MXG_STATE_REASON;
+	ret->wants_refresh = found.state & MXG_STATE_REFRESH;
+	table_hit(found.hits);
+	return VERDICT_LIVE;
+}
+
+#endif

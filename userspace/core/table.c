@@ -1,0 +1,656 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "core/table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/min.h"
+
+#ifndef TABLE_STORE
+/* Others read: whole, and not before what was stored earlier. */
+#define TABLE_STORE(at, value) __atomic_store_n(at, value, __ATOMIC_RELEASE)
+#endif
+
+#define LOAD4_PERCENT 85
+#define LOAD6_PERCENT 80   /* lines of five fill less evenly */
+#define SEARCHED      1000 /* lines that are looked through for a free place */
+#define UNIT_NS       (1ULL << MXG_UNIT_SHIFT)
+#define STEP_SHIFT    3 /* steps to the next power of two among inexact hits */
+#define PART6_SHIFT   (MXG_UNIT_SHIFT - 16)
+#define NOTE_BITS     8
+
+_Static_assert(MXG_ACTION_MAX <= MXG_STATE_ACTION + 1, "an action fits its bits");
+_Static_assert(MXG_REASON_MAX <= MXG_STATE_REASON + 1, "a reason fits its bits");
+
+/* Where an entry lies, or could. */
+struct place {
+	uint32_t line;     /* its element */
+	unsigned int slot; /* in the line */
+	unsigned int led;  /* lines from home */
+};
+
+/* --- memory --------------------------------------------------------------------------------- */
+
+static struct mxg_table *head(const struct table *table)
+{
+	return (struct mxg_table *)(void *)table->memory;
+}
+
+static struct mxg_line4 *line4(const struct table *table, uint32_t line)
+{
+	return (struct mxg_line4 *)(void *)table->memory + line;
+}
+
+static struct mxg_line6 *line6(const struct table *table, uint32_t line)
+{
+	return (struct mxg_line6 *)(void *)table->memory + line;
+}
+
+static uint32_t all_lines(uint32_t homes)
+{
+	return homes + MXG_LINES_PROBED - 1;
+}
+
+uint32_t table_lines(const struct table *table)
+{
+	return all_lines(head(table)->lines);
+}
+
+uint32_t table_max(const struct table *table)
+{
+	return head(table)->max;
+}
+
+uint64_t table_base_ns(const struct table *table)
+{
+	return head(table)->base_ns;
+}
+
+static unsigned int slots_of(unsigned int family)
+{
+	return family == 4 ? MXG_LINE4_SLOTS : MXG_LINE6_SLOTS;
+}
+
+static uint8_t *beyond(const struct table *table, uint32_t line)
+{
+	return table->family == 4 ? &line4(table, line)->beyond : &line6(table, line)->beyond;
+}
+
+static uint8_t *hits(const struct table *table, const struct place *place)
+{
+	return table->family == 4 ? &line4(table, place->line)->hits[place->slot]
+				  : &line6(table, place->line)->hits[place->slot];
+}
+
+static uint64_t *word(const struct table *table, const struct place *place)
+{
+	return (uint64_t *)(table->family == 4
+				    ? &line4(table, place->line)->word[place->slot]
+				    : &line6(table, place->line)->slot[place->slot].word);
+}
+
+static uint32_t state(const struct table *table, const struct place *place)
+{
+	return (uint32_t)*word(table, place);
+}
+
+static uint32_t *note4(const struct table *table, const struct place *place, uint32_t **ret_part)
+{
+	struct mxg_notes4 *notes =
+		(struct mxg_notes4 *)(void *)table->memory + table_lines(table) + place->line;
+
+	*ret_part = &notes->slot[place->slot].part_ns;
+	return &notes->slot[place->slot].note;
+}
+
+static uint32_t *note(const struct table *table, const struct place *place)
+{
+	uint32_t at = 1 + table_lines(table) + (place->line - 1) / MXG_NOTES6_LINES, *part;
+	struct mxg_notes6 *notes;
+
+	if (table->family == 4)
+		return note4(table, place, &part);
+	notes = (struct mxg_notes6 *)(void *)table->memory + at;
+	return &notes->note[(place->line - 1) % MXG_NOTES6_LINES][place->slot];
+}
+
+size_t table_element_size(unsigned int family)
+{
+	return family == 4 ? sizeof(struct mxg_line4) : sizeof(struct mxg_line6);
+}
+
+static uint32_t homes_for(unsigned int family, uint32_t max)
+{
+	uint32_t percent = family == 4 ? LOAD4_PERCENT : LOAD6_PERCENT;
+
+	return (uint32_t)(1 + (uint64_t)max * 100 / (percent * slots_of(family)));
+}
+
+static uint32_t elements_for(unsigned int family, uint32_t homes)
+{
+	uint32_t lines = all_lines(homes);
+
+	return 1 + lines +
+	       (family == 4 ? lines : (lines + MXG_NOTES6_LINES - 1) / MXG_NOTES6_LINES);
+}
+
+uint32_t table_elements(unsigned int family, uint32_t max)
+{
+	return elements_for(family, homes_for(family, max));
+}
+
+void table_format(unsigned int family, void *memory, uint32_t max, uint64_t base_ns, uint64_t seed)
+{
+	struct mxg_table *begun = memory;
+
+	begun->base_ns = base_ns;
+	begun->seed = seed;
+	begun->lines = homes_for(family, max);
+	begun->max = max;
+}
+
+/* --- time and hits -------------------------------------------------------------------------- */
+
+static uint32_t units_of(const struct table *table, uint64_t ns)
+{
+	uint64_t base_ns = head(table)->base_ns, units;
+
+	if (ns <= base_ns)
+		return 0;
+	units = (ns - base_ns) >> MXG_UNIT_SHIFT;
+	return units < MXG_UNITS_MAX ? (uint32_t)units : MXG_UNITS_MAX;
+}
+
+/* What units_of() cut off. */
+static uint32_t part_of(const struct table *table, uint64_t ns)
+{
+	uint64_t base_ns = head(table)->base_ns;
+
+	if (ns <= base_ns || (ns - base_ns) >> MXG_UNIT_SHIFT >= MXG_UNITS_MAX)
+		return 0;
+	return (uint32_t)((ns - base_ns) & (UNIT_NS - 1));
+}
+
+static uint64_t ns_of(const struct table *table, uint32_t units)
+{
+	return head(table)->base_ns + ((uint64_t)units << MXG_UNIT_SHIFT);
+}
+
+static uint32_t units_up(const struct table *table, uint64_t ns)
+{
+	uint32_t units = units_of(table, ns);
+
+	return units < MXG_UNITS_MAX && part_of(table, ns) ? units + 1 : units;
+}
+
+static uint32_t hits_in(uint8_t byte)
+{
+	unsigned int over = byte - MXG_HITS_EXACT, eighths = over & ((1U << STEP_SHIFT) - 1);
+
+	if (byte < MXG_HITS_EXACT)
+		return byte;
+	return (MXG_HITS_EXACT + eighths * (MXG_HITS_EXACT >> STEP_SHIFT)) << (over >> STEP_SHIFT);
+}
+
+/* The largest byte that says no more than this. */
+static uint8_t hits_byte(uint32_t number)
+{
+	unsigned int byte = 0;
+
+	if (number < MXG_HITS_EXACT)
+		return (uint8_t)number;
+	for (unsigned int bit = 1U << 7; bit; bit >>= 1)
+		if (hits_in((uint8_t)(byte | bit)) <= number)
+			byte |= bit;
+	return (uint8_t)byte;
+}
+
+/* --- slots ---------------------------------------------------------------------------------- */
+
+static bool is_addr(const struct table *table, const struct place *place, const struct addr *addr)
+{
+	if (state(table, place) == 0)
+		return false;
+	if (table->family == 4) {
+		uint32_t key = (uint32_t)(*word(table, place) >> 32);
+
+		return memcmp(&key, addr->bytes, sizeof(key)) == 0;
+	}
+	return memcmp(line6(table, place->line)->slot[place->slot].key, addr->bytes, 16) == 0;
+}
+
+static void addr_at(const struct table *table, const struct place *place, struct addr *ret)
+{
+	uint32_t key = (uint32_t)(*word(table, place) >> 32);
+
+	if (table->family == 4)
+		addr_from_bytes(4, (const uint8_t *)&key, ret);
+	else
+		addr_from_bytes(
+			6, (const uint8_t *)line6(table, place->line)->slot[place->slot].key, ret);
+}
+
+static uint32_t home_of(const struct table *table, const struct addr *addr)
+{
+	__u64 key6[2];
+	uint32_t key4;
+
+	if (table->family == 4) {
+		memcpy(&key4, addr->bytes, sizeof(key4));
+		return mxg_home4(head(table), key4);
+	}
+	memcpy(key6, addr->bytes, sizeof(key6));
+	return mxg_home6(head(table), key6);
+}
+
+static void verdict_at(const struct table *table, const struct place *place,
+		       struct mxg_verdict *ret)
+{
+	uint32_t bits = state(table, place), *part, kept;
+
+	memset(ret, 0, sizeof(*ret));
+	if (table->family == 4) {
+		kept = *note4(table, place, &part);
+		ret->expires_ns = *part & (UNIT_NS - 1);
+	} else {
+		kept = *note(table, place);
+		ret->expires_ns = *word(table, place) >> MXG_WORD6_PART_SHIFT << PART6_SHIFT;
+	}
+	ret->expires_ns += ns_of(table, bits >> MXG_STATE_UNITS_SHIFT);
+	ret->refresh_ns = ns_of(table, kept >> NOTE_BITS);
+	ret->note = (__u8)kept;
+	ret->hits = hits_in(*hits(table, place));
+	ret->action = bits & MXG_STATE_ACTION;
+	ret->reason = bits >> MXG_STATE_REASON_SHIFT & MXG_STATE_REASON;
+}
+
+static uint32_t state_of(const struct table *table, const struct mxg_verdict *verdict,
+			 uint64_t now_ns)
+{
+	return units_of(table, verdict->expires_ns) << MXG_STATE_UNITS_SHIFT |
+	       (verdict->refresh_ns <= now_ns ? MXG_STATE_REFRESH : 0) |
+	       (uint32_t)verdict->reason << MXG_STATE_REASON_SHIFT | verdict->action;
+}
+
+/* The word's upper half when the slot is used once more. */
+static uint64_t next_use(const struct table *table, const struct place *place)
+{
+	return (uint64_t)(uint16_t)((*word(table, place) >> MXG_WORD6_USE_SHIFT) + 1)
+	       << MXG_WORD6_USE_SHIFT;
+}
+
+/* An address in a free slot, or again in its own: the word comes last. */
+static void write_slot(struct table *table, const struct place *place, const struct addr *addr,
+		       const struct mxg_verdict *verdict, uint64_t now_ns)
+{
+	uint32_t *part_ns, part = part_of(table, verdict->expires_ns), key4;
+	uint64_t bits = state_of(table, verdict, now_ns), key6[2];
+	struct mxg_slot6 *slot;
+
+	*note(table, place) = units_up(table, verdict->refresh_ns) << NOTE_BITS | verdict->note;
+	if (table->family == 4) {
+		note4(table, place, &part_ns);
+		*part_ns = part;
+		memcpy(&key4, addr->bytes, sizeof(key4));
+		TABLE_STORE(word(table, place), (uint64_t)key4 << 32 | bits);
+		return;
+	}
+	if (!is_addr(table, place, addr)) {
+		slot = &line6(table, place->line)->slot[place->slot];
+		memcpy(key6, addr->bytes, sizeof(key6));
+		TABLE_STORE(&slot->key[0], key6[0]);
+		TABLE_STORE(&slot->key[1], key6[1]);
+	}
+	TABLE_STORE(word(table, place),
+		    next_use(table, place) |
+			    (uint64_t)(part >> PART6_SHIFT) << MXG_WORD6_PART_SHIFT | bits);
+}
+
+/* The entries that were led past the lines before place: one more or less. */
+static void lead(const struct table *table, const struct place *place, int change)
+{
+	for (uint32_t line = place->line - place->led; line < place->line; line++) {
+		uint8_t *count = beyond(table, line);
+
+		if (*count < MXG_BEYOND_MAX)
+			TABLE_STORE(count, (uint8_t)(*count + change));
+	}
+}
+
+static void clear_slot(struct table *table, const struct place *place)
+{
+	TABLE_STORE(word(table, place), table->family == 4 ? 0 : next_use(table, place));
+	lead(table, place, -1);
+	table->led[place->led]--;
+	table->count--;
+}
+
+static void fill_slot(struct table *table, const struct place *place, const struct addr *addr,
+		      const struct mxg_verdict *verdict, uint64_t now_ns)
+{
+	lead(table, place, 1);
+	TABLE_STORE(hits(table, place), hits_byte(verdict->hits));
+	write_slot(table, place, addr, verdict, now_ns);
+	table->led[place->led]++;
+	table->count++;
+}
+
+/* --- finding -------------------------------------------------------------------------------- */
+
+static bool find(const struct table *table, const struct addr *addr, struct place *ret)
+{
+	uint32_t home = home_of(table, addr);
+
+	for (unsigned int led = 0; led < MXG_LINES_PROBED; led++) {
+		struct place at = {.line = home + led, .led = led};
+
+		for (; at.slot < slots_of(table->family); at.slot++)
+			if (is_addr(table, &at, addr)) {
+				*ret = at;
+				return true;
+			}
+		if (*beyond(table, at.line) == 0)
+			return false;
+	}
+	return false;
+}
+
+/* The nearest free slot among so many lines from home. */
+static bool find_free(const struct table *table, uint32_t home, unsigned int lines,
+		      struct place *ret)
+{
+	for (unsigned int led = 0; led < lines; led++) {
+		struct place at = {.line = home + led, .led = led};
+
+		for (; at.slot < slots_of(table->family); at.slot++)
+			if (state(table, &at) == 0) {
+				*ret = at;
+				return true;
+			}
+	}
+	return false;
+}
+
+static struct place place_of(const struct table *table, uint32_t line, unsigned int slot)
+{
+	struct place at = {.line = line, .slot = slot};
+	struct addr addr;
+
+	addr_at(table, &at, &addr);
+	at.led = line - home_of(table, &addr);
+	return at;
+}
+
+/* Takes one that has expired out of the address's way, if there is one. */
+static bool drop_expired(struct table *table, uint32_t home, uint64_t now_ns)
+{
+	for (uint32_t line = home; line < home + MXG_LINES_PROBED; line++)
+		for (unsigned int slot = 0; slot < slots_of(table->family); slot++) {
+			struct place at = {.line = line, .slot = slot};
+
+			if (state(table, &at) == 0 ||
+			    units_of(table, now_ns) < state(table, &at) >> MXG_STATE_UNITS_SHIFT)
+				continue;
+			at = place_of(table, line, slot);
+			clear_slot(table, &at);
+			return true;
+		}
+	return false;
+}
+
+/* The entry goes to a free place on its own way; the gate may miss it once meanwhile. */
+static void move(struct table *table, const struct place *from, struct place *to)
+{
+	struct mxg_verdict verdict;
+	bool is_due = state(table, from) & MXG_STATE_REFRESH;
+	struct addr addr;
+
+	addr_at(table, from, &addr);
+	verdict_at(table, from, &verdict);
+	to->led = from->led + to->line - from->line;
+	fill_slot(table, to, &addr, &verdict, is_due ? verdict.refresh_ns : 0);
+	clear_slot(table, from);
+}
+
+/* Some entry from before the free place goes there, from as far as one may. */
+static bool pull(struct table *table, struct place *free)
+{
+	uint32_t first = free->line < MXG_LINES_PROBED ? 1 : free->line - MXG_LINES_PROBED + 1;
+
+	for (uint32_t line = first; line < free->line; line++)
+		for (unsigned int slot = 0; slot < slots_of(table->family); slot++) {
+			struct place at = place_of(table, line, slot);
+
+			if (at.led + free->line - line >= MXG_LINES_PROBED)
+				continue;
+			move(table, &at, free);
+			*free = (struct place){.line = line, .slot = slot};
+			return true;
+		}
+	return false;
+}
+
+/* Brings the nearest free place within reach of home, step by step (as in hopscotch hashing). */
+static bool make_room(struct table *table, uint32_t home)
+{
+	uint32_t left = 1 + table_lines(table) - home;
+	struct place free;
+
+	if (!find_free(table, home, min_u32(left, SEARCHED), &free))
+		return false;
+	while (free.line >= home + MXG_LINES_PROBED)
+		if (!pull(table, &free))
+			return false;
+	return true;
+}
+
+/* --- the table ------------------------------------------------------------------------------ */
+
+int table_get(const struct table *table, const struct addr *addr, struct mxg_verdict *ret)
+{
+	struct place at;
+
+	if (!find(table, addr, &at))
+		return -ENOENT;
+	verdict_at(table, &at, ret);
+	return 0;
+}
+
+/* In its place, or in one nearer to its home that has become free. */
+static void renew(struct table *table, const struct place *was, const struct addr *addr,
+		  const struct mxg_verdict *verdict, uint64_t now_ns)
+{
+	struct mxg_verdict renewed = *verdict;
+	uint8_t counted = *hits(table, was);
+	struct place nearer;
+
+	renewed.hits += hits_in(counted);
+	if (find_free(table, was->line - was->led, was->led, &nearer)) {
+		fill_slot(table, &nearer, addr, &renewed, now_ns);
+		clear_slot(table, was);
+		return;
+	}
+	write_slot(table, was, addr, verdict, now_ns);
+	if (verdict->hits)
+		TABLE_STORE(hits(table, was), hits_byte(renewed.hits));
+}
+
+int table_put(struct table *table, const struct addr *addr, const struct mxg_verdict *verdict,
+	      uint64_t now_ns)
+{
+	uint32_t home = home_of(table, addr);
+	struct place at;
+
+	if (verdict->action > MXG_STATE_ACTION || verdict->reason > MXG_STATE_REASON ||
+	    verdict->reason == MXG_REASON_NONE)
+		return -EINVAL;
+	if (find(table, addr, &at)) {
+		renew(table, &at, addr, verdict, now_ns);
+		return 0;
+	}
+	if ((table->count >= table_max(table) && !drop_expired(table, home, now_ns)) ||
+	    (!find_free(table, home, MXG_LINES_PROBED, &at) && !drop_expired(table, home, now_ns) &&
+	     !make_room(table, home))) {
+		table->refused++;
+		return -E2BIG;
+	}
+	find_free(table, home, MXG_LINES_PROBED, &at);
+	fill_slot(table, &at, addr, verdict, now_ns);
+	return 0;
+}
+
+int table_del(struct table *table, const struct addr *addr)
+{
+	struct place at;
+
+	if (!find(table, addr, &at))
+		return -ENOENT;
+	clear_slot(table, &at);
+	return 0;
+}
+
+int table_next(const struct table *table, uint32_t *line, struct table_entry *entries, int max)
+{
+	int slots = (int)slots_of(table->family), n = 0;
+
+	for (; *line < table_lines(table) && (n == 0 || n + slots <= max); ++*line)
+		for (unsigned int slot = 0; slot < slots_of(table->family); slot++) {
+			struct place at = {.line = 1 + *line, .slot = slot};
+
+			if (state(table, &at) == 0)
+				continue;
+			addr_at(table, &at, &entries[n].addr);
+			verdict_at(table, &at, &entries[n++].verdict);
+		}
+	return n;
+}
+
+static void mark_line(const struct table *table, uint32_t line, uint32_t now)
+{
+	struct place at = {.line = line};
+
+	for (; at.slot < slots_of(table->family); at.slot++)
+		if (state(table, &at) != 0 && !(state(table, &at) & MXG_STATE_REFRESH) &&
+		    *note(table, &at) >> NOTE_BITS <= now)
+			TABLE_STORE(word(table, &at), *word(table, &at) | MXG_STATE_REFRESH);
+}
+
+bool table_mark_due(struct table *table, uint32_t *line, uint32_t lines, uint64_t now_ns)
+{
+	uint32_t now = units_of(table, now_ns);
+
+	for (; lines > 0 && *line < table_lines(table); lines--)
+		mark_line(table, ++*line, now);
+	if (*line < table_lines(table))
+		return false;
+	*line = 0;
+	return true;
+}
+
+/* --- beginning, and beginning anew ---------------------------------------------------------- */
+
+static bool is_sound(unsigned int family, const struct mxg_table *begun, uint32_t elements)
+{
+	return begun->lines > 0 && begun->lines < UINT32_MAX / 4 && begun->max > 0 &&
+	       homes_for(family, begun->max) == begun->lines &&
+	       elements_for(family, begun->lines) == elements;
+}
+
+/*
+ * Of an entry that was being moved there are two, and the further is the older. One that
+ * is where it cannot be found is nobody's.
+ */
+static bool is_whole(const struct table *table, const struct place *at)
+{
+	struct place first;
+	struct addr addr;
+
+	addr_at(table, at, &addr);
+	return at->led < MXG_LINES_PROBED && find(table, &addr, &first) && first.line == at->line &&
+	       first.slot == at->slot;
+}
+
+/* All that may be led past anybody is taken to be so, until it has been counted. */
+static void count_places(struct table *table, uint8_t *led_past)
+{
+	uint32_t lines = table_lines(table);
+	struct place at;
+
+	for (uint32_t line = 1; line <= lines; line++)
+		TABLE_STORE(beyond(table, line), (uint8_t)MXG_BEYOND_MAX);
+	for (uint32_t line = 1; line <= lines; line++)
+		for (unsigned int slot = 0; slot < slots_of(table->family); slot++) {
+			at = (struct place){.line = line, .slot = slot};
+			if (state(table, &at) == 0)
+				continue;
+			at = place_of(table, line, slot);
+			if (!is_whole(table, &at)) {
+				TABLE_STORE(word(table, &at),
+					    table->family == 4 ? 0 : next_use(table, &at));
+				continue;
+			}
+			table->count++;
+			table->led[at.led]++;
+			for (uint32_t past = line - at.led; past < line; past++)
+				led_past[past] =
+					(uint8_t)min_u32(led_past[past] + 1U, MXG_BEYOND_MAX);
+		}
+	for (uint32_t line = 1; line <= lines; line++)
+		TABLE_STORE(beyond(table, line), led_past[line]);
+}
+
+int table_watch(struct table *table, unsigned int family, void *memory, uint32_t elements)
+{
+	if (elements == 0 || !is_sound(family, memory, elements))
+		return -EINVAL;
+	*table = (struct table){.family = family, .memory = memory};
+	return 0;
+}
+
+int table_init(struct table *table, unsigned int family, void *memory, uint32_t elements)
+{
+	struct table begun;
+	uint8_t *led_past;
+	int err = table_watch(&begun, family, memory, elements);
+
+	if (err < 0)
+		return err;
+	led_past = calloc(table_lines(&begun) + 1, 1);
+	if (!led_past)
+		return -ENOMEM;
+	count_places(&begun, led_past);
+	free(led_past);
+	*table = begun;
+	return 0;
+}
+
+static uint32_t earlier(uint32_t units, uint32_t by)
+{
+	return units > by ? units - by : 0;
+}
+
+void table_rebase(struct table *table, uint64_t now_ns)
+{
+	uint32_t by = units_of(table, now_ns), bits;
+	struct place at;
+
+	for (uint32_t line = 1; line <= table_lines(table); line++)
+		for (unsigned int slot = 0; slot < slots_of(table->family); slot++) {
+			at = (struct place){.line = line, .slot = slot};
+			bits = state(table, &at);
+			if (bits == 0)
+				continue;
+			if (bits >> MXG_STATE_UNITS_SHIFT <= by) {
+				at = place_of(table, line, slot);
+				clear_slot(table, &at);
+				continue;
+			}
+			*note(table, &at) = earlier(*note(table, &at) >> NOTE_BITS, by)
+						    << NOTE_BITS |
+					    (*note(table, &at) & ((1U << NOTE_BITS) - 1));
+			TABLE_STORE(word(table, &at),
+				    *word(table, &at) - ((uint64_t)by << MXG_STATE_UNITS_SHIFT));
+		}
+	TABLE_STORE(&head(table)->base_ns, ns_of(table, by));
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The worker's side of a one-line verdict table (mxgate/table.h): the only writer of
+ * its memory, which the gate reads at the same time. Each change is a sequence of
+ * aligned stores in which every prefix is a table that tells no lie: between two of
+ * them an entry is there or missing, never another's.
+ *
+ * The memory is the caller's. What is in it is believed only as far as it makes sense:
+ * a writer that was killed in the middle leaves nothing behind that table_init() does
+ * not mend.
+ */
+#ifndef MXGATE_CORE_TABLE_H
+#define MXGATE_CORE_TABLE_H
+
+#include <mxgate/abi.h>
+#include <mxgate/table.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+
+struct table {
+	unsigned int family; /* 4 or 6 */
+	uint8_t *memory;
+	uint32_t count;                 /* entries, expired ones too */
+	uint32_t led[MXG_LINES_PROBED]; /* of them: so many lines from home */
+	uint64_t refused;               /* new entries that found no place */
+};
+
+struct table_entry {
+	struct addr addr;
+	struct mxg_verdict verdict;
+};
+
+/* Size of one element of the map, and their number for max entries (85 % full then; of IPv6 80). */
+size_t table_element_size(unsigned int family);
+uint32_t table_elements(unsigned int family, uint32_t max);
+
+/* Makes zeroed memory of that many elements an empty table. seed: random. */
+void table_format(unsigned int family, void *memory, uint32_t max, uint64_t base_ns, uint64_t seed);
+
+/*
+ * Takes a formatted table into use: counts what is there and mends what an earlier
+ * writer left half done. 0; -EINVAL when memory of so many elements holds no table of
+ * this family; -ENOMEM.
+ */
+int table_init(struct table *table, unsigned int family, void *memory, uint32_t elements);
+
+/* The same for who looks only, beside the writer: nothing is counted or mended. 0 or -EINVAL. */
+int table_watch(struct table *table, unsigned int family, void *memory, uint32_t elements);
+
+/* 0, or -ENOENT. An expired entry is given as it is. */
+int table_get(const struct table *table, const struct addr *addr, struct mxg_verdict *ret);
+
+/*
+ * Sets the verdict. Its hits are added to those that an older one of the address has.
+ * An expiry further away than the table can count (6 to 13 days) is brought nearer; a
+ * refresh time is rounded up to a unit. 0; -E2BIG when there is no place, and no entry
+ * that has expired by now_ns can make one; -EINVAL for a verdict without a reason, or
+ * with an action or a reason that the table cannot hold.
+ */
+int table_put(struct table *table, const struct addr *addr, const struct mxg_verdict *verdict,
+	      uint64_t now_ns);
+
+/* 0 or -ENOENT. */
+int table_del(struct table *table, const struct addr *addr);
+
+/*
+ * The entries of the next lines from *line on (begin with 0), at most max of them (not
+ * below MXG_LINE4_SLOTS); their number, 0 at the end. What is put or deleted meanwhile
+ * may be seen or missed.
+ */
+int table_next(const struct table *table, uint32_t *line, struct table_entry *entries, int max);
+
+/*
+ * Looks through so many lines from *line on, round and round, and marks the entries
+ * whose refresh time has come, so that their next hit asks for a lookup. True at the end.
+ */
+bool table_mark_due(struct table *table, uint32_t *line, uint32_t lines, uint64_t now_ns);
+
+/* Lines in all, and when times began to count. */
+uint32_t table_lines(const struct table *table);
+uint32_t table_max(const struct table *table);
+uint64_t table_base_ns(const struct table *table);
+
+/*
+ * Counts times from now_ns on. Until it returns, the gate takes every entry for an
+ * expired one; those that have expired are taken out.
+ */
+void table_rebase(struct table *table, uint64_t now_ns);
+
+#endif
