@@ -380,6 +380,14 @@ static void expect_evidence(struct store *store, unsigned int i, const char *wan
 	free(json);
 }
 
+static struct store_evidence_stats stats_of(struct store *store)
+{
+	struct store_evidence_stats stats;
+
+	store_evidence_get_stats(store, &stats);
+	return stats;
+}
+
 Test(store, evidence_queued_and_written, .init = make_dir, .fini = remove_dir)
 {
 	struct store *store = open_store();
@@ -396,6 +404,27 @@ Test(store, evidence_queued_and_written, .init = make_dir, .fini = remove_dir)
 	store_close(store);
 	store = open_store();
 	expect_evidence(store, 1, "{\"n\":3}");
+	store_close(store);
+}
+
+/* Of several about one address in one batch the last counts, whatever their order in the tree. */
+Test(store, evidence_of_one_batch, .init = make_dir, .fini = remove_dir)
+{
+	struct store *store = open_store();
+	char text[32];
+
+	for (unsigned int i = 0; i < 3000; i++) {
+		snprintf(text, sizeof(text), "{\"n\":%u}", i);
+		put_evidence(store, i * 7919 % 1000, NOW, text);
+	}
+	cr_expect_eq(store_evidence_write(store, 3000), 3000);
+	cr_expect_eq(stats_of(store).written, 3000);
+	store_close(store);
+	store = open_store();
+	for (unsigned int i = 2000; i < 3000; i++) {
+		snprintf(text, sizeof(text), "{\"n\":%u}", i);
+		expect_evidence(store, i * 7919 % 1000, text);
+	}
 	store_close(store);
 }
 
@@ -440,8 +469,6 @@ Test(store, what_is_committed_survives, .init = make_dir, .fini = remove_dir)
 		for (unsigned int i = 0; i < 300; i++)
 			put_evidence(store, i, NOW, "{}");
 		cr_assert_eq(store_evidence_write(store, 200), 200);
-		cr_assert_eq(store_evidence_commit(store), 0);
-		cr_assert_eq(store_evidence_write(store, 50), 50);
 		_exit(0);
 	}
 	waitpid(pid, &status, 0);
@@ -492,8 +519,11 @@ Test(store, expired_evidence_is_pruned_in_portions, .init = make_dir, .fini = re
 {
 	struct store *store = open_store();
 
-	for (unsigned int i = 0; i < 30; i++)
+	for (unsigned int i = 0; i < 30; i++) {
 		put_evidence(store, i, i < 20 ? NOW - 1 : NOW, "{}");
+		if (i == 19)
+			cr_assert_eq(store_flush(store), 0);
+	}
 	cr_assert_eq(store_flush(store), 0);
 	cr_expect_eq(store_evidence_prune(store, NOW, 15), 15);
 	cr_expect_eq(store_evidence_prune(store, NOW, 15), 5);
@@ -503,14 +533,6 @@ Test(store, expired_evidence_is_pruned_in_portions, .init = make_dir, .fini = re
 	expect_evidence(store, 19, NULL);
 	expect_evidence(store, 20, "{}");
 	store_close(store);
-}
-
-static struct store_evidence_stats stats_of(struct store *store)
-{
-	struct store_evidence_stats stats;
-
-	store_evidence_get_stats(store, &stats);
-	return stats;
 }
 
 /* An operator's shell, say. Verdicts are not made to wait for it. */
@@ -524,13 +546,14 @@ Test(store, a_locked_file_is_not_waited_for, .init = make_dir, .fini = remove_di
 	cr_assert_eq(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
 	put_evidence(store, 1, NOW, "{}");
 	cr_expect_eq(store_evidence_write(store, 1), -EBUSY);
-	cr_expect_eq(store_evidence_commit(store), 0, "there is nothing to commit");
 	cr_expect(stats_of(store).is_stuck);
 	cr_expect_eq(store_evidence_prune(store, NOW, 1), -EBUSY);
 	cr_expect_lt(clock_mono_ns() - start_ns, CLOCK_NS_PER_SEC);
 	sqlite3_close(other);
+	put_evidence(store, 2, NOW, "{}");
+	cr_expect_eq(store_evidence_write(store, 5), 1, "what failed goes first");
 	cr_expect_eq(store_evidence_write(store, 5), 1);
-	cr_expect_eq(store_evidence_commit(store), 0);
+	cr_expect_eq(store_evidence_write(store, 5), 0);
 	cr_expect_not(stats_of(store).is_stuck);
 	expect_evidence(store, 1, "{}");
 	store_close(store);
@@ -783,6 +806,42 @@ Test(store, a_failed_write_keeps_the_order, .init = make_dir, .fini = remove_dir
 	store_close(store);
 }
 
+/* A batch that waits is out of the memory of the newest, and is found, and lost by nobody. */
+Test(store, what_waits_to_be_written_is_found, .init = make_dir, .fini = remove_dir)
+{
+	enum {
+		CROWD = 30000,
+		BYTES = 500
+	};
+	struct store *store = open_store();
+	struct store_evidence_stats before;
+	char json[BYTES];
+	sqlite3 *other;
+
+	memset(json, 'x', sizeof(json) - 1);
+	json[sizeof(json) - 1] = '\0';
+	cr_assert_eq(sqlite3_open(path_of("evidence.db"), &other), SQLITE_OK);
+	cr_assert_eq(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	for (unsigned int i = 0; i < 100; i++)
+		put_evidence(store, i, NOW, "{\"waits\":1}");
+	cr_expect_eq(store_evidence_write(store, 100), -EBUSY);
+	for (unsigned int i = 1000; i < CROWD; i++)
+		put_evidence(store, i, NOW, json);
+	for (unsigned int i = 0; i < 100; i++)
+		expect_evidence(store, i, "{\"waits\":1}");
+	before = stats_of(store);
+	cr_expect_gt(before.shed, 0);
+	cr_expect_eq(before.shed + before.pending, CROWD - 900);
+	sqlite3_close(other);
+	cr_expect_eq(store_flush(store), 0);
+	cr_expect_eq(stats_of(store).written, before.pending);
+	store_close(store);
+	store = open_store();
+	for (unsigned int i = 0; i < 100; i++)
+		expect_evidence(store, i, "{\"waits\":1}");
+	store_close(store);
+}
+
 /* A flood of sources must not fill the disk that the exceptions are on. */
 
 Test(store, evidence_is_bounded, .init = make_dir, .fini = remove_dir)
@@ -856,6 +915,122 @@ Test(store, evidence_of_another_release_is_set_aside, .init = quiet, .fini = rem
 	cr_assert_eq(raw("evidence.db", "PRAGMA user_version=9"), SQLITE_OK);
 	store_close(open_store());
 	cr_expect_eq(access(path_of("evidence.db.damaged"), F_OK), 0);
+}
+
+/* It found what is oldest by an index that cost more than the row. */
+Test(store, evidence_of_an_earlier_release_is_taken_over, .init = make_dir, .fini = remove_dir)
+{
+	struct store *store = open_store();
+
+	put_evidence(store, 1, NOW, "{\"old\":1}");
+	store_close(store);
+	cr_assert_eq(raw("evidence.db", "CREATE INDEX evidence_expires ON evidence (expires)"),
+		     SQLITE_OK);
+	store = open_store();
+	expect_evidence(store, 1, "{\"old\":1}");
+	put_evidence(store, 2, NOW, "{}");
+	store_close(store);
+	cr_expect_eq(raw("evidence.db", "DROP INDEX evidence_expires"), SQLITE_ERROR, "gone");
+	cr_expect_neq(access(path_of("evidence.db.damaged"), F_OK), 0);
+}
+
+/* --- evidence that cannot be had ---------------------------------------------- */
+
+/* What goes to a file that nobody finds again is lost: it is begun again, and the other whole. */
+Test(store, evidence_that_was_moved_is_begun_again, .init = quiet, .fini = remove_dir)
+{
+	struct store *store = open_store();
+	char away[100];
+
+	snprintf(away, sizeof(away), "%s.damaged", path_of("evidence.db"));
+	put_evidence(store, 1, NOW, "{\"n\":1}");
+	cr_assert_eq(store_flush(store), 0);
+	cr_assert_eq(rename(path_of("evidence.db"), away), 0);
+	put_evidence(store, 2, NOW, "{\"n\":2}");
+	cr_expect_eq(store_flush(store), 0);
+	cr_expect_not(stats_of(store).is_stuck);
+	cr_expect_eq(access(path_of("evidence.db"), F_OK), 0, "a new one");
+	put_evidence(store, 3, NOW, "{\"n\":3}");
+	cr_expect_eq(store_flush(store), 0);
+	cr_assert_eq(unlink(path_of("evidence.db")), 0);
+	put_evidence(store, 4, NOW, "{\"n\":4}");
+	store_close(store);
+	store = open_store();
+	expect_evidence(store, 1, NULL);
+	expect_evidence(store, 3, NULL);
+	expect_evidence(store, 4, "{\"n\":4}");
+	store_close(store);
+	cr_assert_eq(rename(away, path_of("evidence.db")), 0);
+	store = open_store();
+	expect_evidence(store, 1, "{\"n\":1}");
+	expect_evidence(store, 2, NULL);
+	store_close(store);
+}
+
+/* Without its file the rest works; what is in memory is found, and written in the end. */
+Test(store, evidence_without_a_file, .init = quiet, .fini = remove_dir)
+{
+	struct store *store;
+
+	cr_assert_eq(mkdir(path_of("evidence.db-wal"), 0700), 0);
+	store = open_store();
+	cr_expect(stats_of(store).is_stuck);
+	cr_expect_not_null(strstr(stats_of(store).trouble, "cannot open "), "%s",
+			   stats_of(store).trouble);
+	cr_expect_not_null(strstr(stats_of(store).trouble, "evidence.db"));
+	add(store, EXCEPTION_ALLOW, "192.0.2.25");
+	put_evidence(store, 1, NOW, "{\"n\":1}");
+	cr_expect_lt(store_flush(store), 0);
+	cr_expect_eq(stats_of(store).pending, 1);
+	expect_evidence(store, 1, "{\"n\":1}");
+	cr_expect_lt(store_evidence_prune(store, NOW, 10), 0);
+	cr_assert_eq(rmdir(path_of("evidence.db-wal")), 0);
+	put_evidence(store, 2, NOW, "{\"n\":2}");
+	cr_expect_eq(store_flush(store), 0);
+	cr_expect_not(stats_of(store).is_stuck);
+	cr_expect_str_eq(stats_of(store).trouble, "");
+	store_close(store);
+	store = open_store();
+	expect_evidence(store, 1, "{\"n\":1}");
+	expect_evidence(store, 2, "{\"n\":2}");
+	cr_expect_eq(list(store).count, 1);
+	store_close(store);
+}
+
+/* In front of libc's: there may not be one more thread. */
+static bool is_crowded;
+
+int crowded_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *),
+		   void *arg) __asm__("pthread_create");
+
+int crowded_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *), void *arg)
+{
+	static int (*libcs)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+
+	if (is_crowded)
+		return EAGAIN;
+	if (!libcs)
+		*(void **)&libcs = dlsym(RTLD_NEXT, "pthread_create");
+	return libcs(thread, attr, fn, arg);
+}
+
+Test(store, a_thread_that_comes_later, .init = make_dir, .fini = remove_dir)
+{
+	struct store *store = open_store();
+
+	is_crowded = true;
+	cr_expect_eq(store_evidence_start(store), -EAGAIN);
+	cr_expect(stats_of(store).is_stuck);
+	cr_expect_not_null(strstr(stats_of(store).trouble, "no thread"), "%s",
+			   stats_of(store).trouble);
+	put_evidence(store, 1, NOW, "{}");
+	expect_evidence(store, 1, "{}");
+	is_crowded = false;
+	cr_expect_eq(store_evidence_start(store), 0);
+	cr_expect_eq(store_evidence_start(store), 0, "it runs");
+	cr_expect(wait_until_written(store, 1));
+	cr_expect_not(stats_of(store).is_stuck);
+	store_close(store);
 }
 
 static struct store *store_with_bad_evidence(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * A log of records in a ring of bytes. Positions only grow, the ring is their low
- * bits: oldest <= settled <= taken <= head. A bucket has the position of the newest
+ * bits: oldest <= taken <= head. A bucket has the position of the newest
  * record of its addresses, a record that of the one before it in its bucket; what is
  * older than oldest has been written over, and ends a chain.
  */
@@ -33,8 +33,8 @@ struct recent {
 	uint8_t *bytes;
 	uint64_t *bucket;
 	size_t size, buckets;
-	uint64_t oldest, settled, taken, head;
-	uint32_t pending, unsettled, overtaken;
+	uint64_t oldest, taken, head;
+	uint32_t pending;
 	recent_lost_fn on_lost;
 	void *user;
 };
@@ -103,23 +103,17 @@ static void to_entry(const struct record *record, struct recent_entry *ret)
 static void forget_oldest(struct recent *recent)
 {
 	const struct record *record = record_at(recent, recent->oldest);
-	bool is_filler = record->addr.family == 0;
 	struct recent_entry entry;
 
 	if (recent->oldest == recent->taken) {
 		recent->taken += record->size;
-		if (!is_filler) {
+		if (record->addr.family != 0) {
 			recent->pending--;
 			to_entry(record, &entry);
 			recent->on_lost(&entry, recent->user);
 		}
-	} else if (recent->oldest == recent->settled && !is_filler) {
-		recent->unsettled--;
-		recent->overtaken++;
 	}
 	recent->oldest += record->size;
-	if (recent->settled < recent->oldest)
-		recent->settled = recent->oldest;
 }
 
 /* A record lies in one piece. */
@@ -178,35 +172,24 @@ int recent_get(const struct recent *recent, const struct addr *addr, struct rece
 	return -ENOENT;
 }
 
-bool recent_take(struct recent *recent, struct recent_entry *ret)
+bool recent_next(struct recent *recent, struct recent_entry *ret)
 {
 	const struct record *record;
 
-	while (recent->taken < recent->head) {
+	for (; recent->taken < recent->head; recent->taken += record->size) {
 		record = record_at(recent, recent->taken);
-		recent->taken += record->size;
 		if (record->addr.family == 0)
 			continue;
 		to_entry(record, ret);
-		recent->pending--;
-		recent->unsettled++;
 		return true;
 	}
 	return false;
 }
 
-uint32_t recent_settle(struct recent *recent, bool is_written)
+void recent_take(struct recent *recent)
 {
-	uint32_t lost = is_written ? 0 : recent->overtaken;
-
-	if (is_written) {
-		recent->settled = recent->taken;
-	} else {
-		recent->taken = recent->settled;
-		recent->pending += recent->unsettled;
-	}
-	recent->unsettled = recent->overtaken = 0;
-	return lost;
+	recent->taken += record_at(recent, recent->taken)->size;
+	recent->pending--;
 }
 
 uint32_t recent_pending(const struct recent *recent)

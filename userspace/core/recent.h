@@ -41,12 +41,9 @@ int recent_put(struct recent *recent, const struct recent_entry *entry);
 int recent_get(const struct recent *recent, const struct addr *addr, struct recent_entry *ret);
 
 /* The oldest that has not been handed out, valid until the next put; false: none. */
-bool recent_take(struct recent *recent, struct recent_entry *ret);
-/*
- * What was taken since the last settling is written for good, or is to be taken again.
- * How many of it cannot be, since they have made way meanwhile.
- */
-uint32_t recent_settle(struct recent *recent, bool is_written);
+bool recent_next(struct recent *recent, struct recent_entry *ret);
+/* It has been handed out: it may be found as long as it has its place, and is not lost. */
+void recent_take(struct recent *recent);
 
 /* Entries not handed out. */
 uint32_t recent_pending(const struct recent *recent);

@@ -6,9 +6,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "core/evidence.h"
 #include "daemon/worker.h"
 
+#define ALARM     "evidence-not-written"
 #define LINES_MAX 300 /* a second, of each kind; journald's own limit is about this */
 
 /* --- evidence ------------------------------------------------------------------------------- */
@@ -22,6 +24,17 @@ static void keep(struct worker *worker, const struct iprev_report *report,
 
 	store_evidence_put(worker->store, &report->addr, now, now + decision->ttl_sec, packed, len,
 			   decision->action != MXG_ACTION_PASS);
+}
+
+static void raise_alarm(struct worker *worker, const struct store_evidence_stats *stats)
+{
+	char trouble[STORE_TROUBLE_MAX * 4];
+
+	text_escape(stats->trouble, strlen(stats->trouble), trouble, sizeof(trouble));
+	alarms_raise(&worker->alarms, clock_mono_ns(), ALARM,
+		     "%s: make room, or see whose it is; verdicts are not affected; what is behind "
+		     "%" PRIu32 " of them waits in memory, and `mxgate why` has it",
+		     trouble, stats->pending);
 }
 
 /* --- the log -------------------------------------------------------------------------------- */
@@ -84,7 +97,10 @@ void ledger_on_second(struct worker *worker)
 
 	store_evidence_get_stats(worker->store, &stats);
 	if (stats.is_stuck)
-		log_warn("event=evidence-not-written");
+		raise_alarm(worker, &stats);
+	else
+		alarms_clear(&worker->alarms, clock_mono_ns(), ALARM, "evidence-written");
+	store_evidence_start(worker->store); /* unless it runs */
 	tell_unwritten(&worker->ledger);
 }
 

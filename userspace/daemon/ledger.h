@@ -31,7 +31,10 @@ void ledger_note(struct worker *worker, const struct iprev_report *report,
 		 const struct rdns_result *generic, const struct policy_decision *decision,
 		 bool is_new);
 
-/* To be called every second: tells what was not written. */
+/*
+ * To be called every second: tells what was not written, and raises or clears the alarm
+ * "evidence-not-written".
+ */
 void ledger_on_second(struct worker *worker);
 
 /* The "evidence" object of CONTROL_STATUS. A new reference. */

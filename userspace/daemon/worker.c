@@ -101,11 +101,7 @@ static int open_state(struct worker *worker)
 		worker->exit_code = 74;
 		return err;
 	}
-	if (why[0])
-		log_warn("event=store detail=\"%s\"", why);
-	err = store_evidence_start(worker->store);
-	if (err < 0)
-		return fail("evidence", err);
+	store_evidence_start(worker->store); /* or later: ledger_on_second() */
 	worker->exceptions = exceptions_new();
 	worker->sweep_entries = calloc(VMAP_STEP, sizeof(*worker->sweep_entries));
 	return worker->exceptions && worker->sweep_entries ? 0 : -ENOMEM;

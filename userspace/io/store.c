@@ -5,9 +5,15 @@
  * The two differ in what a loss would mean. state.db is what operators decided:
  * written through (WAL, synchronous=FULL), checked when opened, and never
  * replaced; if it is damaged we refuse to start over it. evidence.db only
- * explains: it is written a few rows at a time, from a piece of memory that holds
- * the newest, and when damaged it is set aside under another name and begun again,
- * since no verdict depends on it.
+ * explains: no verdict depends on it. Damaged, it is set aside under another name and
+ * begun again; gone, it is begun again; if it cannot be had at all, what is behind the
+ * verdicts stays in memory, as far as there is room, until it can.
+ *
+ * A row of evidence costs what it moves in the tree of addresses, so rows are written
+ * in batches, in the order of that tree: thousands at once touch a page once where each
+ * for itself would write a page anew. A batch is taken out of the memory of the newest
+ * and kept until it is committed; there is no other index, as the order of the rows is
+ * that of their age.
  *
  * Refuses to decide anything, and to change or delete a row of the audit trail:
  * triggers forbid that to everybody who opens the file.
@@ -18,7 +24,6 @@
 #include <limits.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -31,6 +36,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "base/thread.h"
 #include "core/recent.h"
 
 #define STATE_VERSION    1
@@ -38,17 +44,21 @@
 #define BUSY_MS          1000       /* somebody's sqlite3 shell may hold a lock; not for long */
 #define EVIDENCE_BUSY_MS 10         /* nobody waits for evidence: it is written later */
 #define RECENT_BYTES     (8u << 20) /* some 30,000 addresses */
+#define CHECKPOINT_PAGES "4000"
+#define BATCH_ROWS       8192
+#define BATCH_BYTES      (RECENT_BYTES / 4) /* the largest entry, or thousands as they are */
+#define GATHER_ROWS      32                 /* who puts evidence waits for so many copies at most */
+#define CHUNK_ROWS       100 /* whoever asks for evidence waits for so many at most */
 #define SIZE_CHECK_ROWS  1000
-#define COMMIT_ROWS      100
-#define CHUNK_ROWS       25    /* whoever asks for evidence waits for so many at most */
 #define KEPT_MAX         10000 /* rows behind refusals that have lost their place */
 #define LATE_MAX         1000  /* rows that found the memory in use */
 #define LATE_BYTES       65536 /* each, at most */
 #define GET_MS           100   /* for each of two locks, at most */
-#define GATHER_MS        20    /* between two looks of the thread */
+#define GATHER_MS        100   /* between two looks of the thread: few commits where little comes */
 #define RETRY_MS         1000  /* after a failure */
+#define REOPEN_MS        10000 /* when there is no file at all */
 #define NICE             5
-#define REST             9 /* times as long as it writes: a tenth of a processor, at most */
+#define REST             19 /* times as long as it writes: a twentieth of a processor, at most */
 #define NS_PER_MS        1000000L
 #define DETAIL_MAX       4096
 
@@ -60,6 +70,23 @@ struct kept {
 };
 STAILQ_HEAD(kept_list, kept);
 
+/* A row that is being written. */
+struct row {
+	char addr[ADDR_TEXT_MAX]; /* the key */
+	uint32_t number;          /* in which order it came */
+	uint32_t at, len;         /* in the batch's data */
+	int64_t decided_sec, expires_sec;
+};
+
+/* Rows that were taken to be written, and are here until they are committed. */
+struct batch {
+	struct row *rows; /* BATCH_ROWS; by key, each once */
+	uint8_t *data;    /* BATCH_BYTES */
+	uint32_t count, used;
+	uint32_t done;  /* are in the transaction that is open */
+	uint32_t taken; /* entries: more than rows, where one took the place of another */
+};
+
 struct store {
 	char *state_path;
 	char *evidence_path;
@@ -69,12 +96,10 @@ struct store {
 	sqlite3 *evidence;
 	int64_t evidence_max; /* bytes in use */
 	sqlite3_stmt *insert, *trim;
-	bool is_writing;        /* a transaction is open on evidence */
-	bool is_over;           /* evidence_max: each row takes the place of two */
-	unsigned int rows;      /* tried so far */
-	struct kept_list taken; /* kept rows that are in the transaction */
-	void *row;              /* a copy of what is being written */
-	size_t row_size;
+	bool is_writing;   /* a transaction is open on evidence */
+	bool is_over;      /* evidence_max: each row takes the place of two */
+	unsigned int rows; /* tried so far */
+	struct batch batch;
 
 	struct kept_list late; /* the caller's alone: what is to be put into recent */
 	uint32_t late_count;
@@ -83,8 +108,8 @@ struct store {
 	pthread_mutex_t memory; /* for what follows */
 	struct recent *recent;
 	struct kept_list kept;
-	uint32_t kept_count; /* with those taken */
-	struct store_evidence_stats stats;
+	uint32_t kept_count;
+	struct store_evidence_stats stats; /* pending: those of the batch only */
 	bool is_asleep, is_ending;
 	pthread_cond_t wake; /* there is something, or the end has come */
 	pthread_t thread;
@@ -122,8 +147,7 @@ static const char evidence_schema[] =
 	"CREATE TABLE evidence ("
 	/* with rowids: without, a row above a quarter page would take another page of its own */
 	" addr TEXT PRIMARY KEY NOT NULL, decided INTEGER NOT NULL, expires INTEGER NOT NULL,"
-	" data BLOB NOT NULL);"
-	"CREATE INDEX evidence_expires ON evidence (expires);";
+	" data BLOB NOT NULL);";
 
 /* --- SQLite in our terms ------------------------------------------------------ */
 
@@ -277,15 +301,20 @@ static int open_db(const char *path, const char *pragmas, const char *schema, in
 	return code;
 }
 
+static bool has_moved(sqlite3 *db)
+{
+	int moved = 0;
+
+	return sqlite3_file_control(db, NULL, SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved;
+}
+
 /*
  * A commit hook: rolls back what would go to a file that nobody will find again, and
  * so be lost in silence.
  */
 static int refuse_if_moved(void *db)
 {
-	int moved = 0;
-
-	return sqlite3_file_control(db, NULL, SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved;
+	return has_moved(db);
 }
 
 /* --- opening ------------------------------------------------------------------ */
@@ -335,95 +364,159 @@ static int evidence_try(struct store *store)
 	int version = 0;
 	int code = open_db(store->evidence_path,
 			   "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
-			   "PRAGMA trusted_schema=OFF",
+			   "PRAGMA trusted_schema=OFF; PRAGMA wal_autocheckpoint=" CHECKPOINT_PAGES,
 			   evidence_schema, EVIDENCE_VERSION, &store->evidence, &version);
 
 	if (code == SQLITE_OK)
 		sqlite3_busy_timeout(store->evidence, EVIDENCE_BUSY_MS);
 	/* of another release: as good as damaged, it is only evidence */
-	return code == SQLITE_OK && version != EVIDENCE_VERSION ? SQLITE_NOTADB : code;
+	if (code == SQLITE_OK && version != EVIDENCE_VERSION)
+		return SQLITE_NOTADB;
+	/* Earlier releases found by it what is oldest. */
+	if (code == SQLITE_OK)
+		code = run(store->evidence, "DROP INDEX IF EXISTS evidence_expires");
+	if (code == SQLITE_OK) {
+		sqlite3_extended_result_codes(store->evidence, 1);
+		sqlite3_commit_hook(store->evidence, refuse_if_moved, store->evidence);
+	}
+	return code;
 }
 
-/* How many there were. */
-static uint32_t kept_free(struct kept_list *list)
+static void kept_free(struct kept_list *list)
 {
 	struct kept *kept;
-	uint32_t count = 0;
 
 	while ((kept = STAILQ_FIRST(list))) {
 		STAILQ_REMOVE_HEAD(list, link);
 		free(kept);
-		count++;
 	}
-	return count;
 }
 
-/* What was taken is written for good, or is to be taken again, before what is newer. */
-static void settle(struct store *store, bool is_written)
+/* Why nothing is written, for people; "": it is. */
+static void set_trouble(struct store *store, const char *trouble)
 {
 	pthread_mutex_lock(&store->memory);
-	store->stats.shed += recent_settle(store->recent, is_written);
-	if (is_written) {
-		store->kept_count -= kept_free(&store->taken);
-	} else {
-		STAILQ_CONCAT(&store->taken, &store->kept);
-		STAILQ_CONCAT(&store->kept, &store->taken);
-	}
+	store->stats.is_stuck = trouble[0] != '\0';
+	snprintf(store->stats.trouble, sizeof(store->stats.trouble), "%s", trouble);
 	pthread_mutex_unlock(&store->memory);
 }
 
-/* The statements and the transaction of a connection that ends. */
-static void evidence_forget(struct store *store)
+/* The connection ends; what was in its transaction is still to be written. */
+static void evidence_close(struct store *store)
 {
 	sqlite3_finalize(store->insert);
 	sqlite3_finalize(store->trim);
 	store->insert = store->trim = NULL;
 	store->is_writing = false;
-	settle(store, false);
+	store->batch.done = 0;
+	sqlite3_close(store->evidence);
+	store->evidence = NULL;
 }
 
-/* Renames evidence.db to evidence.db.damaged (one is kept) and begins a new one. */
-static int evidence_renew(struct store *store, int code)
+static void unlink_beside(const struct store *store, const char *suffix)
 {
 	char name[PATH_MAX];
 
-	evidence_forget(store);
-	sqlite3_close(store->evidence);
-	store->evidence = NULL;
+	snprintf(name, sizeof(name), "%s%s", store->evidence_path, suffix);
+	unlink(name);
+}
+
+/* Renames evidence.db to evidence.db.damaged (one is kept). 0 or -errno. */
+static int set_aside(struct store *store, int code)
+{
+	char name[PATH_MAX];
+
 	snprintf(name, sizeof(name), "%s.damaged", store->evidence_path);
 	log_warn("event=evidence-damaged error=\"%s\" file=%s set-aside=%s hint=\"verdicts are not "
 		 "affected; why knows less until addresses are looked up again\"",
 		 sqlite3_errstr(code), store->evidence_path, name);
 	if (rename(store->evidence_path, name) && unlink(store->evidence_path) && errno != ENOENT)
 		return -errno;
-	snprintf(name, sizeof(name), "%s-wal", store->evidence_path);
-	unlink(name);
-	snprintf(name, sizeof(name), "%s-shm", store->evidence_path);
-	unlink(name);
-	return to_errno(evidence_try(store));
+	return 0;
+}
+
+/* Somebody has taken the file away: it is his, and shall be whole. */
+static void let_go(struct store *store)
+{
+	log_warn("event=evidence-gone file=%s hint=\"moved or deleted, and begun again; verdicts "
+		 "are "
+		 "not affected; why knows less until addresses are looked up again\"",
+		 store->evidence_path);
+	run(store->evidence, "PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
+/*
+ * Begins a new file, or takes what lies there now, in the place of one that is of no use.
+ * SQLite's code.
+ */
+static int evidence_renew(struct store *store, int code)
+{
+	bool is_gone = code == SQLITE_CONSTRAINT_COMMITHOOK;
+
+	if (is_gone)
+		let_go(store);
+	evidence_close(store);
+	if (!is_gone && set_aside(store, code) < 0)
+		return code;
+	unlink_beside(store, "-wal");
+	unlink_beside(store, "-shm");
+	return evidence_try(store);
+}
+
+/* What the system said, where SQLite says only that it failed. 0: nothing. */
+static int system_error(sqlite3 *db, int code)
+{
+	bool is_systems = (code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN;
+
+	return db && is_systems ? sqlite3_system_errno(db) : 0;
+}
+
+static void explain_evidence(struct store *store, const char *what, int code)
+{
+	char trouble[sizeof(store->stats.trouble)];
+	int err = system_error(store->evidence, code);
+
+	snprintf(trouble, sizeof(trouble), "cannot %s %s (%s)", what, store->evidence_path,
+		 err ? strerror(err) : sqlite3_errstr(code));
+	set_trouble(store, trouble);
 }
 
 /* A statement failed: a damaged file is begun again. True when it is worth a second try. */
 static bool evidence_mended(struct store *store, int code)
 {
-	return is_damage(code) && evidence_renew(store, code) == 0;
+	if (!is_damage(code) && code != SQLITE_CONSTRAINT_COMMITHOOK)
+		return false;
+	code = evidence_renew(store, code);
+	if (code == SQLITE_OK)
+		return true;
+	explain_evidence(store, "open", code);
+	evidence_close(store);
+	return false;
+}
+
+/* There is no room, and nothing wrong with the file. */
+static bool is_short(sqlite3 *db, int code)
+{
+	int err = system_error(db, code);
+
+	return err == ENOSPC || err == EDQUOT || err == EMFILE || err == ENFILE;
 }
 
 /*
  * It is only evidence: a file that is damaged, or that somebody else holds or owns, keeps
- * nobody from his work.
+ * nobody from his work, and neither does a disk that has no room for one. SQLite's code.
  */
-static int evidence_open(struct store *store, char *why, size_t why_size)
+static int evidence_open(struct store *store)
 {
-	int code = evidence_try(store);
-	int r = to_errno(code);
+	int code = evidence_try(store), r = to_errno(code);
 
-	if (r == -EBADMSG || r == -EBUSY || r == -EACCES)
-		r = evidence_renew(store, code);
-	if (r)
-		explain_open(store->evidence_path, r, sqlite3_errmsg(store->evidence), why,
-			     why_size);
-	return r;
+	if (r == -EBADMSG || r == -EBUSY || (r == -EACCES && !is_short(store->evidence, code)))
+		code = evidence_renew(store, code);
+	if (code == SQLITE_OK)
+		return SQLITE_OK;
+	explain_evidence(store, "open", code);
+	evidence_close(store);
+	return code;
 }
 
 static void on_lost(const struct recent_entry *entry, void *user);
@@ -450,18 +543,20 @@ int store_open(const char *dir, struct store **ret, char *why, size_t why_size)
 	pthread_mutex_init(&store->memory, NULL);
 	init_wake(store);
 	STAILQ_INIT(&store->kept);
-	STAILQ_INIT(&store->taken);
 	STAILQ_INIT(&store->late);
 	store->recent = recent_new(RECENT_BYTES, on_lost, store);
+	store->batch.rows = calloc(BATCH_ROWS, sizeof(*store->batch.rows));
+	store->batch.data = malloc(BATCH_BYTES);
 	if (asprintf(&store->state_path, "%s/state.db", dir) < 0)
 		store->state_path = NULL;
 	if (asprintf(&store->evidence_path, "%s/evidence.db", dir) < 0)
 		store->evidence_path = NULL;
-	if (!store->recent || !store->state_path || !store->evidence_path)
+	if (!store->recent || !store->state_path || !store->evidence_path || !store->batch.rows ||
+	    !store->batch.data)
 		goto out;
 	r = state_open(store, why, why_size);
 	if (!r)
-		r = evidence_open(store, why, why_size);
+		evidence_open(store); /* or later */
 out:
 	if (r == -ENOMEM)
 		snprintf(why, why_size, "out of memory");
@@ -798,23 +893,33 @@ static int check_size(struct store *store)
 	return code;
 }
 
-/* Opens the transaction that is open as long as there is something to write. */
-static int begin(struct store *store)
+/* The two statements that are kept. */
+static int prepare_kept(struct store *store)
 {
-	int code = run(store->evidence, "BEGIN IMMEDIATE");
+	int code = SQLITE_OK;
 
-	store->is_writing = code == SQLITE_OK;
-	if (code == SQLITE_OK && !store->insert)
+	if (!store->insert)
 		code = prepare(store->evidence, &store->insert,
 			       "INSERT OR REPLACE INTO evidence (addr, decided, expires, data)"
 			       " VALUES (?,?,?,?)",
 			       "");
 	if (code == SQLITE_OK && !store->trim)
 		code = prepare(store->evidence, &store->trim,
-			       "DELETE FROM evidence WHERE addr IN"
-			       " (SELECT addr FROM evidence ORDER BY expires LIMIT 2)",
+			       "DELETE FROM evidence WHERE rowid IN"
+			       " (SELECT rowid FROM evidence ORDER BY rowid LIMIT 2)",
 			       "");
 	return code;
+}
+
+/* Opens the transaction that is open as long as there is something to write, and the file. */
+static int begin(struct store *store)
+{
+	int code = store->evidence ? SQLITE_OK : evidence_open(store);
+
+	if (code == SQLITE_OK)
+		code = run(store->evidence, "BEGIN IMMEDIATE");
+	store->is_writing = code == SQLITE_OK;
+	return code == SQLITE_OK ? prepare_kept(store) : code;
 }
 
 /* Runs a statement that is kept. */
@@ -825,9 +930,8 @@ static int step(sqlite3_stmt *stmt)
 	return code == SQLITE_DONE ? reset : code;
 }
 
-static int insert(struct store *store, const struct recent_entry *entry)
+static int insert(struct store *store, const struct row *row)
 {
-	char addr[ADDR_TEXT_MAX];
 	int code = store->is_writing ? SQLITE_OK : begin(store);
 
 	if (code == SQLITE_OK)
@@ -837,27 +941,24 @@ static int insert(struct store *store, const struct recent_entry *entry)
 		code = step(store->trim);
 	if (code != SQLITE_OK)
 		return code;
-	sqlite3_bind_text(store->insert, 1, addr_format(&entry->addr, addr), -1, SQLITE_STATIC);
-	sqlite3_bind_int64(store->insert, 2, entry->decided_sec);
-	sqlite3_bind_int64(store->insert, 3, entry->expires_sec);
-	code = sqlite3_bind_blob(store->insert, 4, entry->data, (int)entry->len, SQLITE_STATIC);
+	sqlite3_bind_text(store->insert, 1, row->addr, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(store->insert, 2, row->decided_sec);
+	sqlite3_bind_int64(store->insert, 3, row->expires_sec);
+	code = sqlite3_bind_blob(store->insert, 4, store->batch.data + row->at, (int)row->len,
+				 SQLITE_STATIC);
 	return code == SQLITE_OK ? step(store->insert) : code;
 }
 
-static void set_stuck(struct store *store, bool is_stuck)
-{
-	pthread_mutex_lock(&store->memory);
-	store->stats.is_stuck = is_stuck;
-	pthread_mutex_unlock(&store->memory);
-}
-
-/* All of the transaction is still to be written, or begins again in a new file. */
+/* All of the batch is still to be written, or to be written into a new file. */
 static int give_up(struct store *store, int code)
 {
+	/* It says so itself, where there is no file. */
+	if (store->evidence && !evidence_mended(store, code) && store->evidence)
+		explain_evidence(store, "write", code);
 	if (store->is_writing && !sqlite3_get_autocommit(store->evidence))
 		run(store->evidence, "ROLLBACK");
-	evidence_forget(store);
-	set_stuck(store, !evidence_mended(store, code));
+	store->is_writing = false;
+	store->batch.done = 0;
 	return to_errno(code);
 }
 
@@ -953,115 +1054,159 @@ int store_evidence_put(struct store *store, const struct addr *addr, int64_t dec
 	return err;
 }
 
-/* Room for the copy of a row. */
-static bool reserve(struct store *store, size_t len)
+/* The next to be written, valid while the memory is held: those that have lost their place first.
+ */
+static bool next(struct store *store, struct recent_entry *ret)
 {
-	void *row;
+	const struct kept *kept = STAILQ_FIRST(&store->kept);
 
-	if (len <= store->row_size)
-		return true;
-	row = realloc(store->row, len);
-	if (!row)
-		return false;
-	store->row = row;
-	store->row_size = len;
-	return true;
+	if (kept)
+		*ret = kept->entry;
+	return kept || recent_next(store->recent, ret);
 }
 
-/*
- * The next row to be written, valid until the next one: those first that have lost their
- * place. False: none, or no memory to copy it, and it is shed.
- */
-static bool take(struct store *store, struct recent_entry *ret)
+static void take(struct store *store)
 {
-	struct kept *kept;
-	bool has = false;
+	struct kept *kept = STAILQ_FIRST(&store->kept);
+
+	if (!kept) {
+		recent_take(store->recent);
+		return;
+	}
+	STAILQ_REMOVE_HEAD(&store->kept, link);
+	store->kept_count--;
+	free(kept);
+}
+
+/* Copies some more of what is to be written, at most up to limit. False: that is all, or full. */
+static bool gather_some(struct store *store, uint32_t limit)
+{
+	struct batch *batch = &store->batch;
+	struct recent_entry entry;
+	uint32_t end = batch->count + GATHER_ROWS;
+	bool more = false;
 
 	pthread_mutex_lock(&store->memory);
-	kept = STAILQ_FIRST(&store->kept);
-	if (kept) {
-		STAILQ_REMOVE_HEAD(&store->kept, link);
-		STAILQ_INSERT_TAIL(&store->taken, kept, link);
-		*ret = kept->entry;
-		has = true;
-	} else if (recent_take(store->recent, ret)) {
-		has = reserve(store, ret->len);
-		if (has)
-			ret->data = memcpy(store->row, ret->data, ret->len);
-		else
-			store->stats.shed++;
+	while (batch->count < limit && (more = next(store, &entry)) && batch->count < end) {
+		struct row *row = &batch->rows[batch->count];
+
+		if (entry.len > BATCH_BYTES - batch->used) {
+			more = false;
+			break;
+		}
+		addr_format(&entry.addr, row->addr);
+		row->number = batch->count++;
+		row->at = batch->used;
+		row->len = (uint32_t)entry.len;
+		row->decided_sec = entry.decided_sec;
+		row->expires_sec = entry.expires_sec;
+		memcpy(batch->data + batch->used, entry.data, entry.len);
+		batch->used += row->len;
+		take(store);
 	}
+	store->stats.pending = batch->count;
 	pthread_mutex_unlock(&store->memory);
-	return has;
+	return more && batch->count < limit;
 }
 
+static int by_key(const void *left, const void *right)
+{
+	const struct row *a = left, *b = right;
+	int order = strcmp(a->addr, b->addr);
+
+	return order ? order : (a->number > b->number) - (a->number < b->number);
+}
+
+/* Of rows about one address the last stays. */
+static void sort(struct batch *batch)
+{
+	uint32_t kept = 0;
+
+	qsort(batch->rows, batch->count, sizeof(*batch->rows), by_key);
+	for (uint32_t i = 0; i < batch->count; i++) {
+		if (kept > 0 && strcmp(batch->rows[kept - 1].addr, batch->rows[i].addr) == 0)
+			kept--;
+		batch->rows[kept++] = batch->rows[i];
+	}
+	batch->count = kept;
+}
+
+/* The next batch, of at most limit entries, once the last is written. How many rows it has. */
+static uint32_t gather(struct store *store, unsigned int limit)
+{
+	struct batch *batch = &store->batch;
+
+	if (batch->count > 0)
+		return batch->count;
+	batch->used = batch->done = 0;
+	while (gather_some(store, limit < BATCH_ROWS ? limit : BATCH_ROWS))
+		;
+	batch->taken = batch->count;
+	sort(batch);
+	return batch->count;
+}
+
+/* Writes at most so many rows of the batch. 0 or -errno. */
+static int write_rows(struct store *store, unsigned int limit)
+{
+	struct batch *batch = &store->batch;
+	int code = SQLITE_OK;
+
+	for (; limit > 0 && batch->done < batch->count && code == SQLITE_OK; limit--) {
+		code = insert(store, &batch->rows[batch->done]);
+		batch->done += code == SQLITE_OK;
+	}
+	return code == SQLITE_OK ? 0 : give_up(store, code);
+}
+
+/* Once all of the batch is in. */
 static int commit(struct store *store)
 {
-	int code;
+	int code = store->is_writing ? run(store->evidence, "COMMIT") : SQLITE_OK;
 
-	if (!store->is_writing)
-		return 0;
-	code = run(store->evidence, "COMMIT");
 	if (code != SQLITE_OK)
 		return give_up(store, code);
 	store->is_writing = false;
-	settle(store, true);
-	set_stuck(store, false);
+	pthread_mutex_lock(&store->memory);
+	store->stats.written += store->batch.taken;
+	store->stats.pending = 0;
+	pthread_mutex_unlock(&store->memory);
+	store->batch.count = store->batch.taken = 0;
+	set_trouble(store, "");
 	return 0;
-}
-
-static int write_rows(struct store *store, unsigned int limit)
-{
-	struct recent_entry entry;
-	unsigned int n;
-	int code, err;
-
-	for (n = 0; n < limit && take(store, &entry); n++) {
-		code = insert(store, &entry);
-		if (code != SQLITE_OK)
-			return give_up(store, code);
-		pthread_mutex_lock(&store->memory);
-		store->stats.written++;
-		pthread_mutex_unlock(&store->memory);
-		if (store->rows % COMMIT_ROWS == 0 && (err = commit(store)) < 0)
-			return err;
-	}
-	return (int)n;
 }
 
 int store_evidence_write(struct store *store, unsigned int limit)
 {
-	int n;
+	uint32_t taken = 0;
+	int err = 0;
 
 	pthread_mutex_lock(&store->db);
-	n = write_rows(store, limit);
+	if (gather(store, limit) > 0) {
+		taken = store->batch.taken;
+		err = write_rows(store, UINT_MAX);
+		if (err == 0)
+			err = commit(store);
+	}
 	pthread_mutex_unlock(&store->db);
-	return n;
-}
-
-int store_evidence_commit(struct store *store)
-{
-	int err;
-
-	pthread_mutex_lock(&store->db);
-	err = commit(store);
-	pthread_mutex_unlock(&store->db);
-	return err;
+	return err < 0 ? err : (int)taken;
 }
 
 int store_flush(struct store *store)
 {
 	struct store_evidence_stats stats;
-	int err;
+	int n;
 
 	pthread_mutex_lock(&store->memory);
 	take_late(store);
 	leave(store);
-	err = store_evidence_write(store, UINT_MAX);
-	store_evidence_get_stats(store, &stats);
-	if (err < 0 && !stats.is_stuck) /* the file has been begun again */
-		err = store_evidence_write(store, UINT_MAX);
-	return err < 0 ? err : store_evidence_commit(store);
+	do {
+		n = store_evidence_write(store, BATCH_ROWS);
+		store_evidence_get_stats(store, &stats);
+		if (n < 0 && !stats.is_stuck) /* the file has been begun again */
+			n = store_evidence_write(store, BATCH_ROWS);
+	} while (n > 0);
+	return n;
 }
 
 void store_evidence_get_stats(struct store *store, struct store_evidence_stats *ret)
@@ -1069,7 +1214,7 @@ void store_evidence_get_stats(struct store *store, struct store_evidence_stats *
 	if (pthread_mutex_trylock(&store->memory) == 0) {
 		take_late(store);
 		store->told = store->stats;
-		store->told.pending = recent_pending(store->recent) + store->kept_count;
+		store->told.pending += recent_pending(store->recent) + store->kept_count;
 		leave(store);
 	}
 	*ret = store->told;
@@ -1096,7 +1241,8 @@ static bool await_rows(struct store *store)
 	bool is_ending;
 
 	pthread_mutex_lock(&store->memory);
-	while (!store->is_ending && recent_pending(store->recent) + store->kept_count == 0) {
+	while (!store->is_ending && store->stats.pending + store->kept_count == 0 &&
+	       recent_pending(store->recent) == 0) {
 		store->is_asleep = true;
 		pthread_cond_wait(&store->wake, &store->memory);
 	}
@@ -1125,19 +1271,49 @@ static uint64_t own_cpu_ns(void)
 	return (uint64_t)ts.tv_sec * 1000 * NS_PER_MS + (uint64_t)ts.tv_nsec;
 }
 
-/* Writes all there is, and commits. 0 or -errno. */
-static int write_all(struct store *store)
+/* So long that it has its share of a processor, and no more. */
+static void rest(struct store *store, uint64_t begun_ns)
+{
+	nap(store, 1 + (unsigned int)((own_cpu_ns() - begun_ns) * REST / NS_PER_MS));
+}
+
+/* Writes some rows of the batch, or commits it. 1: there is more to do, 0, -errno. */
+static int write_some(struct store *store)
+{
+	const struct batch *batch = &store->batch;
+	int err;
+
+	pthread_mutex_lock(&store->db);
+	gather(store, BATCH_ROWS);
+	err = batch->done < batch->count ? write_rows(store, CHUNK_ROWS) : commit(store);
+	if (err == 0)
+		err = batch->count > 0;
+	pthread_mutex_unlock(&store->db);
+	return err;
+}
+
+/* Writes a batch. 0 or -errno. */
+static int write_batch(struct store *store)
 {
 	uint64_t begun_ns;
-	int n;
+	int more;
 
-	for (;;) {
+	do {
 		begun_ns = own_cpu_ns();
-		n = store_evidence_write(store, CHUNK_ROWS);
-		if (n < CHUNK_ROWS || is_ending(store))
-			return n < 0 ? n : store_evidence_commit(store);
-		nap(store, 1 + (unsigned int)((own_cpu_ns() - begun_ns) * REST / NS_PER_MS));
-	}
+		more = write_some(store);
+		rest(store, begun_ns);
+	} while (more > 0 && !is_ending(store));
+	return more;
+}
+
+static bool has_file(struct store *store)
+{
+	bool has;
+
+	pthread_mutex_lock(&store->db);
+	has = store->evidence;
+	pthread_mutex_unlock(&store->db);
+	return has;
 }
 
 static void *write_on(void *arg)
@@ -1153,24 +1329,27 @@ static void *write_on(void *arg)
 	setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
 	while (await_rows(store)) {
 		nap(store, GATHER_MS);
-		if (write_all(store) < 0)
-			nap(store, RETRY_MS);
+		if (write_batch(store) < 0)
+			nap(store, has_file(store) ? RETRY_MS : REOPEN_MS);
 	}
 	return NULL;
 }
 
 int store_evidence_start(struct store *store)
 {
-	sigset_t all, before;
+	char trouble[sizeof(store->stats.trouble)];
 	int err;
 
-	/* Signals are for the caller's loop. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	err = pthread_create(&store->thread, NULL, write_on, store);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (store->has_thread)
+		return 0;
+	err = thread_start(&store->thread, write_on, store);
+	if (err < 0) {
+		snprintf(trouble, sizeof(trouble), "no thread can be started to write %s (%s)",
+			 store->evidence_path, strerror(-err));
+		set_trouble(store, trouble);
+	}
 	store->has_thread = err == 0;
-	return -err;
+	return err;
 }
 
 static void evidence_stop(struct store *store)
@@ -1199,13 +1378,12 @@ static int copy_of(const void *data, size_t len, void **ret, size_t *ret_len)
 	return 0;
 }
 
-static int read_row(struct store *store, const struct addr *addr, void **ret, size_t *ret_len)
+static int read_row(struct store *store, const char *addr, void **ret, size_t *ret_len)
 {
-	char text[ADDR_TEXT_MAX];
 	sqlite3_stmt *stmt;
 	int r = -ENOENT;
 	int code = prepare(store->evidence, &stmt, "SELECT data FROM evidence WHERE addr = ?", "t",
-			   addr_format(addr, text));
+			   addr);
 
 	if (code == SQLITE_OK)
 		code = sqlite3_step(stmt);
@@ -1232,6 +1410,23 @@ static int kept_get(const struct store *store, const struct addr *addr, struct r
 	return r;
 }
 
+static int find_key(const void *key, const void *row)
+{
+	return strcmp(key, ((const struct row *)row)->addr);
+}
+
+/* Of the batch, or else of the file. */
+static int read_written(struct store *store, const struct addr *addr, void **ret, size_t *ret_len)
+{
+	const struct batch *batch = &store->batch;
+	char text[ADDR_TEXT_MAX];
+	const struct row *row = bsearch(addr_format(addr, text), batch->rows, batch->count,
+					sizeof(*batch->rows), find_key);
+
+	return row ? copy_of(batch->data + row->at, row->len, ret, ret_len)
+		   : read_row(store, text, ret, ret_len);
+}
+
 int store_evidence_get(struct store *store, const struct addr *addr, void **ret, size_t *ret_len)
 {
 	struct recent_entry entry;
@@ -1250,7 +1445,7 @@ int store_evidence_get(struct store *store, const struct addr *addr, void **ret,
 		return r;
 	if (!try_lock(&store->db, GET_MS))
 		return -EBUSY;
-	r = read_row(store, addr, ret, ret_len);
+	r = read_written(store, addr, ret, ret_len);
 	pthread_mutex_unlock(&store->db);
 	return r;
 }
@@ -1259,8 +1454,8 @@ static int prune(struct store *store, int64_t expired_before_sec, unsigned int l
 {
 	sqlite3_stmt *stmt;
 	int code = prepare(store->evidence, &stmt,
-			   "DELETE FROM evidence WHERE addr IN"
-			   " (SELECT addr FROM evidence WHERE expires < ? LIMIT ?)",
+			   "DELETE FROM evidence WHERE expires < ?1 AND rowid IN"
+			   " (SELECT rowid FROM evidence ORDER BY rowid LIMIT ?2)",
 			   "ii", expired_before_sec, (int64_t)limit);
 
 	code = finish(code, stmt);
@@ -1280,21 +1475,33 @@ int store_evidence_prune(struct store *store, int64_t expired_before_sec, unsign
 	return n;
 }
 
+static void write_the_rest(struct store *store)
+{
+	struct store_evidence_stats stats;
+	int err = store_flush(store);
+
+	store_evidence_get_stats(store, &stats);
+	if (stats.pending > 0)
+		log_warn("event=evidence-lost rows=%u error=\"%s\" hint=\"verdicts are not "
+			 "affected; "
+			 "why knows less until addresses are looked up again\"",
+			 stats.pending, strerror(-err));
+}
+
 void store_close(struct store *store)
 {
 	if (!store)
 		return;
 	evidence_stop(store);
-	if (store->evidence)
-		store_flush(store);
 	if (store->recent)
-		evidence_forget(store);
-	sqlite3_close(store->evidence);
+		write_the_rest(store);
+	evidence_close(store);
 	sqlite3_close(store->state);
 	kept_free(&store->kept);
 	kept_free(&store->late);
 	recent_free(store->recent);
-	free(store->row);
+	free(store->batch.rows);
+	free(store->batch.data);
 	free(store->state_path);
 	free(store->evidence_path);
 	free(store);

@@ -6,10 +6,12 @@
  *                Every change is durable before the call returns; -ESTALE, and
  *                nothing has changed, when the file is no longer at its path.
  *   evidence.db  the DNS evidence behind each verdict. The newest is held in memory
- *                and written by a thread of the store's own, which takes a tenth of a
- *                processor at most; what comes faster is shed, and counted, unless it
- *                must be kept. Damaged, the file is set aside and begun again; above
- *                STORE_EVIDENCE_MAX, what expires first makes room.
+ *                and written by a thread of the store's own, which takes a twentieth of
+ *                a processor at most; what comes faster is shed, and counted, unless it
+ *                must be kept. Damaged, the file is set aside and begun again; moved or
+ *                deleted, it is begun again; above STORE_EVIDENCE_MAX, what was decided
+ *                first makes room. Nothing needs it: while it cannot be opened or written,
+ *                the figures say so, and the thread tries again every ten seconds.
  *
  * Used by the worker only, from one thread. It decides nothing.
  */
@@ -25,11 +27,14 @@
 
 #define STORE_EVIDENCE_MAX (1LL << 30) /* bytes: some 3,000,000 addresses */
 
+#define STORE_TROUBLE_MAX 256
+
 struct store;
 
 /*
  * Opens or creates both files in dir (which must exist). 0, or -errno with one
- * line in why (what, which file, what to do); *ret untouched then.
+ * line in why (what, which file, what to do); *ret untouched then. An evidence.db
+ * that cannot be opened is no failure, store_evidence_get_stats() tells of it.
  */
 int store_open(const char *dir, struct store **ret, char *why, size_t why_size);
 void store_close(struct store *store); /* flushes; NULL is fine */
@@ -70,7 +75,7 @@ int store_setting_put(struct store *store, const char *name, const char *value);
 int store_setting_get(struct store *store, const char *name, char **ret);
 int store_setting_del(struct store *store, const char *name);
 
-/* Starts the thread, which store_close() ends. 0 or -errno. */
+/* Starts the thread, which store_close() ends, unless it runs. 0 or -errno: the figures say so. */
 int store_evidence_start(struct store *store);
 /*
  * Holds the evidence of addr (copied), never waiting for the disk, nor for the thread, whatever
@@ -84,10 +89,11 @@ int store_evidence_put(struct store *store, const struct addr *addr, int64_t dec
  * come to an end in 0.2 s, -errno.
  */
 int store_evidence_get(struct store *store, const struct addr *addr, void **ret, size_t *ret_len);
-/* What the thread does. Writes at most limit rows of what is held: how many, or -errno. */
+/*
+ * What the thread does: writes a batch, of at most limit entries, and commits it. How many
+ * (0: there are none), or -errno: that batch is to be written again, whatever the limit.
+ */
 int store_evidence_write(struct store *store, unsigned int limit);
-/* Makes durable what was written. 0 or -errno: it is to be written again. */
-int store_evidence_commit(struct store *store);
 /* Writes all that is held, and commits. 0 or -errno. */
 int store_flush(struct store *store);
 
@@ -95,15 +101,16 @@ struct store_evidence_stats {
 	uint64_t written; /* rows, since the start */
 	uint64_t shed;    /* were never written, since newer came too fast or the disk is full */
 	uint32_t pending; /* to be written */
-	bool is_stuck;    /* the last attempt to write has failed */
+	bool is_stuck;    /* the last attempt to write, or to open the file, has failed: */
+	char trouble[STORE_TROUBLE_MAX]; /* what, and why; not escaped */
 };
 /* As of now, or as they were last while the thread is at it: nobody waits for figures. */
 void store_evidence_get_stats(struct store *store, struct store_evidence_stats *ret);
 /* How many bytes of evidence.db may be in use, give or take a thousand rows; for tests. */
 void store_limit_evidence(struct store *store, int64_t bytes);
 /*
- * Deletes evidence that expired before; at most limit rows. Rows deleted, -EBUSY while the
- * thread writes, or -errno.
+ * Of the limit rows that were decided first, deletes those that expired before. Rows deleted,
+ * -EBUSY while the thread writes, or -errno.
  */
 int store_evidence_prune(struct store *store, int64_t expired_before_sec, unsigned int limit);
 
