@@ -183,6 +183,11 @@ check: check-layers all $(BUILD)/test-unit ## unit tests; need no root
 check-bpf: all $(BUILD)/test-bpf ## packets through the gate by BPF_PROG_TEST_RUN; needs root
 	MXGATE_BPF_OBJ=$(abspath $(BUILD))/mxgate.bpf.o tools/run-criterion bpf $(BUILD)/test-bpf
 
+.PHONY: fuzz-packets
+fuzz-packets: all $(BUILD)/test-bpf ## random packets, gate against reference; FUZZ_FRAMES=10000000; needs root
+	MXGATE_FUZZ_FRAMES=$(or $(FUZZ_FRAMES),10000000) MXGATE_BPF_OBJ=$(abspath $(BUILD))/mxgate.bpf.o \
+		tools/run-criterion fuzz-packets $(BUILD)/test-bpf --filter 'gate_fuzz/*'
+
 .PHONY: check-corpus
 check-corpus: all $(BUILD)/hostile ## `mxgate check` against the table of zone cases; needs root
 	MXG_BUILD=$(abspath $(BUILD)) tests/e2e/check-corpus

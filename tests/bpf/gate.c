@@ -76,6 +76,9 @@ void gate_load(struct gate *gate)
 	prog = bpf_object__find_program_by_name(gate->obj, MXG_PROG_NAME);
 	cr_assert(prog);
 	gate->prog = bpf_program__fd(prog);
+	prog = bpf_object__find_program_by_name(gate->obj, MXG_FRAGS_NAME);
+	cr_assert(prog);
+	gate->frags = bpf_program__fd(prog);
 }
 
 static void drop_table(struct gate_table *table)

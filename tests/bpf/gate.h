@@ -23,6 +23,7 @@ struct gate {
 	struct bpf_object *obj;
 	struct mxg_config config; /* as last written by gate_configure() */
 	int prog;
+	int frags; /* the program for frames in several buffers */
 	struct gate_table {
 		int fd; /* the inner map, mapped */
 		struct table table;

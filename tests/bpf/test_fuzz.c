@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Random frames, and ordinary ones with random damage, against a second parser
- * that was written from the RFCs and shares nothing with the gate's: it works
- * with offsets, one function for everything. For each frame the XDP action must
- * be the one it expects, and for each batch every outcome counter.
+ * Random frames, and the named packets with random damage, against the reference: for
+ * each frame the XDP action and the outcome counter must be those that it expects. Each
+ * shape of the configuration and both programs get their part.
  *
- * The seed is fixed; MXGATE_FUZZ_SEED sets another, and a failure prints it
- * with the frame.
+ * To read the counters after each frame would cost more than the frame. So frames wait in
+ * a bin for each expected outcome; a full bin is run at once, and then that counter must
+ * have moved by their number, and no other at all: nothing can cancel out.
+ *
+ * MXGATE_FUZZ_FRAMES says how many (make fuzz-packets: ten millions), MXGATE_FUZZ_SEED
+ * where to begin; a failure prints the seed and the frame.
  */
+#include <bpf/bpf.h>
+#include <errno.h>
 #include <linux/bpf.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,21 +21,43 @@
 #include <criterion/criterion.h>
 
 #include "gate.h"
+#include "named.h"
+#include "reference.h"
 
-#define FRAMES      200000
-#define BATCH       1000
+#define FRAMES      3000000
 #define FRAME_MIN   14 /* BPF_PROG_TEST_RUN takes no shorter one */
 #define RANDOM_MAX  160
-#define EXT_HEADERS 6
+#define HEADERS_MAX 150 /* damage beyond it seldom meets a header */
+#define BIN_BYTES   (1U << 17)
+#define BIN_FRAMES  1024
+#define PACKETS_MAX 1024
 
-static uint64_t fuzz_state;
+struct bin {
+	uint32_t count, used;
+	uint16_t lens[BIN_FRAMES];
+	uint8_t bytes[BIN_BYTES];
+};
+
+static struct {
+	struct gate gate;
+	const struct named_shape *shape;
+	const char *program;
+	uint64_t seed, state;
+	struct mxg_counters counters; /* as last read */
+	struct mxg_counters seen;
+	struct bin bins[MXG_CTR_MAX];
+	/* The named packets, built once. */
+	uint8_t *packets[PACKETS_MAX];
+	size_t packet_lens[PACKETS_MAX];
+	uint32_t packet_count;
+} fuzz;
 
 static uint32_t fuzz_random(void)
 {
-	fuzz_state ^= fuzz_state << 13;
-	fuzz_state ^= fuzz_state >> 7;
-	fuzz_state ^= fuzz_state << 17;
-	return (uint32_t)(fuzz_state >> 16);
+	fuzz.state ^= fuzz.state << 13;
+	fuzz.state ^= fuzz.state >> 7;
+	fuzz.state ^= fuzz.state << 17;
+	return (uint32_t)(fuzz.state >> 16);
 }
 
 static uint32_t fuzz_below(uint32_t limit)
@@ -38,142 +65,112 @@ static uint32_t fuzz_below(uint32_t limit)
 	return fuzz_random() % limit;
 }
 
-static void fuzz_seed(void)
+static uint64_t number_of(const char *name, uint64_t preset)
 {
-	const char *text = getenv("MXGATE_FUZZ_SEED");
+	const char *text = getenv(name);
 
-	fuzz_state = text ? strtoull(text, NULL, 0) : 20250;
-	fuzz_state |= 1;
+	return text ? strtoull(text, NULL, 0) : preset;
 }
 
-/* --- the second parser ------------------------------------------------------------ */
+/* --- bins ------------------------------------------------------------------------------ */
 
-static unsigned int word16(const struct packet *pkt, size_t at)
+static uint32_t run_bytes(const uint8_t *bytes, uint32_t len)
 {
-	return (unsigned int)pkt->data[at] << 8 | pkt->data[at + 1];
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = bytes, .data_size_in = len, .repeat = 1);
+
+	if (bpf_prog_test_run_opts(fuzz.gate.prog, &opts) < 0)
+		cr_assert_fail("%u bytes: %s", len, strerror(errno));
+	return opts.retval;
 }
 
-static bool has(const struct packet *pkt, size_t at, size_t len)
+static void print_frame(const uint8_t *bytes, uint32_t len)
 {
-	return at + len <= pkt->len;
+	fprintf(stderr,
+		"seed %llu, shape %s, program %s, %u bytes: ", (unsigned long long)fuzz.seed,
+		fuzz.shape->name, fuzz.program, len);
+	for (uint32_t i = 0; i < len; i++)
+		fprintf(stderr, "%02x", bytes[i]);
+	fputc('\n', stderr);
 }
 
-static enum mxg_counter oracle_host(const uint8_t *addr, size_t size)
+/* The outcome that moved between two readings, or MXG_CTR_MAX. */
+static unsigned int outcome_between(const struct mxg_counters *before,
+				    const struct mxg_counters *after)
 {
-	const struct {
-		enum packet_host host;
-		enum mxg_counter outcome;
-	} known[] = {
-		{HOST_GOOD, MXG_CTR_KNOWN_PASS},      {HOST_BOTH, MXG_CTR_KNOWN_PASS},
-		{HOST_NO_PTR, MXG_CTR_DROP_NO_PTR},   {HOST_UNCONFIRMED, MXG_CTR_DROP_UNCONFIRMED},
-		{HOST_GENERIC, MXG_CTR_DROP_GENERIC}, {HOST_TEMPERROR, MXG_CTR_KNOWN_PASS},
-		{HOST_EXPIRED, MXG_CTR_EXPIRED},      {HOST_ALLOWED, MXG_CTR_ALLOW},
-		{HOST_LAPSED, MXG_CTR_UNKNOWN},
-	};
-	uint8_t want[16];
+	for (unsigned int i = 0; i < MXG_CTR_MAX; i++)
+		if (gate_counter_kind(i) != MXG_KIND_BESIDE && after->count[i] != before->count[i])
+			return i;
+	return MXG_CTR_MAX;
+}
 
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if (size == 4)
-			packet_addr4(known[i].host, want);
-		else
-			packet_addr6(known[i].host, want);
-		if (!memcmp(addr, want, size))
-			return known[i].outcome;
+static void expect_action(enum mxg_counter outcome, const uint8_t *bytes, uint32_t len)
+{
+	const bool is_drop = gate_counter_kind(outcome) == MXG_KIND_DROPPED;
+	uint32_t got = run_bytes(bytes, len);
+
+	if (got != XDP_PASS && !reference_has_syn(fuzz.shape, bytes, len)) {
+		print_frame(bytes, len);
+		cr_assert_fail("XDP action %u for what has no SYN to a protected port in it", got);
 	}
-	if (size == 4)
-		packet_addr4(HOST_DENIED, want);
-	else
-		packet_addr6(HOST_DENIED, want);
-	/* The deny prefix: a /24 and a /48. */
-	return memcmp(addr, want, size == 4 ? 3 : 6) ? MXG_CTR_UNKNOWN : MXG_CTR_DROP_DENY;
+	if (got != (is_drop ? XDP_DROP : XDP_PASS)) {
+		print_frame(bytes, len);
+		cr_assert_fail("XDP action %u, expected that of %s", got,
+			       gate_counter_name(outcome));
+	}
 }
 
-static enum mxg_counter oracle_tcp(const struct packet *pkt, size_t at, const uint8_t *addr,
-				   size_t size, enum mxg_counter cut)
+/* The counters of a bin are wrong: its frames again, one by one. */
+static void find_culprit(const struct bin *bin, enum mxg_counter outcome)
 {
-	unsigned int words;
+	const uint8_t *bytes = bin->bytes;
 
-	if (!has(pkt, at, 20))
-		return cut;
-	words = pkt->data[at + 12] / 16;
-	if (words < 5 || !has(pkt, at, words * 4))
-		return cut;
-	if (word16(pkt, at + 2) != PORT_SMTP)
-		return MXG_CTR_NOT_PORT;
-	if (!(pkt->data[at + 13] & SYN) || (pkt->data[at + 13] & (ACK | RST | FIN)))
-		return MXG_CTR_NOT_SYN;
-	return oracle_host(addr, size);
-}
+	for (uint32_t i = 0; i < bin->count; bytes += bin->lens[i++]) {
+		struct mxg_counters before, after;
+		unsigned int got;
 
-static enum mxg_counter oracle_ipv4(const struct packet *pkt, size_t at)
-{
-	unsigned int words, frag;
-	enum mxg_counter cut;
-
-	if (!has(pkt, at, 20) || pkt->data[at] / 16 != 4 || pkt->data[at] % 16 < 5)
-		return MXG_CTR_MALFORMED;
-	words = pkt->data[at] % 16;
-	frag = word16(pkt, at + 6);
-	if (frag % 0x2000)
-		return MXG_CTR_FRAGMENT;
-	if (pkt->data[at + 9] != 6)
-		return MXG_CTR_NOT_TCP;
-	cut = frag / 0x2000 % 2 ? MXG_CTR_FRAGMENT : MXG_CTR_MALFORMED;
-	if (!has(pkt, at, words * 4))
-		return cut;
-	return oracle_tcp(pkt, at + words * 4, pkt->data + at + 12, 4, cut);
-}
-
-static enum mxg_counter oracle_ipv6(const struct packet *pkt, size_t at)
-{
-	const uint8_t *addr = pkt->data + at + 8;
-	enum mxg_counter cut = MXG_CTR_MALFORMED;
-	unsigned int headers = 0;
-	uint8_t next;
-
-	if (!has(pkt, at, 40) || pkt->data[at] / 16 != 6)
-		return MXG_CTR_MALFORMED;
-	next = pkt->data[at + 6];
-	at += 40;
-	while (next == 0 || next == 43 || next == 60 || next == 44) {
-		uint8_t type = next;
-
-		if (++headers > EXT_HEADERS || !has(pkt, at, 8))
-			return cut;
-		next = pkt->data[at];
-		if (type == 44) {
-			cut = MXG_CTR_FRAGMENT;
-			if (word16(pkt, at + 2) / 8)
-				return MXG_CTR_FRAGMENT;
-			at += 8;
+		gate_read_counters(&fuzz.gate, &before);
+		run_bytes(bytes, bin->lens[i]);
+		gate_read_counters(&fuzz.gate, &after);
+		got = outcome_between(&before, &after);
+		if (got == outcome)
 			continue;
-		}
-		if (!has(pkt, at, (pkt->data[at + 1] + 1U) * 8))
-			return cut;
-		at += (pkt->data[at + 1] + 1U) * 8;
+		print_frame(bytes, bin->lens[i]);
+		cr_assert_fail("counted %s, expected %s", gate_counter_name(got),
+			       gate_counter_name(outcome));
 	}
-	return next == 6 ? oracle_tcp(pkt, at, addr, 16, cut) : MXG_CTR_NOT_TCP;
+	cr_assert_fail("%u frames of %s did not count so, and do now", bin->count,
+		       gate_counter_name(outcome));
 }
 
-static enum mxg_counter oracle(const struct packet *pkt)
+static void run_bin(enum mxg_counter outcome)
 {
-	unsigned int type = word16(pkt, 12);
-	size_t at = 14;
+	struct bin *bin = &fuzz.bins[outcome];
+	struct mxg_counters want = fuzz.counters;
+	const uint8_t *bytes = bin->bytes;
 
-	for (int tags = 0; tags < 2 && (type == 0x8100 || type == 0x88a8); tags++) {
-		if (!has(pkt, at, 4))
-			return MXG_CTR_MALFORMED;
-		type = word16(pkt, at + 2);
-		at += 4;
-	}
-	if (type == 0x0800)
-		return oracle_ipv4(pkt, at);
-	if (type == 0x86dd)
-		return oracle_ipv6(pkt, at);
-	return MXG_CTR_NOT_IP;
+	for (uint32_t i = 0; i < bin->count; bytes += bin->lens[i++])
+		expect_action(outcome, bytes, bin->lens[i]);
+	want.count[outcome] += bin->count;
+	gate_read_counters(&fuzz.gate, &fuzz.counters);
+	if (outcome_between(&want, &fuzz.counters) != MXG_CTR_MAX)
+		find_culprit(bin, outcome);
+	fuzz.seen.count[outcome] += bin->count;
+	bin->count = bin->used = 0;
 }
 
-/* --- frames ----------------------------------------------------------------------- */
+static void put_frame(const struct packet *pkt)
+{
+	enum mxg_counter outcome = reference_judge(fuzz.shape, pkt->data, pkt->len);
+	struct bin *bin = &fuzz.bins[outcome];
+
+	if (bin->count == BIN_FRAMES || bin->used + pkt->len > BIN_BYTES)
+		run_bin(outcome);
+	memcpy(bin->bytes + bin->used, pkt->data, pkt->len);
+	bin->lens[bin->count++] = (uint16_t)pkt->len;
+	bin->used += (uint32_t)pkt->len;
+}
+
+/* --- frames ---------------------------------------------------------------------------- */
 
 static void random_bytes(struct packet *pkt)
 {
@@ -198,123 +195,299 @@ static uint8_t random_host(void)
 	return hosts[fuzz_below(sizeof(hosts))];
 }
 
-static void random_spec(struct packet_spec *spec)
+/* Most often none. */
+static void random_ext(uint8_t *ext, uint32_t room)
 {
-	static const uint16_t tags[] = {0x8100, 0x88a8};
-
-	memset(spec, 0, sizeof(*spec));
-	spec->family = fuzz_below(2) ? 4 : 6;
-	spec->host = random_host();
-	spec->flags = fuzz_below(4) ? SYN : (uint8_t)fuzz_random();
-	spec->ip_options = (uint8_t)(fuzz_below(3) ? 0 : 4 * fuzz_below(11));
-	spec->tcp_options = (uint8_t)(4 * fuzz_below(11));
-	spec->payload = (uint16_t)(fuzz_below(3) ? 0 : fuzz_below(64));
-	for (uint32_t i = 0, count = fuzz_below(4); i < count && spec->family == 4; i++)
-		spec->vlan[i] = tags[fuzz_below(2)];
-	for (uint32_t i = 0, count = fuzz_below(9); i < count && fuzz_below(8); i++)
-		spec->ext[i] = (uint8_t)(EXT_HOP + fuzz_below(EXT_FRAG_ATOMIC));
-}
-
-/* An ordinary frame, most often with a few bytes changed or its end cut off. */
-static void damaged_frame(struct packet *pkt)
-{
-	struct packet_spec spec;
-
-	random_spec(&spec);
-	packet_build(pkt, &spec);
-	for (uint32_t i = 0, count = fuzz_below(4); i < count; i++) {
-		size_t at = 12 + fuzz_below((uint32_t)pkt->len - 12);
-
-		if (fuzz_below(2))
-			pkt->data[at] = (uint8_t)fuzz_random();
-		else
-			pkt->data[at] ^= (uint8_t)(1U << fuzz_below(8));
-	}
-	if (!fuzz_below(4))
-		pkt->len = FRAME_MIN + fuzz_below((uint32_t)pkt->len - FRAME_MIN);
-}
-
-static void print_frame(const struct packet *pkt, uint64_t seed)
-{
-	fprintf(stderr, "seed %llu, %zu bytes: ", (unsigned long long)seed, pkt->len);
-	for (size_t i = 0; i < pkt->len; i++)
-		fprintf(stderr, "%02x", pkt->data[i]);
-	fputc('\n', stderr);
-}
-
-static void run_frame(struct gate *gate, const struct packet *pkt, uint64_t seed,
-		      struct mxg_counters *want)
-{
-	enum mxg_counter outcome = oracle(pkt);
-	uint32_t action = outcome >= MXG_CTR_DROP_NO_PTR ? XDP_DROP : XDP_PASS;
-	uint32_t got = gate_run(gate, pkt, 1);
-
-	want->count[outcome]++;
-	if (got == action)
+	if (fuzz_below(3))
 		return;
-	print_frame(pkt, seed);
-	cr_assert_fail("XDP action %u, expected %u (%s)", got, action, gate_counter_name(outcome));
+	for (uint32_t i = 0, count = fuzz_below(room + 1); i < count; i++)
+		ext[i] = (uint8_t)(EXT_HOP +
+				   fuzz_below(fuzz_below(4) ? EXT_FRAG_ATOMIC : EXT_COUNT - 1));
 }
 
-static void expect_counters(const struct gate *gate, const struct mxg_counters *want, uint64_t seed)
+static void random_outers(struct packet_spec *spec)
 {
-	struct mxg_counters got;
+	for (uint32_t i = 0, count = fuzz_below(PACKET_OUTERS + 1); i < count; i++) {
+		struct packet_outer *outer = &spec->outer[i];
 
-	gate_read_counters(gate, &got);
-	for (unsigned int i = 0; i < MXG_CTR_MAX; i++)
-		cr_assert(gate_counter_kind(i) == MXG_KIND_BESIDE || got.count[i] == want->count[i],
-			  "seed %llu: %s is %llu, expected %llu", (unsigned long long)seed,
-			  gate_counter_name(i), (unsigned long long)got.count[i],
-			  (unsigned long long)want->count[i]);
-}
-
-static void fuzz(void (*make)(struct packet *), struct mxg_counters *ret)
-{
-	struct mxg_counters want = {0};
-	struct packet pkt = {.len = 0};
-	struct gate gate;
-	uint64_t seed;
-
-	gate_load(&gate);
-	gate_setup(&gate, GATE_ENFORCE);
-	gate_fill_hosts(&gate);
-	fuzz_seed();
-	seed = fuzz_state;
-	for (unsigned int i = 0; i < FRAMES; i++) {
-		make(&pkt);
-		run_frame(&gate, &pkt, seed, &want);
-		if (i % BATCH == BATCH - 1)
-			expect_counters(&gate, &want, seed);
+		outer->family = fuzz_below(2) ? 4 : 6;
+		outer->host = random_host();
+		outer->ip_options = (uint8_t)(fuzz_below(3) ? 0 : 4 * fuzz_below(11));
+		outer->frag_off = (uint16_t)(fuzz_below(4) ? 0 : fuzz_below(4) << 13);
+		outer->ihl = (uint8_t)(fuzz_below(16) ? 0 : fuzz_below(16));
+		outer->version = (uint8_t)(fuzz_below(16) ? 0 : fuzz_below(16));
+		random_ext(outer->ext, sizeof(outer->ext));
+		if (fuzz_below(3))
+			return;
 	}
-	gate_free(&gate);
-	*ret = want;
 }
 
-Test(gate_fuzz, random_bytes)
+/* A well-formed frame of any shape, or nearly so. */
+static void random_spec(struct packet *pkt)
 {
-	struct mxg_counters seen;
+	static const uint16_t tags[] = {0x8100, 0x88a8, 0x9100};
+	static const uint16_t ports[] = {25, 587, 26, 65535, 443};
+	struct packet_spec spec = {.family = fuzz_below(2) ? 4 : 6, .host = random_host()};
 
-	fuzz(random_bytes, &seen);
-	cr_expect_gt(seen.count[MXG_CTR_NOT_IP], 0);
-	cr_expect_gt(seen.count[MXG_CTR_MALFORMED], 0);
-	cr_expect_gt(seen.count[MXG_CTR_NOT_TCP], 0);
-	cr_expect_gt(seen.count[MXG_CTR_FRAGMENT], 0);
+	spec.flags = fuzz_below(4) ? SYN : (uint8_t)fuzz_random();
+	spec.dest = (uint8_t)fuzz_below(256);
+	if (fuzz_below(2))
+		spec.dest = DEST_MX;
+	spec.port = fuzz_below(3) ? PORT_SMTP : ports[fuzz_below(5)];
+	spec.ip_options = (uint8_t)(fuzz_below(3) ? 0 : 4 * fuzz_below(11));
+	spec.frag_off = (uint16_t)(fuzz_below(6) ? 0 : fuzz_random());
+	spec.tcp_options = (uint8_t)(4 * fuzz_below(11));
+	spec.payload = (uint16_t)(fuzz_below(3) ? 0 : fuzz_below(64));
+	spec.trailer = (uint16_t)(fuzz_below(3) ? 0 : fuzz_below(9));
+	spec.reserved = (uint8_t)(fuzz_below(4) ? 0 : fuzz_below(16));
+	for (uint32_t i = 0, count = fuzz_below(3) ? 0 : fuzz_below(4); i < count; i++)
+		spec.vlan[i] = tags[fuzz_below(16) ? fuzz_below(2) : 2];
+	random_ext(spec.ext, PACKET_EXTS);
+	if (fuzz_below(2))
+		random_outers(&spec);
+	packet_build(pkt, &spec);
 }
 
-/* The damage must leave some of every outcome, or this test looks away from one. */
-Test(gate_fuzz, damaged_frames)
+static void named_packet(struct packet *pkt)
 {
-	struct mxg_counters seen;
+	uint32_t i = fuzz_below(fuzz.packet_count);
 
-	fuzz(damaged_frame, &seen);
-	for (unsigned int i = MXG_CTR_NOT_IP; i < MXG_CTR_MAX; i++) {
+	/* Large ones cost ten others. */
+	if (fuzz.packet_lens[i] > 2048)
+		i = fuzz_below(fuzz.packet_count);
+	pkt->len = fuzz.packet_lens[i];
+	memcpy(pkt->data, fuzz.packets[i], pkt->len);
+}
+
+/* --- damage ---------------------------------------------------------------------------- */
+
+static size_t random_place(const struct packet *pkt)
+{
+	size_t end = pkt->len < HEADERS_MAX || !fuzz_below(16) ? pkt->len : HEADERS_MAX;
+
+	return 12 + fuzz_below((uint32_t)end - 12);
+}
+
+/* What means something somewhere in a header. */
+static void put_word(struct packet *pkt, size_t at)
+{
+	static const uint16_t words[] = {25,     587,    0x0800, 0x86dd, 0x8100, 0x88a8, 0x2000,
+					 0x4000, 0x5002, 0x5012, 0x0001, 0x0008, 0x45c0, 0x6000};
+	static const uint8_t bytes[] = {0, 4, 6, 17, 41, 43, 44, 50, 51, 58, 59, 60, 0x45, 0x60};
+	uint16_t word = words[fuzz_below(sizeof(words) / sizeof(words[0]))];
+
+	if (fuzz_below(2) || at + 1 >= pkt->len) {
+		pkt->data[at] = bytes[fuzz_below(sizeof(bytes))];
+		return;
+	}
+	pkt->data[at] = (uint8_t)(word >> 8);
+	pkt->data[at + 1] = (uint8_t)word;
+}
+
+/* Takes a piece out, or puts one in: of the frame itself, or random. */
+static void move_piece(struct packet *pkt, size_t at)
+{
+	size_t size = 1 + fuzz_below(fuzz_below(2) ? 8 : 40);
+
+	if (fuzz_below(2)) {
+		if (at + size >= pkt->len)
+			return;
+		memmove(pkt->data + at, pkt->data + at + size, pkt->len - at - size);
+		pkt->len -= size;
+		return;
+	}
+	if (pkt->len + size > sizeof(pkt->data) || at + size > pkt->len)
+		return;
+	memmove(pkt->data + at + size, pkt->data + at, pkt->len - at);
+	pkt->len += size;
+	if (fuzz_below(2))
+		return;
+	for (size_t i = 0; i < size; i++)
+		pkt->data[at + i] = (uint8_t)fuzz_random();
+}
+
+/* The end of another named packet behind the beginning of this one. */
+static void splice(struct packet *pkt, size_t at)
+{
+	static struct packet other;
+	size_t from;
+
+	named_packet(&other);
+	from = random_place(&other);
+	if (at + (other.len - from) > sizeof(pkt->data) || at + (other.len - from) < FRAME_MIN)
+		return;
+	memcpy(pkt->data + at, other.data + from, other.len - from);
+	pkt->len = at + (other.len - from);
+}
+
+static void damage(struct packet *pkt)
+{
+	for (uint32_t count = fuzz_below(5); count--;) {
+		size_t at = random_place(pkt);
+
+		switch (fuzz_below(8)) {
+		case 0:
+		case 1:
+			pkt->data[at] = (uint8_t)fuzz_random();
+			break;
+		case 2:
+		case 3:
+			pkt->data[at] ^= (uint8_t)(1U << fuzz_below(8));
+			break;
+		case 4:
+		case 5:
+			put_word(pkt, at);
+			break;
+		case 6:
+			move_piece(pkt, at);
+			break;
+		default:
+			if (fuzz_below(4))
+				pkt->len = at < FRAME_MIN ? (size_t)FRAME_MIN : at;
+			else
+				splice(pkt, at);
+		}
+		if (pkt->len < FRAME_MIN)
+			pkt->len = FRAME_MIN;
+	}
+}
+
+static void make_frame(struct packet *pkt)
+{
+	uint32_t kind = fuzz_below(16);
+
+	if (kind == 0) {
+		random_bytes(pkt);
+		return;
+	}
+	if (kind < 7)
+		random_spec(pkt);
+	else
+		named_packet(pkt);
+	damage(pkt);
+}
+
+/* --- the run --------------------------------------------------------------------------- */
+
+static void build_packets(void)
+{
+	static struct packet pkt;
+	char label[NAMED_LABEL_MAX];
+
+	for (size_t i = 0; i < NAMED_COUNT; i++) {
+		for (unsigned int family = 4; family <= 6; family += 2) {
+			uint8_t *copy;
+
+			if (!named_build(&NAMED[i], family, &pkt, label))
+				continue;
+			copy = malloc(pkt.len);
+			cr_assert(copy && fuzz.packet_count < PACKETS_MAX);
+			memcpy(copy, pkt.data, pkt.len);
+			fuzz.packets[fuzz.packet_count] = copy;
+			fuzz.packet_lens[fuzz.packet_count++] = pkt.len;
+		}
+	}
+}
+
+static void free_packets(void)
+{
+	for (uint32_t i = 0; i < fuzz.packet_count; i++)
+		free(fuzz.packets[i]);
+	fuzz.packet_count = 0;
+}
+
+static void run_part(const struct named_shape *shape, const char *program, uint64_t frames)
+{
+	static struct packet pkt;
+
+	fuzz.shape = shape;
+	fuzz.program = program;
+	named_configure(shape, &fuzz.gate.config);
+	gate_configure(&fuzz.gate);
+	gate_read_counters(&fuzz.gate, &fuzz.counters);
+	for (uint64_t i = 0; i < frames; i++) {
+		make_frame(&pkt);
+		put_frame(&pkt);
+	}
+	for (unsigned int outcome = 0; outcome < MXG_CTR_MAX; outcome++)
+		run_bin(outcome);
+}
+
+/* Some of every outcome that this state of the gate has, or the test looks away from one. */
+static void expect_all_seen(void)
+{
+	for (unsigned int i = 0; i < MXG_CTR_MAX; i++) {
 		enum mxg_counter_kind kind = gate_counter_kind(i);
-		bool is_of_this_state = i != MXG_CTR_NO_LEASE && i != MXG_CTR_NOT_DESTINATION &&
-					kind != MXG_KIND_WOULD_DROP;
 
-		if (kind == MXG_KIND_BESIDE)
+		if (kind == MXG_KIND_BESIDE || kind == MXG_KIND_WOULD_DROP || i == MXG_CTR_OFF ||
+		    i == MXG_CTR_NO_LEASE)
 			continue;
-		cr_expect_eq(seen.count[i] > 0, is_of_this_state, "%s: %llu", gate_counter_name(i),
-			     (unsigned long long)seen.count[i]);
+		cr_expect_gt(fuzz.seen.count[i], 0, "no frame was %s", gate_counter_name(i));
+	}
+}
+
+static void print_seen(uint64_t frames, uint64_t took_ns)
+{
+	printf("fuzz-packets: %llu frames in %.1f s, seed %llu\n", (unsigned long long)frames,
+	       (double)took_ns / 1e9, (unsigned long long)fuzz.seed);
+	for (unsigned int i = 0; i < MXG_CTR_MAX; i++)
+		if (fuzz.seen.count[i])
+			printf("fuzz-packets:   %-18s %llu\n", gate_counter_name(i),
+			       (unsigned long long)fuzz.seen.count[i]);
+}
+
+Test(gate_fuzz, as_the_reference_says)
+{
+	const uint64_t frames = number_of("MXGATE_FUZZ_FRAMES", FRAMES);
+	const uint64_t start = gate_now_ns(), part = frames / (2 * NAMED_CONFS);
+	uint64_t done = 0;
+	int plain;
+
+	gate_load(&fuzz.gate);
+	plain = fuzz.gate.prog;
+	gate_setup(&fuzz.gate, GATE_ENFORCE);
+	gate_fill_hosts(&fuzz.gate);
+	build_packets();
+	fuzz.seed = number_of("MXGATE_FUZZ_SEED", 20250);
+	fuzz.state = fuzz.seed | 1;
+	for (unsigned int conf = 0; conf < NAMED_CONFS; conf++) {
+		fuzz.gate.prog = plain;
+		run_part(&NAMED_SHAPES[conf], MXG_PROG_NAME, part);
+		fuzz.gate.prog = fuzz.gate.frags;
+		run_part(&NAMED_SHAPES[conf], MXG_FRAGS_NAME, part);
+	}
+	for (unsigned int i = 0; i < MXG_CTR_MAX; i++)
+		done += fuzz.seen.count[i];
+	cr_expect_eq(done, part * 2 * NAMED_CONFS);
+	expect_all_seen();
+	print_seen(done, gate_now_ns() - start);
+	free_packets();
+	gate_free(&fuzz.gate);
+}
+
+/* The reference must know the named packets as well as the gate does. */
+Test(gate_fuzz, the_reference_knows_the_named_packets)
+{
+	static struct packet pkt;
+	char label[NAMED_LABEL_MAX];
+
+	for (size_t i = 0; i < NAMED_COUNT; i++) {
+		const struct named_shape *shape = &NAMED_SHAPES[NAMED[i].conf];
+
+		for (unsigned int family = 4; family <= 6; family += 2) {
+			enum mxg_counter want = NAMED[i].monitor, got;
+
+			if (!named_build(&NAMED[i], family, &pkt, label))
+				continue;
+			got = reference_judge(shape, pkt.data, pkt.len);
+			if (gate_counter_kind(want) == MXG_KIND_WOULD_DROP)
+				cr_expect_eq(gate_counter_kind(got), MXG_KIND_DROPPED, "%s: %s",
+					     label, gate_counter_name(got));
+			else
+				cr_expect_eq(got, want, "%s: %s, expected %s", label,
+					     gate_counter_name(got), gate_counter_name(want));
+			if (gate_counter_kind(want) == MXG_KIND_WOULD_DROP)
+				cr_expect(reference_has_syn(shape, pkt.data, pkt.len), "%s", label);
+		}
 	}
 }
