@@ -197,3 +197,52 @@ Test(history, restored_ones_take_nothing_from_others)
 	cr_expect_eq(history_find(history, &addr)->good_sec, NOW + 8);
 	history_free(history);
 }
+
+static unsigned int copy(const struct history *from, struct history *to)
+{
+	static struct history_good step[HISTORY_STEP];
+	unsigned int count = 0;
+	size_t at = 0;
+	int n;
+
+	while ((n = history_next_good(from, &at, NOW + 10000, step)) >= 0)
+		for (int i = 0; i < n; i++)
+			count += history_restore(to, &step[i].addr, NOW + 10000 - step[i].age_sec);
+	return count;
+}
+
+static unsigned int count_known(struct history *history, const struct history *of,
+				unsigned int sources)
+{
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < sources; i++) {
+		struct addr addr = numbered(i);
+
+		count += history_find((struct history *)of, &addr) && history_find(history, &addr);
+	}
+	return count;
+}
+
+/* Filled to 84 %: the next table has room for each if it has the seed, and else not. */
+Test(history, the_same_seed_has_places_for_all)
+{
+	const unsigned int sources = 8192 * 84 / 100;
+	struct history *first = history_new(8192, 8, 1), *next = history_new(8192, 8, 1),
+		       *other = history_new(8192, 8, 2);
+	unsigned int known, kept;
+
+	for (unsigned int i = 0; i < sources; i++) {
+		struct addr addr = numbered(i);
+
+		history_on_good(history_get(first, &addr), NOW + i);
+	}
+	known = copy(first, next);
+	copy(first, other);
+	cr_expect_eq(count_known(next, first, sources), known);
+	kept = count_known(other, first, sources);
+	cr_expect_lt(kept, known - known / 50, "another seed keeps %u of %u", kept, known);
+	history_free(first);
+	history_free(next);
+	history_free(other);
+}

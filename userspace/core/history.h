@@ -41,7 +41,8 @@ struct history;
 
 /*
  * Room for so many sources of each family, or up to twice as many: 32 bytes each, a power
- * of two. NULL when out of memory.
+ * of two. A table of the same size and seed has a place for all that this one has, whatever
+ * it is filled to. NULL when out of memory.
  */
 struct history *history_new(uint32_t sources4, uint32_t sources6, uint64_t seed);
 void history_free(struct history *history); /* NULL is fine */

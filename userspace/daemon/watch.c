@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -15,9 +16,11 @@
 #define SOURCES_MAX  (1u << 24)
 #define ALARM        "breaker-open"
 #define UNPROVEN     "dns-unproven"
-#define UNPROVEN_MIN 20  /* found bad, and nobody good */
-#define LIST_MAX     272 /* of an alarm's detail, for the canaries' names */
-#define MISSES_MAX   5   /* rounds without an answer, before it is told */
+#define UNPROVEN_MIN 20             /* found bad, and nobody good */
+#define LIST_MAX     272            /* of an alarm's detail, for the canaries' names */
+#define SEED         "history-seed" /* the store's setting, a decimal number */
+#define SEED_MAX     24
+#define MISSES_MAX   5 /* rounds without an answer, before it is told */
 
 struct first {
 	char scope[BREAKER_SCOPE_MAX]; /* "": none */
@@ -161,15 +164,41 @@ static uint32_t remembered(uint32_t verdicts)
 	return verdicts < SOURCES_MIN ? SOURCES_MIN : verdicts;
 }
 
+/*
+ * The history's, drawn once for the state directory: what one worker found places for, the
+ * next one has places for, too. If it cannot be kept, a full table loses some.
+ */
+static int history_seed(struct worker *worker, uint64_t *ret)
+{
+	char text[SEED_MAX], *kept = NULL;
+	uint64_t seed;
+	int err = store_setting_get(worker->store, SEED, &kept);
+
+	if (err == 0)
+		err = text_to_u64(kept, 0, UINT64_MAX, &seed);
+	free(kept);
+	if (err < 0) {
+		if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+			return -EIO;
+		snprintf(text, sizeof(text), "%" PRIu64, seed);
+		err = store_setting_put(worker->store, SEED, text);
+		if (err < 0)
+			log_warn("event=seed-not-kept error=\"%s\"", strerror(-err));
+	}
+	*ret = seed;
+	return 0;
+}
+
 int watch_init(struct worker *worker)
 {
-	uint64_t seeds[2];
+	uint64_t seed, breaker_seed;
 
-	if (getrandom(seeds, sizeof(seeds), 0) != sizeof(seeds))
+	if (history_seed(worker, &seed) < 0 ||
+	    getrandom(&breaker_seed, sizeof(breaker_seed), 0) != sizeof(breaker_seed))
 		return -EIO;
 	worker->history = history_new(remembered(worker->conf->verdicts.max4),
-				      remembered(worker->conf->verdicts.max6), seeds[0]);
-	worker->breaker = breaker_new(&worker->conf->breaker, seeds[1], on_change, worker);
+				      remembered(worker->conf->verdicts.max6), seed);
+	worker->breaker = breaker_new(&worker->conf->breaker, breaker_seed, on_change, worker);
 	confirm_init(&worker->confirm, &worker->conf->confirm, judge_now_sec());
 	return worker->history && worker->breaker ? 0 : -ENOMEM;
 }

@@ -127,7 +127,7 @@ void judge_adopt(struct worker *worker, const struct table_entry *entry, uint32_
 
 /* --- watch.c ------------------------------------------------------------------ */
 
-/* Sets up history, confirmations and breaker. 0 or -ENOMEM. */
+/* Sets up history, confirmations and breaker; the store must be open. 0 or -errno. */
 int watch_init(struct worker *worker);
 void watch_done(struct worker *worker);
 
