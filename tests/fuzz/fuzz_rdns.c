@@ -202,6 +202,11 @@ static void check_judged(const struct addr *addr, const struct text *names, unsi
 	}
 	CHECK(any);
 	CHECK(result.is_generic == (all_generic && report.names_total == count));
+	rdns_explain(addr, &result);
+	for (i = 0; strcmp(results[i].name, result.name) != 0; i++)
+		CHECK(i + 1 < count);
+	CHECK(result.score == results[i].score);
+	CHECK(result.finding_count == results[i].finding_count);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -387,6 +387,27 @@ Test(rdns, whole_evaluations)
 		 true,
 		 true,
 		 GENERIC},
+		{"the provider's name is no word of mail",
+		 IPREV_PASS,
+		 {{"198-51-100-7.mail.co.uk", true, true}},
+		 0,
+		 true,
+		 true,
+		 "198-51-100-7.mail.co.uk"},
+		{"nor one of lines",
+		 IPREV_PASS,
+		 {{"a.dyn-pool.co.uk", true, true}},
+		 0,
+		 true,
+		 false,
+		 "a.dyn-pool.co.uk"},
+		{"nor is the address in it one",
+		 IPREV_PASS,
+		 {{"a.198-51-100-7.co.uk", true, true}},
+		 0,
+		 true,
+		 false,
+		 "a.198-51-100-7.co.uk"},
 		{"a name left out might be ordinary",
 		 IPREV_PASS,
 		 {{GENERIC, true, true}},
@@ -412,4 +433,26 @@ Test(rdns, whole_evaluations)
 		cr_expect_eq(result.is_generic, rows[i].is_generic, "%s", rows[i].label);
 		cr_expect_str_eq(result.name, rows[i].about, "%s: %s", rows[i].label, result.name);
 	}
+}
+
+Test(rdns, why_a_judged_name_is_generic_is_found_when_asked)
+{
+	static struct iprev_report report = {.result = IPREV_PASS};
+	struct rdns_result judged, whole;
+
+	report.addr = addr_of("198.51.100.7");
+	add_name(&report, GENERIC, true, true);
+	cr_assert(rdns_judge(&report, NULL, &judged));
+	cr_expect_eq(judged.finding_count, 0);
+	cr_expect_eq(judged.score, 0);
+	strcpy(judged.pattern, "names:7");
+	rdns_explain(&report.addr, &judged);
+	rdns_classify(GENERIC, &report.addr, NULL, &whole);
+	cr_expect_eq(judged.finding_count, 2);
+	cr_expect_eq(judged.finding_count, whole.finding_count);
+	cr_expect_eq(judged.score, whole.score);
+	for (unsigned int i = 0; i < whole.finding_count; i++)
+		cr_expect_str_eq(judged.findings[i].part, whole.findings[i].part);
+	cr_expect(judged.is_generic);
+	cr_expect_str_eq(judged.pattern, "names:7");
 }

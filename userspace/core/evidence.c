@@ -317,8 +317,14 @@ json_t *evidence_to_json(const struct iprev_report *report, const struct rdns_re
 {
 	char addr[ADDR_TEXT_MAX], decided[TEXT_MOMENT_MAX], expires[TEXT_MOMENT_MAX];
 	struct sentence why = {.used = 0};
+	struct rdns_result judged;
 	json_t *object;
 
+	if (generic) {
+		judged = *generic;
+		rdns_explain(&report->addr, &judged);
+		generic = &judged;
+	}
 	explain(&why, report, generic);
 	explain_caution(&why, decision);
 	object = json_pack(

@@ -225,17 +225,19 @@ static void get_texts(struct cursor *cursor, const struct head *head, struct ipr
 	}
 }
 
-/* The findings are made anew: they follow from the name and the address. */
+/* Without the findings: evidence_to_json() makes them, they follow from name and address. */
 static void get_generic(struct cursor *cursor, const struct head *head,
 			const struct iprev_report *report, struct rdns_result *ret)
 {
+	const char *name = report->names[head->generic_name].text;
 	const char *pattern = get_text(cursor);
 
-	if (cursor->is_bad || strlen(pattern) >= sizeof(ret->pattern)) {
+	if (cursor->is_bad || strlen(name) >= sizeof(ret->name) ||
+	    strlen(pattern) >= sizeof(ret->pattern)) {
 		cursor->is_bad = true;
 		return;
 	}
-	rdns_classify(report->names[head->generic_name].text, &report->addr, NULL, ret);
+	strcpy(ret->name, name);
 	ret->is_generic = head->generic & GENERIC_YES;
 	ret->pattern_gave_up = head->generic & GENERIC_GAVE_UP;
 	strcpy(ret->pattern, pattern);

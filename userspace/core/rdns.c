@@ -26,13 +26,14 @@ struct number {
 
 struct scan {
 	const struct addr *addr;
-	char host[DNS_HOST_TEXT_MAX]; /* the host part */
-	uint8_t len;
+	char host[DNS_HOST_TEXT_MAX];     /* the host part */
+	uint8_t len, label_len;           /* of it, and of its first label */
 	char squeezed[DNS_HOST_TEXT_MAX]; /* without separators */
 	uint8_t from[DNS_HOST_TEXT_MAX];  /* where in host a byte of squeezed stands */
 	uint8_t squeezed_len;
 	struct number numbers[NUMBERS_MAX];
 	unsigned int number_count;
+	int most; /* neither this host part nor a shorter one has a greater score */
 	struct rdns_result *result;
 };
 
@@ -74,6 +75,19 @@ static const char *label_before(const char *name, const char *at)
 	return at;
 }
 
+/* The host part of a name with this suffix: what is left of the label before it. */
+static size_t left_of(const char *name, const char *suffix)
+{
+	const char *at = suffix > name ? label_before(name, suffix - 1) : name;
+
+	return at > name ? (size_t)(at - name) - 1 : 0;
+}
+
+static size_t longest_host_part(const char *name)
+{
+	return left_of(name, label_before(name, name + strlen(name)));
+}
+
 size_t rdns_host_part(const char *name)
 {
 	const char *at = label_before(name, name + strlen(name)), *suffix = at;
@@ -87,10 +101,7 @@ size_t rdns_host_part(const char *name)
 		else
 			misses++;
 	}
-	if (suffix == name)
-		return 0;
-	at = label_before(name, suffix - 1);
-	return at > name ? (size_t)(at - name) - 1 : 0;
+	return left_of(name, suffix);
 }
 
 /* --- findings ------------------------------------------------------------------------------- */
@@ -105,12 +116,17 @@ static void found(struct scan *scan, const char *what, int weight, size_t at, si
 	finding = &result->findings[result->finding_count++];
 	finding->what = what;
 	finding->weight = weight;
-	if (len < sizeof(finding->part))
-		snprintf(finding->part, sizeof(finding->part), "%.*s", (int)len, scan->host + at);
-	else
-		snprintf(finding->part, sizeof(finding->part), "%.*s...", RDNS_PART_MAX - 4,
-			 scan->host + at);
+	if (len >= sizeof(finding->part)) {
+		len = sizeof(finding->part) - 1;
+		memcpy(finding->part + len - 3, "...", 3);
+		memcpy(finding->part, scan->host + at, len - 3);
+	} else {
+		memcpy(finding->part, scan->host + at, len);
+	}
+	finding->part[len] = '\0';
 	result->score += weight;
+	if (weight > 0 || at < scan->label_len)
+		scan->most += weight;
 }
 
 /* --- the address in figures ----------------------------------------------------------------- */
@@ -419,13 +435,14 @@ static bool find_ipv6(struct scan *scan)
 
 /* --- words ---------------------------------------------------------------------------------- */
 
-/* memcmp order, a prefix first. */
+/* As strcmp() does, of a text without NUL. */
 static int compare(const char *text, size_t len, const char *word)
 {
-	size_t word_len = strlen(word);
-	int order = memcmp(text, word, len < word_len ? len : word_len);
+	size_t i = 0;
 
-	return order ? order : len < word_len ? -1 : len > word_len;
+	while (i < len && text[i] == word[i])
+		i++;
+	return i < len ? text[i] - word[i] : -word[i];
 }
 
 static int word_weight(const char *text, size_t len)
@@ -503,13 +520,21 @@ static void find_last_octet(struct scan *scan)
 
 /* --- the verdict ---------------------------------------------------------------------------- */
 
-static void add_up(struct scan *scan)
+/* What speaks for and against the first len bytes of name, its host part. */
+static void add_up(struct scan *scan, const char *name, size_t len)
 {
 	bool has_address, has_word;
 
+	scan->result->score = scan->result->finding_count = 0;
+	scan->number_count = scan->squeezed_len = 0;
+	scan->len = (uint8_t)len;
+	scan->label_len = (uint8_t)strcspn(name, ".");
+	memcpy(scan->host, name, len);
 	read_numbers(scan);
 	squeeze(scan);
 	has_address = scan->addr->family == 4 ? find_ipv4(scan) : find_ipv6(scan);
+	/* A shorter part may have less of the address, and find more in that. */
+	scan->most = has_address ? WEIGHT_ADDRESS : 0;
 	has_word = find_words(scan);
 	if (!has_address && has_word && scan->addr->family == 4)
 		find_last_octet(scan);
@@ -535,8 +560,12 @@ static void clear(struct rdns_result *result)
 	result->score = result->finding_count = 0;
 }
 
-void rdns_classify(const char *name, const struct addr *addr, const struct patterns *patterns,
-		   struct rdns_result *ret)
+/*
+ * Whether the name is generic, and why if is_close. Most are ordinary wherever their host
+ * part ends; the list that says where it does is half of what a close look costs.
+ */
+static void look_at(const char *name, const struct addr *addr, const struct patterns *patterns,
+		    bool is_close, struct rdns_result *ret)
 {
 	struct scan scan = {.addr = addr, .result = ret};
 	size_t len = strlen(name);
@@ -545,18 +574,28 @@ void rdns_classify(const char *name, const struct addr *addr, const struct patte
 	if (len == 0 || len >= sizeof(ret->name) || strchr(name, '\\'))
 		return;
 	memcpy(ret->name, name, len + 1);
-	scan.len = (uint8_t)rdns_host_part(name);
-	memcpy(scan.host, name, scan.len);
-	add_up(&scan);
+	if (!is_close)
+		add_up(&scan, name, longest_host_part(name));
+	if (is_close || scan.most >= RDNS_THRESHOLD)
+		add_up(&scan, name, rdns_host_part(name));
 	ret->is_generic = ret->score >= RDNS_THRESHOLD;
 	ask_patterns(patterns, ret);
 }
 
-static void copy(const struct rdns_result *from, struct rdns_result *to)
+void rdns_classify(const char *name, const struct addr *addr, const struct patterns *patterns,
+		   struct rdns_result *ret)
 {
-	size_t findings = from->finding_count * sizeof(from->findings[0]);
+	look_at(name, addr, patterns, true, ret);
+}
 
-	memcpy(to, from, offsetof(struct rdns_result, findings) + findings);
+void rdns_explain(const struct addr *addr, struct rdns_result *judged)
+{
+	struct rdns_result why;
+
+	look_at(judged->name, addr, NULL, true, &why);
+	judged->score = why.score;
+	judged->finding_count = why.finding_count;
+	memcpy(judged->findings, why.findings, why.finding_count * sizeof(why.findings[0]));
 }
 
 /* Whether a person would want to hear of that name rather than of the one before. */
@@ -577,12 +616,13 @@ bool rdns_judge(const struct iprev_report *report, const struct patterns *patter
 	for (i = 0; i < report->name_count; i++) {
 		if (!report->names[i].queried)
 			continue;
-		rdns_classify(report->names[i].text, &report->addr, patterns, &one);
+		look_at(report->names[i].text, &report->addr, patterns, false, &one);
 		if (is_better(&one, report->names[i].confirmed))
-			copy(&one, ret);
+			memcpy(ret, &one, offsetof(struct rdns_result, findings));
 		if (one.name[0] && !one.is_generic)
 			break;
 	}
+	ret->score = ret->finding_count = 0; /* rdns_explain() finds them */
 	if (report->names_total > report->name_count)
 		ret->is_generic = false; /* the names left out might be ordinary */
 	return ret->name[0] != '\0';

@@ -68,10 +68,13 @@ void rdns_classify(const char *name, const struct addr *addr, const struct patte
  * is the confirming one or not. So the order in which the answers came changes nothing,
  * and one ordinary name is enough for a host. Then *ret is about the confirming name,
  * else about the first name that is ordinary. False, and nothing in *ret but name "",
- * when there was nothing to judge.
+ * when there was nothing to judge. Score and findings are left empty.
  */
 bool rdns_judge(const struct iprev_report *report, const struct patterns *patterns,
 		struct rdns_result *ret);
+
+/* Adds score and findings to what rdns_judge() made of the names of addr: for a person. */
+void rdns_explain(const struct addr *addr, struct rdns_result *judged);
 
 /* The reason of an evaluation whose names were judged so (NULL: they were not). */
 enum mxg_reason rdns_reason(const struct iprev_report *report, const struct rdns_result *judged);
