@@ -2,10 +2,8 @@
 #include "core/dnsmsg.h"
 
 #include <arpa/nameser.h>
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/min.h"
 
@@ -15,12 +13,29 @@
 #define RCODE_BADVERS 16
 #define JUMPS_MAX     64 /* of one name; an honest one has a label before each */
 
+/* Names are compared in wire form, not compressed: NS_MAXCDNAME octets at most. */
+struct record {
+	uint8_t owner[NS_MAXCDNAME];
+	uint16_t type, class;
+	uint32_t ttl_sec;
+	const u_char *rdata;
+	uint16_t rdlen;
+};
+
+/* Some of a section's records are still to be read. */
+struct cursor {
+	ns_sect section;
+	unsigned int left;
+	const u_char *at;
+};
+
 /* One message being read: where the chain of names stands, and what it has cost. */
 struct reading {
 	ns_msg msg;
+	const u_char *sections[ns_s_max]; /* where the records of each begin */
 	uint16_t qtype;
-	char qname[NS_MAXDNAME]; /* without the final dot */
-	char owner[NS_MAXDNAME]; /* the end of the CNAME chain so far */
+	uint8_t qname[NS_MAXCDNAME];
+	uint8_t owner[NS_MAXCDNAME]; /* the end of the CNAME chain so far */
 	unsigned int hops;
 	uint32_t ttl_sec; /* least TTL along the chain */
 	union dns_records *records;
@@ -78,62 +93,66 @@ static uint32_t sane_ttl(uint32_t ttl)
 	return ttl > DNS_TTL_MAX_SEC ? DNS_TTL_MAX_SEC : ttl;
 }
 
-/* True when name[at] is a dot between labels and not one inside a label ("\\."). */
-static bool is_separator(const char *name, size_t at)
+static uint8_t lower(uint8_t c)
 {
-	size_t slashes = 0;
-
-	while (slashes < at && name[at - slashes - 1] == '\\')
-		slashes++;
-	return name[at] == '.' && slashes % 2 == 0;
+	return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
 }
 
-/* A name without the final dot that some writers give it; the root is "". */
-static void copy_name(const char *text, char out[static NS_MAXDNAME])
+static bool name_equal(const uint8_t *a, const uint8_t *b)
 {
-	size_t len = strnlen(text, NS_MAXDNAME - 1);
+	unsigned int left;
 
-	memmove(out, text, len);
-	if (len > 0 && is_separator(text, len - 1))
-		len--;
-	out[len] = '\0';
+	while (*a != 0) {
+		/* The octet that says how long the label is, too: it is no letter. */
+		for (left = 1u + *a; left > 0; left--, a++, b++)
+			if (*a != *b && lower(*a) != lower(*b))
+				return false;
+	}
+	return *b == 0;
 }
 
-/* Both in the form of ns_name_ntop(), so that equal names have equal text. */
-static bool name_equal(const char *a, const char *b)
+/* True when name is zone or below it. */
+static bool name_is_under(const uint8_t *name, const uint8_t *zone)
 {
-	return strcasecmp(a, b) == 0;
+	while (!name_equal(name, zone)) {
+		if (*name == 0)
+			return false;
+		name += 1 + *name;
+	}
+	return true;
 }
 
-/* As in r->owner: the libraries differ in how they write the root. */
-static const char *owner_of(const ns_rr *rr)
+static struct cursor records_of(const struct reading *r, ns_sect section)
 {
-	return strcmp(ns_rr_name(*rr), ".") == 0 ? "" : ns_rr_name(*rr);
+	return (struct cursor){section, ns_msg_count(r->msg, section), r->sections[section]};
 }
 
-/* True when name is zone or below it; "" is the root. */
-static bool name_is_under(const char *name, const char *zone)
+/*
+ * The next record of a section; false at its end, or with a conclusion when its owner is
+ * unreadable. All records lie inside the message: ns_initparse() has seen to that.
+ */
+static bool next_record(struct reading *r, struct cursor *cursor, struct record *ret)
 {
-	size_t nlen = strlen(name), zlen = strlen(zone);
-	const char *tail;
+	int used;
 
-	if (zlen == 0)
-		return true;
-	if (nlen < zlen)
+	if (cursor->left == 0)
 		return false;
-	tail = name + (nlen - zlen);
-	return name_equal(tail, zone) && (tail == name || is_separator(name, nlen - zlen - 1));
-}
-
-/* The next record of a section; false at its end, or with a conclusion when unreadable. */
-static bool next_record(struct reading *r, ns_sect section, int *index, ns_rr *rr)
-{
-	if (*index >= ns_msg_count(r->msg, section))
-		return false;
-	if (ns_parserr(&r->msg, section, (*index)++, rr) < 0) {
+	cursor->left--;
+	used = ns_name_unpack(ns_msg_base(r->msg), ns_msg_end(r->msg), cursor->at, ret->owner,
+			      sizeof(ret->owner));
+	if (used < 0) {
 		conclude(r, DNS_MALFORMED, "unreadable record");
 		return false;
 	}
+	cursor->at += used;
+	NS_GET16(ret->type, cursor->at);
+	NS_GET16(ret->class, cursor->at);
+	if (cursor->section == ns_s_qd)
+		return true;
+	NS_GET32(ret->ttl_sec, cursor->at);
+	NS_GET16(ret->rdlen, cursor->at);
+	ret->rdata = cursor->at;
+	cursor->at += ret->rdlen;
 	return true;
 }
 
@@ -147,7 +166,7 @@ static size_t put_byte(uint8_t c, char *out)
 		return 2;
 	}
 	if (c > 0x20 && c < 0x7f) {
-		out[0] = (char)tolower(c);
+		out[0] = (char)lower(c);
 		return 1;
 	}
 	return (size_t)snprintf(out, 5, "\\%03u", c);
@@ -171,8 +190,12 @@ static void name_from_wire(const uint8_t *wire, struct dns_name *ret)
 			ret->text[used++] = '.';
 		numeric = true;
 		for (i = 0; i < len; i++, wire++) {
-			host = host && is_host_byte(*wire);
 			numeric = numeric && *wire >= '0' && *wire <= '9';
+			if (is_host_byte(*wire)) {
+				ret->text[used++] = (char)lower(*wire);
+				continue;
+			}
+			host = false;
 			used += put_byte(*wire, ret->text + used);
 		}
 	}
@@ -223,20 +246,26 @@ static void keep_name(struct reading *r, const struct dns_name *name)
 	} else {
 		memmove(&names[at + 1], &names[at], (gone - at) * sizeof(names[0]));
 	}
-	names[at] = *name;
+	names[at].is_host = name->is_host;
+	strcpy(names[at].text, name->text);
 }
 
 /* --- records -------------------------------------------------------------------------------- */
 
-static bool keep_ptr(struct reading *r, const ns_rr *rr)
+/* A name that is all that the record has. */
+static bool read_name(const struct reading *r, const struct record *record,
+		      uint8_t wire[static NS_MAXCDNAME])
+{
+	return ns_name_unpack(ns_msg_base(r->msg), ns_msg_end(r->msg), record->rdata, wire,
+			      NS_MAXCDNAME) == record->rdlen;
+}
+
+static bool keep_ptr(struct reading *r, const struct record *record)
 {
 	uint8_t wire[NS_MAXCDNAME];
 	struct dns_name name;
-	int used;
 
-	used = ns_name_unpack(ns_msg_base(r->msg), ns_msg_end(r->msg), ns_rr_rdata(*rr), wire,
-			      sizeof(wire));
-	if (used < 0 || used != ns_rr_rdlen(*rr)) {
+	if (!read_name(r, record, wire)) {
 		conclude(r, DNS_MALFORMED, "PTR record with a broken name");
 		return false;
 	}
@@ -245,11 +274,11 @@ static bool keep_ptr(struct reading *r, const ns_rr *rr)
 	return true;
 }
 
-static bool keep_addr(struct reading *r, const ns_rr *rr)
+static bool keep_addr(struct reading *r, const struct record *record)
 {
 	unsigned int family = r->qtype == ns_t_a ? 4 : 6;
 
-	if (ns_rr_rdlen(*rr) != (family == 4 ? ADDR4_LEN : ADDR6_LEN)) {
+	if (record->rdlen != (family == 4 ? ADDR4_LEN : ADDR6_LEN)) {
 		conclude(r, DNS_MALFORMED, "address record of the wrong length");
 		return false;
 	}
@@ -257,7 +286,7 @@ static bool keep_addr(struct reading *r, const ns_rr *rr)
 		conclude(r, DNS_MALFORMED, "more addresses than a message can hold");
 		return false;
 	}
-	addr_from_bytes(family, ns_rr_rdata(*rr), &r->records->addrs[r->answer->count++]);
+	addr_from_bytes(family, record->rdata, &r->records->addrs[r->answer->count++]);
 	r->answer->total = r->answer->count;
 	return true;
 }
@@ -266,35 +295,33 @@ static bool keep_addr(struct reading *r, const ns_rr *rr)
  * Looks at every answer record of the chain's present owner: takes the data and
  * the target of a CNAME. False with a conclusion when the message is broken.
  */
-static bool scan_owner(struct reading *r, char target[static NS_MAXDNAME], bool *ret_cname)
+static bool scan_owner(struct reading *r, uint8_t target[static NS_MAXCDNAME], bool *ret_cname)
 {
-	char text[NS_MAXDNAME];
-	int i = 0;
-	ns_rr rr;
+	struct cursor answers = records_of(r, ns_s_an);
+	uint8_t name[NS_MAXCDNAME];
+	struct record record;
 
 	*ret_cname = false;
-	while (next_record(r, ns_s_an, &i, &rr)) {
-		if (ns_rr_class(rr) != ns_c_in || !name_equal(owner_of(&rr), r->owner))
+	while (next_record(r, &answers, &record)) {
+		if (record.class != ns_c_in || !name_equal(record.owner, r->owner))
 			continue;
-		if (ns_rr_type(rr) != r->qtype && ns_rr_type(rr) != ns_t_cname)
+		if (record.type != r->qtype && record.type != ns_t_cname)
 			continue;
-		r->ttl_sec = min_u32(r->ttl_sec, sane_ttl(ns_rr_ttl(rr)));
-		if (ns_rr_type(rr) == r->qtype) {
-			if (!(r->qtype == ns_t_ptr ? keep_ptr(r, &rr) : keep_addr(r, &rr)))
+		r->ttl_sec = min_u32(r->ttl_sec, sane_ttl(record.ttl_sec));
+		if (record.type == r->qtype) {
+			if (!(r->qtype == ns_t_ptr ? keep_ptr(r, &record) : keep_addr(r, &record)))
 				return false;
 			continue;
 		}
-		if (ns_name_uncompress(ns_msg_base(r->msg), ns_msg_end(r->msg), ns_rr_rdata(rr),
-				       text, sizeof(text)) != ns_rr_rdlen(rr)) {
+		if (!read_name(r, &record, name)) {
 			conclude(r, DNS_MALFORMED, "CNAME record with a broken name");
 			return false;
 		}
-		copy_name(text, text);
-		if (*ret_cname && !name_equal(text, target)) {
+		if (*ret_cname && !name_equal(name, target)) {
 			conclude(r, DNS_MALFORMED, "two CNAMEs at one name");
 			return false;
 		}
-		strcpy(target, text);
+		memcpy(target, name, sizeof(name));
 		*ret_cname = true;
 	}
 	return r->answer->note == NULL;
@@ -303,7 +330,7 @@ static bool scan_owner(struct reading *r, char target[static NS_MAXDNAME], bool 
 /* Follows CNAMEs to the end. False with a conclusion when there is none. */
 static bool follow_chain(struct reading *r)
 {
-	char target[NS_MAXDNAME];
+	uint8_t target[NS_MAXCDNAME];
 	bool cname;
 
 	for (;;) {
@@ -320,14 +347,14 @@ static bool follow_chain(struct reading *r)
 			conclude(r, DNS_LAME, "CNAME loop or too long a chain");
 			return false;
 		}
-		strcpy(r->owner, target);
+		memcpy(r->owner, target, sizeof(target));
 	}
 }
 
 /* MINIMUM of an SOA; false when its rdata is not one. */
-static bool soa_minimum(const ns_rr *rr, uint32_t *ret)
+static bool soa_minimum(const struct record *record, uint32_t *ret)
 {
-	const u_char *at = ns_rr_rdata(*rr), *end = at + ns_rr_rdlen(*rr);
+	const u_char *at = record->rdata, *end = at + record->rdlen;
 
 	/* NOLINTNEXTLINE(misc-redundant-expression): two names, one after the other */
 	if (ns_name_skip(&at, end) < 0 || ns_name_skip(&at, end) < 0 || end - at != SOA_TAIL)
@@ -343,25 +370,23 @@ static bool soa_minimum(const ns_rr *rr, uint32_t *ret)
  */
 static bool scan_authority(struct reading *r, bool *ret_soa, bool *ret_ns)
 {
+	struct cursor authority = records_of(r, ns_s_ns);
+	struct record record;
 	uint32_t minimum;
-	int i = 0;
-	ns_rr rr;
-	char owner[NS_MAXDNAME];
 
 	*ret_soa = *ret_ns = false;
-	while (next_record(r, ns_s_ns, &i, &rr)) {
-		if (ns_rr_class(rr) != ns_c_in)
+	while (next_record(r, &authority, &record)) {
+		if (record.class != ns_c_in)
 			continue;
-		if (ns_rr_type(rr) == ns_t_ns)
+		if (record.type == ns_t_ns)
 			*ret_ns = true;
-		copy_name(ns_rr_name(rr), owner);
-		if (ns_rr_type(rr) != ns_t_soa || !name_is_under(r->owner, owner))
+		if (record.type != ns_t_soa || !name_is_under(r->owner, record.owner))
 			continue;
-		if (!soa_minimum(&rr, &minimum)) {
+		if (!soa_minimum(&record, &minimum)) {
 			conclude(r, DNS_MALFORMED, "unreadable SOA record");
 			return false;
 		}
-		r->ttl_sec = min_u32(r->ttl_sec, min_u32(sane_ttl(ns_rr_ttl(rr)), minimum));
+		r->ttl_sec = min_u32(r->ttl_sec, min_u32(sane_ttl(record.ttl_sec), minimum));
 		*ret_soa = true;
 	}
 	return r->answer->note == NULL;
@@ -430,14 +455,17 @@ static bool is_endless(const ns_msg *msg, const u_char *at)
 /*
  * One message of pointers to pointers, each record's owner at the far end of them, takes
  * seconds to read. Looks at every place where a name begins that is read below, in
- * one pass; ns_initparse() has seen that the records lie inside the message.
+ * one pass, and notes where the sections begin; ns_initparse() has seen that the records
+ * lie inside the message.
  */
-static bool is_maze(const ns_msg *msg)
+static bool is_maze(struct reading *r)
 {
+	const ns_msg *msg = &r->msg;
 	const u_char *at = ns_msg_base(*msg) + NS_HFIXEDSZ, *end = ns_msg_end(*msg);
 	unsigned int left, type;
 
-	for (int section = 0; section < ns_s_max; section++)
+	for (int section = 0; section < ns_s_max; section++) {
+		r->sections[section] = at;
 		for (left = ns_msg_count(*msg, section); left > 0; left--) {
 			if (is_endless(msg, at) || ns_name_skip(&at, end) < 0)
 				return true;
@@ -450,26 +478,27 @@ static bool is_maze(const ns_msg *msg)
 				return true;
 			at += ns_get16(at - NS_INT16SZ);
 		}
+	}
 	return false;
 }
 
 /* EDNS adds eight bits above those of the header; two OPT records are an error. */
 static bool read_rcode(struct reading *r)
 {
+	struct cursor additional = records_of(r, ns_s_ar);
+	struct record record;
 	bool seen = false;
-	int i = 0;
-	ns_rr rr;
 
 	r->answer->rcode = (uint16_t)ns_msg_getflag(r->msg, ns_f_rcode);
-	while (next_record(r, ns_s_ar, &i, &rr)) {
-		if (ns_rr_type(rr) != ns_t_opt)
+	while (next_record(r, &additional, &record)) {
+		if (record.type != ns_t_opt)
 			continue;
 		if (seen) {
 			conclude(r, DNS_MALFORMED, "two OPT records");
 			return false;
 		}
 		seen = true;
-		r->answer->rcode |= (uint16_t)((ns_rr_ttl(rr) >> 24) << 4);
+		r->answer->rcode |= (uint16_t)((record.ttl_sec >> 24) << 4);
 	}
 	return r->answer->note == NULL;
 }
@@ -482,16 +511,17 @@ static bool is_failure(uint16_t rcode)
 /* A server that could not read our query may leave the question out. */
 static bool check_question(struct reading *r)
 {
-	ns_rr rr;
+	struct cursor question = records_of(r, ns_s_qd);
+	struct record record;
 
 	if (ns_msg_count(r->msg, ns_s_qd) == 0 && is_failure(r->answer->rcode))
 		return true;
-	if (ns_msg_count(r->msg, ns_s_qd) != 1 || ns_parserr(&r->msg, ns_s_qd, 0, &rr) < 0) {
+	if (ns_msg_count(r->msg, ns_s_qd) != 1 || !next_record(r, &question, &record)) {
 		conclude(r, DNS_MALFORMED, "not one question");
 		return false;
 	}
-	if (ns_rr_type(rr) != r->qtype || ns_rr_class(rr) != ns_c_in ||
-	    !name_equal(owner_of(&rr), r->qname)) {
+	if (record.type != r->qtype || record.class != ns_c_in ||
+	    !name_equal(record.owner, r->qname)) {
 		conclude(r, DNS_MALFORMED, "answer to another question");
 		return false;
 	}
@@ -548,13 +578,16 @@ void dnsmsg_parse(const uint8_t *msg, size_t len, const char *qname, uint16_t qt
 		ret->names = records->names;
 	else
 		ret->addrs = records->addrs;
-	copy_name(qname, r.qname);
-	strcpy(r.owner, r.qname);
+	if (ns_name_pton(qname, r.qname, sizeof(r.qname)) < 0) {
+		conclude(&r, DNS_MALFORMED, "answer to another question");
+		return;
+	}
+	memcpy(r.owner, r.qname, sizeof(r.owner));
 	if (len > NS_MAXMSG || ns_initparse(msg, (int)len, &r.msg) < 0) {
 		conclude(&r, DNS_MALFORMED, "unreadable message");
 		return;
 	}
-	if (is_maze(&r.msg))
+	if (is_maze(&r))
 		conclude(&r, DNS_MALFORMED, "names that lead from pointer to pointer");
 	else if (check_header(&r))
 		read_answer(&r);

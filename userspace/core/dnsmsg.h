@@ -4,7 +4,7 @@
  * certain that there is none, or do we not know. Nothing in between is guessed:
  * only DATA, NODATA and NXDOMAIN are knowledge, all else is the lack of it.
  *
- * Pure. Reads with the system's ns_initparse()/ns_parserr(), checks the question
+ * Pure. Reads with the system's ns_initparse() and ns_name_unpack(), checks the question
  * and the rcode itself, follows the CNAME chain inside the answer (a DNAME is
  * followed by the CNAME it synthesizes), and takes the least TTL along the way.
  */
