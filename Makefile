@@ -96,6 +96,7 @@ PROGRAMS := $(BUILD)/mxgated $(BUILD)/mxgate
 TESTS := $(BUILD)/test-unit $(BUILD)/test-bpf $(BUILD)/hostile
 BENCH := $(BUILD)/bench-resolve
 PACKETS := $(BUILD)/bench-gate
+HASHED := $(BUILD)/mxgate-hash.bpf.o
 
 # What was made with other flags, or from another set of files, is made again.
 # $(call stamp,FILE,TEXT) writes FILE only when TEXT differs from its content.
@@ -123,6 +124,13 @@ $(BUILD)/mxgate.bpf.o: bpf/gate.bpf.c $(BPFFLAGS)
 $(PACKETS).bpf.o: tests/bench/packets.bpf.c $(BPFFLAGS)
 	@mkdir -p $(BUILD)/obj
 	$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(BUILD)/obj/packets.bpf.d -MT $@ -c $< -o $@
+
+# The gate with another table, to be compared with.
+$(HASHED): bpf/gate.bpf.c $(BPFFLAGS)
+	@mkdir -p $(BUILD)/obj
+	$(CLANG) $(BPF_CFLAGS) -DMXG_TABLE_HASH -MMD -MP -MF $(BUILD)/obj/hashed.bpf.d -MT $@ -c $< -o $@.tmp
+	$(LLVM_STRIP) -g $@.tmp
+	mv $@.tmp $@
 
 $(BUILD)/obj/%.o: %.c $(FLAGS)
 	@mkdir -p $(@D)
@@ -167,11 +175,11 @@ $(FUZZERS): $(BUILD)/%: $(BUILD)/obj/tests/fuzz/%.o $(LIB) $(FILES)
 .PHONY: fuzzers
 fuzzers: $(FUZZERS)
 
--include $(BUILD)/obj/gate.bpf.d $(BUILD)/obj/packets.bpf.d
+-include $(BUILD)/obj/gate.bpf.d $(BUILD)/obj/packets.bpf.d $(BUILD)/obj/hashed.bpf.d
 -include $(patsubst %.c,$(BUILD)/obj/%.d,$(ALL_SRC))
 
 .PHONY: programs-and-tests
-programs-and-tests: all $(TESTS) $(BENCH) $(PACKETS) $(PACKETS).bpf.o
+programs-and-tests: all $(TESTS) $(BENCH) $(PACKETS) $(PACKETS).bpf.o $(HASHED)
 
 ##@ Test
 
@@ -217,8 +225,12 @@ bench-resolve: all $(BENCH) ## verdicts a second, next to other tools; needs roo
 	MXG_BUILD=$(abspath $(BUILD)) tests/bench/resolve $(BENCH_ARGS)
 
 .PHONY: bench-gate
-bench-gate: all $(PACKETS) $(PACKETS).bpf.o ## ns a packet, next to other filters; needs root; BENCH_ARGS='--sources 10000'
+bench-gate: all $(PACKETS) $(PACKETS).bpf.o $(HASHED) ## ns a packet, next to other filters; needs root; BENCH_ARGS='--sources 10000'
 	MXG_BUILD=$(abspath $(BUILD)) tests/bench/gate $(BENCH_ARGS)
+
+.PHONY: check-bench-gate
+check-bench-gate: all $(PACKETS) $(PACKETS).bpf.o $(HASHED) ## the gate costs a packet no more than some bare drops; needs root
+	MXG_BUILD=$(abspath $(BUILD)) tests/bench/gate --check
 
 .PHONY: vm
 vm: all ## under Debian's kernel in qemu: dispatcher, old verifier; SUITE=bookworm-backports

@@ -16,6 +16,8 @@
 #define PACKETS_MX6 "2001:db8:25::25"
 
 struct bpf_object;
+struct gate;
+struct vmap;
 
 struct packets {
 	char object[256];      /* bench-gate.bpf.o, or what the subcommand sets up */
@@ -40,10 +42,14 @@ int packets_attach(const struct packets *packets, const char *program);
 
 /*
  * Makes a gate's tables, enforces no-ptr and gives every source a drop for it, through
- * io/gate and io/vmap as the daemon does. Attaches through libxdp if there is an
- * interface. Prints a JSON line: seconds, puts a second, bytes of the table.
+ * io/gate and io/vmap as the daemon does; or, if the object is built with the kernel's
+ * HASH, by itself. Attaches through libxdp if there is an interface (not with a HASH). Prints a
+ * JSON line: the bytes of the table.
  */
 int packets_mxgate(const struct packets *packets);
+
+/* How fast verdicts are put into such tables. Prints a JSON line. */
+int packets_updates(const struct packets *packets);
 
 /* Attaches xdp-filter's program with tables of the size needed, and the sources in it. */
 int packets_xdp_filter(const struct packets *packets);
@@ -57,6 +63,8 @@ int packets_run(const struct packets *packets);
 /* Beside the others: the address of a source; libbpf told to say warnings only. */
 void packets_source(unsigned int family, uint32_t number, struct addr *ret);
 struct bpf_object *packets_open(const char *path);
+/* Loads a gate, with tables that hold the sources. Half made, they are to be freed too. */
+int packets_gate(const struct packets *packets, struct gate **ret_gate, struct vmap **ret_vmap);
 /* The memory that the kernel accounts to a map, 0 if it does not say. */
 uint64_t packets_map_bytes(int fd);
 

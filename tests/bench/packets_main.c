@@ -16,6 +16,7 @@ static const char usage[] =
 	"usage: bench-gate list -f 4|6 -n SOURCES [-x FIRST]\n"
 	"       bench-gate drop|parse -i INTERFACE\n"
 	"       bench-gate mxgate -o OBJECT -f 4|6 -n SOURCES [-i INTERFACE]\n"
+	"       bench-gate updates -o OBJECT -f 4|6 -n VERDICTS\n"
 	"       bench-gate xdp-filter -o OBJECT -f 4|6 -n SOURCES -i INTERFACE\n"
 	"       bench-gate listen\n"
 	"       bench-gate run -i INTERFACE -a MAC -p NAPI_PID -f 4|6 -n SOURCES [-t HOT]\n"
@@ -107,6 +108,8 @@ static int call(const char *what, const struct packets *packets)
 		return packets_list(packets);
 	if (strcmp(what, "mxgate") == 0)
 		return packets_mxgate(packets);
+	if (strcmp(what, "updates") == 0)
+		return packets_updates(packets);
 	if (strcmp(what, "listen") == 0)
 		return packets_listen(packets);
 	if (strcmp(what, "drop") == 0 && has_interface)

@@ -25,7 +25,6 @@
 #define MX_PORT     25
 #define TABLE_LEAST 1024
 #define DAY_NS      (86400 * CLOCK_NS_PER_SEC)
-#define BATCH       4096
 #define FILTER_SRC  1 /* xdp-filter: the address counts as a source */
 #define CPUS_MAX    256
 
@@ -140,9 +139,9 @@ static int new_vmap(const struct gate_fds *fds, struct vmap **ret)
 	return vmap_new(&vmap_fds, ret);
 }
 
-static int enforce(struct vmap *vmap)
+static struct mxg_config enforced(void)
 {
-	const struct mxg_config config = {
+	return (struct mxg_config){
 		.abi = MXG_ABI,
 		.enforce_mask = 1U << MXG_REASON_NO_PTR,
 		.hash_seed = 0x5eed,
@@ -152,19 +151,31 @@ static int enforce(struct vmap *vmap)
 		.event_burst = 1000,
 		.ask_interval_ns = CLOCK_NS_PER_SEC,
 	};
+}
+
+static int enforce(struct vmap *vmap)
+{
+	const struct mxg_config config = enforced();
 	int err = vmap_config_put(vmap, &config);
 
 	return err < 0 ? err : vmap_lease_put(vmap, clock_mono_ns() + DAY_NS);
 }
 
-static int put_all(struct vmap *vmap, const struct packets *packets)
+static struct mxg_verdict drop_of_a_day(void)
 {
-	const struct mxg_verdict verdict = {
-		.expires_ns = clock_mono_ns() + DAY_NS,
-		.refresh_ns = clock_mono_ns() + DAY_NS,
+	const uint64_t end_ns = clock_mono_ns() + DAY_NS;
+
+	return (struct mxg_verdict){
+		.expires_ns = end_ns,
+		.refresh_ns = end_ns,
 		.action = MXG_ACTION_DROP,
 		.reason = MXG_REASON_NO_PTR,
 	};
+}
+
+static int put_all(struct vmap *vmap, const struct packets *packets)
+{
+	const struct mxg_verdict verdict = drop_of_a_day();
 	struct addr addr;
 	int err = 0;
 
@@ -175,47 +186,127 @@ static int put_all(struct vmap *vmap, const struct packets *packets)
 	return err;
 }
 
-static int fill(struct gate *gate, const struct packets *packets)
+int packets_gate(const struct packets *packets, struct gate **ret_gate, struct vmap **ret_vmap)
 {
-	const struct gate_fds *fds = gate_get_fds(gate);
-	struct vmap *vmap = NULL;
-	uint64_t start_ns;
-	double secs;
-	int err = new_vmap(fds, &vmap);
+	const uint32_t max = packets->sources > TABLE_LEAST ? packets->sources : TABLE_LEAST;
+	char why[GATE_WHY_MAX] = "";
+	int err = gate_open(packets->object, ret_gate, why);
 
-	start_ns = clock_mono_ns();
+	if (err == 0)
+		err = packets->family == 4 ? gate_tables(*ret_gate, max, TABLE_LEAST, why)
+					   : gate_tables(*ret_gate, TABLE_LEAST, max, why);
+	if (err < 0)
+		fprintf(stderr, "bench-gate: %s\n", why);
+	return err < 0 ? err : new_vmap(gate_get_fds(*ret_gate), ret_vmap);
+}
+
+static int attach_gate(struct gate *gate, const char *interface)
+{
+	char why[GATE_WHY_MAX] = "";
+	int err = gate_attach(gate, (int)if_nametoindex(interface), GATE_MODE_NATIVE, why);
+
+	if (err < 0)
+		fprintf(stderr, "bench-gate: %s\n", why);
+	return err;
+}
+
+static void report_table(int fd)
+{
+	printf("{\"table_bytes\": %llu}\n", (unsigned long long)packets_map_bytes(fd));
+}
+
+static int set_up_gate(const struct packets *packets)
+{
+	struct gate *gate = NULL;
+	struct vmap *vmap = NULL;
+	int err = packets_gate(packets, &gate, &vmap);
+
 	if (err == 0)
 		err = put_all(vmap, packets);
-	secs = (double)(clock_mono_ns() - start_ns) / 1e9;
 	if (err == 0)
 		err = enforce(vmap);
+	if (err == 0 && packets->interface)
+		err = attach_gate(gate, packets->interface);
 	if (err == 0)
-		printf("{\"puts_per_sec\": %.0f, \"table_bytes\": %llu}\n",
-		       (double)packets->sources / secs,
-		       (unsigned long long)packets_map_bytes(packets->family == 4 ? fds->verdict4
-										  : fds->verdict6));
+		report_table(packets->family == 4 ? gate_get_fds(gate)->verdict4
+						  : gate_get_fds(gate)->verdict6);
 	vmap_free(vmap);
+	gate_close(gate);
+	return err;
+}
+
+/* --- mxgate with the kernel's HASH ------------------------------------------------------------ */
+
+static const char *table_name(unsigned int family)
+{
+	return family == 4 ? MXG_MAP_VERDICT4 : MXG_MAP_VERDICT6;
+}
+
+/* Whether it is built with bpf/table_hash.h, which the daemon knows nothing of. */
+static bool has_hash(const struct bpf_object *object)
+{
+	struct bpf_map *outer = bpf_object__find_map_by_name(object, MXG_MAP_VERDICT4);
+	const struct bpf_map *inner = outer ? bpf_map__inner_map(outer) : NULL;
+
+	return inner && bpf_map__type(inner) == BPF_MAP_TYPE_HASH;
+}
+
+static int hash_fill(int table, const struct packets *packets)
+{
+	const struct mxg_verdict verdict = drop_of_a_day();
+	struct addr addr;
+
+	for (uint32_t i = 0; i < packets->sources; i++) {
+		packets_source(packets->family, i, &addr);
+		if (bpf_map_update_elem(table, addr.bytes, &verdict, BPF_NOEXIST) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+static int put_first(const struct bpf_object *object, const char *map, const void *value)
+{
+	const __u32 zero = 0;
+	int fd = bpf_object__find_map_fd_by_name(object, map);
+
+	return fd < 0 || bpf_map_update_elem(fd, &zero, value, BPF_ANY) < 0 ? -errno : 0;
+}
+
+static int set_up_hash(const struct packets *packets)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .pin_root_path = MXG_PIN_DIR);
+	const __u32 key_size = packets->family == 4 ? sizeof(__be32) : sizeof(struct mxg_key6);
+	const struct mxg_config config = enforced();
+	const uint64_t lease_ns = clock_mono_ns() + DAY_NS;
+	struct bpf_object *object = bpf_object__open_file(packets->object, &opts);
+	int table = bpf_map_create(BPF_MAP_TYPE_HASH, "mxg_test_hash", key_size,
+				   sizeof(struct mxg_verdict), packets->sources, NULL);
+	int err = !object || table < 0 ? -errno : bpf_object__load(object);
+
+	if (err == 0)
+		err = hash_fill(table, packets);
+	if (err == 0)
+		err = put_first(object, table_name(packets->family), &table);
+	if (err == 0)
+		err = put_first(object, MXG_MAP_CONFIG, &config);
+	if (err == 0)
+		err = put_first(object, MXG_MAP_LEASE, &lease_ns);
+	if (err == 0)
+		report_table(table);
+	close(table);
+	bpf_object__close(object);
 	return err;
 }
 
 int packets_mxgate(const struct packets *packets)
 {
-	const uint32_t max = packets->sources > TABLE_LEAST ? packets->sources : TABLE_LEAST;
-	char why[GATE_WHY_MAX] = "";
-	struct gate *gate = NULL;
-	int err = gate_open(packets->object, &gate, why);
+	struct bpf_object *object = packets_open(packets->object);
+	const bool is_hash = object && has_hash(object);
+	int err = object ? 0 : -errno;
 
+	bpf_object__close(object);
 	if (err == 0)
-		err = packets->family == 4 ? gate_tables(gate, max, TABLE_LEAST, why)
-					   : gate_tables(gate, TABLE_LEAST, max, why);
-	if (err == 0)
-		err = fill(gate, packets);
-	if (err == 0 && packets->interface)
-		err = gate_attach(gate, (int)if_nametoindex(packets->interface), GATE_MODE_NATIVE,
-				  why);
-	gate_close(gate);
-	if (err < 0 && why[0])
-		fprintf(stderr, "bench-gate: %s\n", why);
+		err = is_hash ? set_up_hash(packets) : set_up_gate(packets);
 	return err < 0 ? failed(packets->object, err) : 0;
 }
 
@@ -274,7 +365,7 @@ int packets_xdp_filter(const struct packets *packets)
 	if (err == 0)
 		err = attach(object, bpf_program__name(prog), packets->interface);
 	if (err == 0)
-		printf("{\"table_bytes\": %llu}\n", (unsigned long long)packets_map_bytes(fd));
+		report_table(fd);
 	bpf_object__close(object);
 	return err < 0 ? failed(packets->object, err) : 0;
 }

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * How fast the worker can write verdicts: through io/vmap, as it does, into the tables
+ * that io/gate makes. Each verdict is put into an empty table (what a restart does with a
+ * snapshot), then put again with another expiry, in another order, then half of them are
+ * deleted and put back (what expiry and new sources do).
+ *
+ * Rates are of the processor time of this process, so that neighbours count little; the
+ * seconds on the wall stand beside that of the restore.
+ */
+#include "packets.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <mxgate/abi.h>
+
+#include "base/clock.h"
+#include "io/gate.h"
+#include "io/vmap.h"
+#include "packets_sources.h"
+
+struct writing {
+	struct vmap *vmap;
+	unsigned int family;
+	uint32_t count;
+	struct mxg_verdict verdict;
+	uint64_t now_ns;
+};
+
+struct rates {
+	double restore, restore_secs, update, replace;
+};
+
+static double cpu_secs(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+/* Another number for each: an odd factor permutes what is taken modulo a power of two. */
+static uint32_t shuffled(uint32_t i, uint32_t count)
+{
+	const uint32_t mask = (uint32_t)((1ULL << (32 - __builtin_clz(count | 1))) - 1);
+
+	do
+		i = (i * 0x9e3779b1U + 0x7f4a7c15U) & mask;
+	while (i >= count);
+	return i;
+}
+
+static int put_in_order(struct writing *writing)
+{
+	struct addr addr;
+	int err = 0;
+
+	for (uint32_t i = 0; i < writing->count && err == 0; i++) {
+		packets_source(writing->family, i, &addr);
+		err = vmap_put(writing->vmap, &addr, &writing->verdict, writing->now_ns);
+	}
+	return err;
+}
+
+static int put_shuffled(struct writing *writing)
+{
+	struct addr addr;
+	int err = 0;
+
+	for (uint32_t i = 0; i < writing->count && err == 0; i++) {
+		packets_source(writing->family, shuffled(i, writing->count), &addr);
+		err = vmap_put(writing->vmap, &addr, &writing->verdict, writing->now_ns);
+	}
+	return err;
+}
+
+/* Every second one goes, and one that was not there comes. */
+static int replace_half(struct writing *writing)
+{
+	struct addr addr;
+	int err = 0;
+
+	for (uint32_t i = 0; i < writing->count && err == 0; i += 2) {
+		packets_source(writing->family, i, &addr);
+		err = vmap_del(writing->vmap, &addr);
+		packets_source(writing->family, writing->count + i, &addr);
+		if (err == 0)
+			err = vmap_put(writing->vmap, &addr, &writing->verdict, writing->now_ns);
+	}
+	return err;
+}
+
+static int time_all(struct writing *writing, struct rates *ret)
+{
+	uint64_t start_ns = clock_mono_ns();
+	double start = cpu_secs();
+	int err = put_in_order(writing);
+
+	ret->restore = writing->count / (cpu_secs() - start);
+	ret->restore_secs = (double)(clock_mono_ns() - start_ns) / 1e9;
+	start = cpu_secs();
+	writing->verdict.expires_ns += CLOCK_NS_PER_SEC;
+	if (err == 0)
+		err = put_shuffled(writing);
+	ret->update = writing->count / (cpu_secs() - start);
+	start = cpu_secs();
+	if (err == 0)
+		err = replace_half(writing);
+	ret->replace = writing->count / (cpu_secs() - start); /* half deleted, half put */
+	if (err == 0 && vmap_count(writing->vmap, writing->family) != writing->count)
+		err = -EBADMSG;
+	return err;
+}
+
+int packets_updates(const struct packets *packets)
+{
+	const uint64_t now_ns = clock_mono_ns(), day_ns = 86400 * CLOCK_NS_PER_SEC;
+	struct writing writing = {
+		.family = packets->family,
+		.count = packets->sources,
+		.verdict = {.expires_ns = now_ns + day_ns,
+			    .refresh_ns = now_ns + day_ns,
+			    .action = MXG_ACTION_DROP,
+			    .reason = MXG_REASON_NO_PTR},
+		.now_ns = now_ns,
+	};
+	struct gate *gate = NULL;
+	struct rates rates;
+	int err = packets_gate(packets, &gate, &writing.vmap);
+
+	if (err == 0)
+		err = time_all(&writing, &rates);
+	if (err == 0)
+		printf("{\"verdicts\": %" PRIu32 ", \"family\": %u, \"restore_per_sec\": %.0f, "
+		       "\"restore_secs\": %.2f, \"update_per_sec\": %.0f, "
+		       "\"replace_per_sec\": %.0f}\n",
+		       writing.count, writing.family, rates.restore, rates.restore_secs,
+		       rates.update, rates.replace);
+	else
+		fprintf(stderr, "bench-gate: updates: %s\n", strerror(-err));
+	vmap_free(writing.vmap);
+	gate_close(gate);
+	return err;
+}
