@@ -439,7 +439,7 @@ static void print_seen(uint64_t frames, uint64_t took_ns)
 Test(gate_fuzz, as_the_reference_says)
 {
 	const uint64_t frames = number_of("MXGATE_FUZZ_FRAMES", FRAMES);
-	const uint64_t start = gate_now_ns(), part = frames / (2 * NAMED_CONFS);
+	const uint64_t start = gate_now_ns(), part = frames / (2 * NAMED_CONFS) + 1;
 	uint64_t done = 0;
 	int plain;
 
