@@ -70,18 +70,20 @@ static uint32_t good_sec(struct history *history, uint8_t family, unsigned int n
 	return source ? source->good_sec : 0;
 }
 
+/* How many, or -errno. */
 static int save(const struct history *history, const struct goodfile_moment *now)
 {
 	struct goodfile *file = NULL;
-	uint32_t count;
-	int err = goodfile_begin(dir, now, &file);
+	bool more = true;
+	int err = goodfile_new(dir, now, &file), count;
 
-	while (err == 0 && (err = goodfile_step(file, history, now->now_sec)) > 0)
-		err = 0;
-	if (err == 0)
-		return goodfile_end(file, &count) < 0 ? -1 : (int)count;
-	goodfile_drop(file);
-	return err;
+	while (err == 0 && more) {
+		more = goodfile_collect(file, history, now->now_sec);
+		err = goodfile_write(file);
+	}
+	count = err == 0 ? (int)goodfile_count(file) : err;
+	goodfile_free(file);
+	return count;
 }
 
 Test(goodfile, times_are_true_whatever_the_clocks_do)
@@ -166,14 +168,18 @@ Test(goodfile, many_in_steps)
 		good(from, 4, n, NOW - n % 1000);
 		good(from, 6, n, NOW - n % 1000);
 	}
-	cr_assert_eq(goodfile_begin(dir, &now, &file), 0);
-	while (goodfile_step(file, from, ++now_sec) > 0) {
+	cr_assert_eq(goodfile_new(dir, &now, &file), 0);
+	while (goodfile_collect(file, from, ++now_sec)) {
 		good(from, 4, 10000 + steps, now_sec);
 		steps++;
+		cr_assert_eq(goodfile_write(file), 0);
+		cr_assert_neq(access(path, F_OK), 0, "it is not whole");
 	}
 	cr_expect_gt(steps, 10);
-	cr_assert_eq(goodfile_end(file, &count), 0);
-	cr_expect_geq(count, 10000);
+	cr_assert_eq(goodfile_write(file), 0);
+	cr_expect_geq(goodfile_count(file), 10000);
+	goodfile_free(file);
+	cr_expect_neq(access(fresh, F_OK), 0);
 	cr_assert_eq(goodfile_read(dir, &now, to, &count), 0);
 	for (unsigned int n = 0; n < 5000; n++) {
 		cr_expect_eq(good_sec(to, 6, n), NOW - n % 1000);
@@ -243,9 +249,11 @@ Test(goodfile, the_older_one_stays_until_the_new_one_is_whole)
 	cr_assert_eq(save(history, &now), 1);
 	for (unsigned int n = 0; n < 4000; n++)
 		good(history, 4, n, NOW);
-	cr_assert_eq(goodfile_begin(dir, &now, &file), 0);
-	goodfile_step(file, history, NOW);
-	goodfile_drop(file);
+	cr_assert_eq(goodfile_new(dir, &now, &file), 0);
+	cr_expect(goodfile_collect(file, history, NOW));
+	cr_expect_eq(goodfile_write(file), 0);
+	cr_expect_eq(access(fresh, F_OK), 0, "begun");
+	goodfile_free(file);
 	cr_expect_eq(access(fresh, F_OK), -1, "dropped");
 	signal(SIGXFSZ, SIG_IGN);
 	setrlimit(RLIMIT_FSIZE, &limit);
@@ -253,7 +261,7 @@ Test(goodfile, the_older_one_stays_until_the_new_one_is_whole)
 	cr_expect_eq(access(fresh, F_OK), -1, "nothing is left of it");
 	cr_expect_eq(goodfile_read(dir, &now, to, &count), 0);
 	cr_expect_eq(count, 1);
-	goodfile_drop(NULL);
+	goodfile_free(NULL);
 	history_free(history);
 	history_free(to);
 }

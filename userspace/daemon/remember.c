@@ -3,14 +3,15 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "daemon/worker.h"
 
-#define STEP_MS    10
-#define SETTLE_SEC 5 /* for the disk */
+#define STEP_MS 10
 /*
  * Twice in the life of the shortest pass: who has passed since the last save is in the
  * verdict table then, and nobody falls between the two when the worker dies.
@@ -56,50 +57,67 @@ static void tell_failure(int err)
 		strerror(-err));
 }
 
-static void give_up(struct remember *remember, int err)
+/* Of what is being written; it is gone after that. */
+static void finish(struct remember *remember, int err, const char *how)
 {
-	tell_failure(err);
-	goodfile_drop(remember->file);
-	remember->file = NULL;
-}
-
-static int finish(struct remember *remember, const char *how)
-{
-	uint32_t count;
-	int err = goodfile_end(remember->file, &count);
-
-	remember->file = NULL;
-	if (err < 0) {
+	if (err < 0)
 		tell_failure(err);
-		return err;
-	}
-	log_debug("event=known-good-saved sources=%" PRIu32 " how=%s", count, how);
-	return 0;
+	else
+		log_debug("event=known-good-saved sources=%" PRIu32 " how=%s",
+			  goodfile_count(remember->file), how);
+	goodfile_free(remember->file);
+	remember->file = NULL;
 }
 
-static void on_settled(uv_timer_t *timer)
+/* In a thread of its own: a disk may take seconds for a part, and nobody waits for that. */
+static void *write_part(void *arg)
+{
+	struct remember *remember = arg;
+
+	remember->err = goodfile_write(remember->file);
+	return NULL;
+}
+
+static void on_step(uv_timer_t *timer);
+
+static void end(struct worker *worker, int err)
+{
+	if (err < 0)
+		worker->remember.saved = UINT64_MAX;
+	finish(&worker->remember, err, "running");
+	wait_for_next(worker);
+}
+
+static void on_written(uv_timer_t *timer)
 {
 	struct worker *worker = timer->data;
+	struct remember *remember = &worker->remember;
 
-	if (finish(&worker->remember, "running") < 0)
-		worker->remember.saved = UINT64_MAX;
-	wait_for_next(worker);
+	if (pthread_tryjoin_np(remember->writer, NULL) == EBUSY) {
+		uv_timer_start(timer, on_written, STEP_MS, 0);
+		return;
+	}
+	remember->is_writing = false;
+	if (remember->err == 0 && remember->has_more)
+		on_step(timer);
+	else
+		end(worker, remember->err);
 }
 
 static void on_step(uv_timer_t *timer)
 {
 	struct worker *worker = timer->data;
-	int more = goodfile_step(worker->remember.file, worker->history, judge_now_sec());
+	struct remember *remember = &worker->remember;
+	int err;
 
-	if (more < 0) {
-		worker->remember.saved = UINT64_MAX;
-		give_up(&worker->remember, more);
-		wait_for_next(worker);
-	} else if (more > 0) {
-		uv_timer_start(timer, on_step, STEP_MS, 0);
-	} else {
-		uv_timer_start(timer, on_settled, SETTLE_SEC * 1000, 0);
+	remember->has_more = goodfile_collect(remember->file, worker->history, judge_now_sec());
+	err = thread_start(&remember->writer, write_part, remember);
+	if (err < 0) {
+		end(worker, err);
+		return;
 	}
+	remember->is_writing = true;
+	uv_timer_start(timer, on_written, STEP_MS, 0);
 }
 
 static void on_due(uv_timer_t *timer)
@@ -113,10 +131,9 @@ static void on_due(uv_timer_t *timer)
 		wait_for_next(worker);
 		return;
 	}
-	err = goodfile_begin(worker->conf->state_directory, &now, &worker->remember.file);
+	err = goodfile_new(worker->conf->state_directory, &now, &worker->remember.file);
 	if (err < 0) {
-		give_up(&worker->remember, err);
-		wait_for_next(worker);
+		end(worker, err);
 		return;
 	}
 	worker->remember.saved = seen;
@@ -154,24 +171,27 @@ void remember_stop(struct worker *worker)
 {
 	if (worker->remember.timer.data)
 		uv_close((uv_handle_t *)&worker->remember.timer, NULL);
-	goodfile_drop(worker->remember.file);
+	if (worker->remember.is_writing)
+		pthread_join(worker->remember.writer, NULL);
+	worker->remember.is_writing = false;
+	goodfile_free(worker->remember.file);
 	worker->remember.file = NULL;
 }
 
 void remember_save(struct worker *worker)
 {
 	const struct goodfile_moment now = moment();
+	struct remember *remember = &worker->remember;
+	bool more = true;
 	int err;
 
 	/* A worker that did not come as far as reading it must not write it. */
-	if (!worker->remember.is_loaded)
+	if (!remember->is_loaded)
 		return;
-	err = goodfile_begin(worker->conf->state_directory, &now, &worker->remember.file);
-	while (err == 0 &&
-	       (err = goodfile_step(worker->remember.file, worker->history, now.now_sec)) > 0)
-		err = 0;
-	if (err == 0)
-		finish(&worker->remember, "stopping");
-	else
-		give_up(&worker->remember, err);
+	err = goodfile_new(worker->conf->state_directory, &now, &remember->file);
+	while (err == 0 && more) {
+		more = goodfile_collect(remember->file, worker->history, now.now_sec);
+		err = goodfile_write(remember->file);
+	}
+	finish(remember, err, "stopping");
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 #define NAME      "known-good"
 #define MAGIC     0x31646f6f6767786dULL /* "mxggood1", on this machine */
 #define SEED      0x6b6e6f776e2d6764ULL
-#define STEPS     4 /* of HISTORY_STEP places */
+#define BLOCKS    4 /* in a part: HISTORY_STEP places each */
 #define BLOCK_MAX HISTORY_STEP
 
 struct head {
@@ -47,11 +48,14 @@ _Static_assert(sizeof(struct record) == 24, "record layout");
 #define BLOCK_HEAD offsetof(struct block, records)
 
 struct goodfile {
-	int fd;
+	int fd;             /* -1: not begun, or in place */
 	char *path, *fresh; /* fresh: the name until it is complete */
-	uint32_t now_sec, count;
+	struct goodfile_moment begun;
+	uint32_t count;
 	size_t at;
-	struct block block;
+	struct block blocks[BLOCKS]; /* the part: so many with a count, then perhaps the last */
+	unsigned int block_count;
+	bool is_last;
 	struct history_good goods[HISTORY_STEP];
 };
 
@@ -204,12 +208,10 @@ static int write_head(int fd, const struct goodfile_moment *now)
 	return write_all(fd, &head, sizeof(head));
 }
 
-static int write_block(struct goodfile *file)
+static int write_block(int fd, struct block *block)
 {
-	struct block *block = &file->block;
-
 	block->check = check_of(block);
-	return write_all(file->fd, block, BLOCK_HEAD + block->count * sizeof(block->records[0]));
+	return write_all(fd, block, BLOCK_HEAD + block->count * sizeof(block->records[0]));
 }
 
 /* later_sec: so long after the file was begun. */
@@ -227,7 +229,27 @@ static void fill(struct block *block, const struct history_good *goods, uint32_t
 	}
 }
 
-void goodfile_drop(struct goodfile *file)
+int goodfile_new(const char *dir, const struct goodfile_moment *now, struct goodfile **ret)
+{
+	struct goodfile *file = calloc(1, sizeof(*file));
+
+	if (!file)
+		return -ENOMEM;
+	file->fd = -1;
+	file->begun = *now;
+	if (asprintf(&file->path, "%s/" NAME, dir) < 0)
+		file->path = NULL;
+	if (asprintf(&file->fresh, "%s/" NAME ".new", dir) < 0)
+		file->fresh = NULL;
+	if (!file->path || !file->fresh) {
+		goodfile_free(file);
+		return -ENOMEM;
+	}
+	*ret = file;
+	return 0;
+}
+
+void goodfile_free(struct goodfile *file)
 {
 	if (!file)
 		return;
@@ -240,64 +262,54 @@ void goodfile_drop(struct goodfile *file)
 	free(file);
 }
 
-int goodfile_begin(const char *dir, const struct goodfile_moment *now, struct goodfile **ret)
+bool goodfile_collect(struct goodfile *file, const struct history *history, uint32_t now_sec)
 {
-	struct goodfile *file = calloc(1, sizeof(*file));
-	int err = -ENOMEM;
+	struct block *block;
+	int n = 0;
 
-	if (!file)
-		return err;
-	file->fd = -1;
-	file->now_sec = now->now_sec;
-	if (asprintf(&file->path, "%s/" NAME, dir) < 0)
-		file->path = NULL;
-	if (asprintf(&file->fresh, "%s/" NAME ".new", dir) < 0)
-		file->fresh = NULL;
-	if (!file->path || !file->fresh)
-		goto out;
-	/* One of its own: what lies there may be anything, a link or a pipe, too. */
-	unlink(file->fresh);
-	file->fd = open(file->fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
-	err = file->fd < 0 ? -errno : write_head(file->fd, now);
-out:
-	if (err < 0)
-		goodfile_drop(file);
-	else
-		*ret = file;
-	return err;
-}
-
-int goodfile_step(struct goodfile *file, const struct history *history, uint32_t now_sec)
-{
-	int n = 0, err = 0;
-
-	for (unsigned int i = 0; i < STEPS && n >= 0 && err == 0; i++) {
+	file->block_count = 0;
+	for (unsigned int i = 0; i < BLOCKS && n >= 0; i++) {
 		n = history_next_good(history, &file->at, now_sec, file->goods);
 		if (n == 0)
 			continue;
-		fill(&file->block, file->goods, n > 0 ? (uint32_t)n : 0, now_sec - file->now_sec);
-		file->count += file->block.count;
-		err = write_block(file);
+		block = &file->blocks[file->block_count++];
+		fill(block, file->goods, n > 0 ? (uint32_t)n : 0, now_sec - file->begun.now_sec);
+		file->count += block->count;
 	}
-	if (err < 0)
-		return err;
-	/* The disk may begin, so that goodfile_end() waits less. */
-	sync_file_range(file->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-	return n >= 0;
+	file->is_last = n < 0;
+	return !file->is_last;
 }
 
-int goodfile_end(struct goodfile *file, uint32_t *ret_count)
+/* One of its own: what lies there may be anything, a link or a pipe, too. */
+static int begin(struct goodfile *file)
 {
-	uint32_t count = file->count;
-	int err = fdatasync(file->fd) < 0 ? -errno : 0;
+	unlink(file->fresh);
+	file->fd = open(file->fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+	return file->fd < 0 ? -errno : write_head(file->fd, &file->begun);
+}
 
-	if (err == 0 && rename(file->fresh, file->path) < 0)
-		err = -errno;
-	if (err == 0) {
-		close(file->fd);
-		file->fd = -1; /* there is nothing to unlink */
-		*ret_count = count;
-	}
-	goodfile_drop(file);
-	return err;
+/* Only what is on the disk may take the place of the older one. */
+static int put_in_place(struct goodfile *file)
+{
+	if (fdatasync(file->fd) < 0 || rename(file->fresh, file->path) < 0)
+		return -errno;
+	close(file->fd);
+	file->fd = -1;
+	return 0;
+}
+
+int goodfile_write(struct goodfile *file)
+{
+	int err = file->fd < 0 ? begin(file) : 0;
+
+	for (unsigned int i = 0; i < file->block_count && err == 0; i++)
+		err = write_block(file->fd, &file->blocks[i]);
+	if (err < 0)
+		return err;
+	return file->is_last ? put_in_place(file) : 0;
+}
+
+uint32_t goodfile_count(const struct goodfile *file)
+{
+	return file->count;
 }

@@ -11,6 +11,7 @@
 #ifndef MXGATE_IO_GOODFILE_H
 #define MXGATE_IO_GOODFILE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/clock.h"
@@ -30,18 +31,25 @@ struct goodfile_moment {
 int goodfile_read(const char *dir, const struct goodfile_moment *now, struct history *history,
 		  uint32_t *ret_count);
 
+/*
+ * Another one: goodfile_collect() takes a part out of the history, goodfile_write() writes
+ * that part, in turns until the last. Only the latter touches the disk, and nothing but the
+ * file, so it may run in another thread, while nobody else has the file.
+ */
 struct goodfile;
 
-/* Begins another one. 0 and *ret, which goodfile_end() or goodfile_drop() frees; -errno. */
-int goodfile_begin(const char *dir, const struct goodfile_moment *now, struct goodfile **ret);
-/* Writes some of it: a few thousand places of history. 1, 0 when that was the last, -errno. */
-int goodfile_step(struct goodfile *file, const struct history *history, uint32_t now_sec);
+/* 0 and *ret, or -ENOMEM. */
+int goodfile_new(const char *dir, const struct goodfile_moment *now, struct goodfile **ret);
+/* If it is not in place, it goes, and the older one stays. NULL is fine. */
+void goodfile_free(struct goodfile *file);
+/* Some thousand places of history. False: that was the last part. */
+bool goodfile_collect(struct goodfile *file, const struct history *history, uint32_t now_sec);
 /*
- * Makes it durable and puts it in place; *ret_count sources. Soon after the last step it
- * waits for the disk. 0 or -errno: the older one is still there. file is gone either way.
+ * With the last part it is made durable and put in place. 0, or -errno: free it, the older
+ * one is still there.
  */
-int goodfile_end(struct goodfile *file, uint32_t *ret_count);
-/* The older one stays. NULL is fine. */
-void goodfile_drop(struct goodfile *file);
+int goodfile_write(struct goodfile *file);
+/* The sources collected. */
+uint32_t goodfile_count(const struct goodfile *file);
 
 #endif
