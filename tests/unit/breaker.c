@@ -213,6 +213,205 @@ Test(breaker, good_from_memory_speaks_for_nobody)
 	breaker_free(world.breaker);
 }
 
+#define TTL 7200u
+
+/*
+ * Three hosts of a quiet network turn bad, and the resolver remembers all the others: it opens.
+ * seen_sec: so long before that their records were fetched.
+ */
+static void open_from_memory(struct world *world, const struct breaker_conf *conf,
+			     uint32_t seen_sec, uint32_t until_sec)
+{
+	struct addr asked[32];
+	unsigned int n;
+
+	begin(world, conf);
+	world->now -= seen_sec;
+	for (unsigned int i = 0; i < 100; i++)
+		good_until(world, host(i, 1), world->now + TTL);
+	world->now += seen_sec;
+	for (unsigned int i = 0; i < 3; i++)
+		flip(world, host(i, 1));
+	n = looks(world, asked, 32);
+	for (unsigned int k = 0; k < n; k++)
+		good_until(world, asked[k], until_sec);
+	cr_assert(is_open(world, host(200, 1)));
+}
+
+/* Every second until then, or until it closes, whoever is asked answers; when that was. */
+static uint32_t ask_until(struct world *world, uint32_t end_sec, uint32_t remembered_sec,
+			  unsigned int lost)
+{
+	struct addr asked[32];
+	unsigned int n;
+
+	for (; world->now < end_sec && world->closed == 0; world->now++) {
+		n = looks(world, asked, 32);
+		for (unsigned int k = 0; k < n; k++) {
+			bool is_ours = asked[k].bytes[3] == 1;
+
+			cr_assert(is_ours);
+			if (asked[k].bytes[2] < 3)
+				bad(world, asked[k]);
+			else if (world->now < remembered_sec)
+				good_until(world, asked[k], remembered_sec);
+			else if (asked[k].bytes[2] >= 100 - lost)
+				flip(world, asked[k]);
+			else
+				good_until(world, asked[k], world->now + TTL);
+		}
+	}
+	return world->now;
+}
+
+/* Who was good from memory only has its say as soon as the zone itself must have answered. */
+Test(breaker, closes_when_the_silent_ones_have_spoken)
+{
+	const uint32_t end = NOW + CONF.longest_sec - 100;
+	struct addr asked[32];
+	struct world world;
+	uint32_t closed;
+
+	open_from_memory(&world, &CONF, 0, NOW + TTL);
+	ask_until(&world, NOW + TTL - 100, NOW + TTL, 0);
+	flip(&world, host(150, 1));
+	closed = ask_until(&world, end, NOW + TTL, 0);
+	cr_expect_eq(world.closed, 1);
+	cr_expect_geq(closed, NOW + TTL);
+	cr_expect_leq(closed, NOW + TTL + 31, "%u", closed - NOW);
+	for (unsigned int i = 3; i < 6; i++)
+		flip(&world, host(i, 1));
+	looks(&world, asked, 32);
+	cr_expect(is_open(&world, host(200, 1)), "what they said then is of then");
+	breaker_free(world.breaker);
+}
+
+/* Who was silent in a doubt that came to nothing may have ended since. */
+Test(breaker, the_silent_ones_are_of_this_doubt)
+{
+	struct addr asked[32];
+	struct world world;
+	unsigned int n;
+
+	begin(&world, &CONF);
+	for (unsigned int i = 10; i < 20; i++)
+		good_until(&world, host(i, 9), NOW + TTL);
+	for (unsigned int doubt = 0; doubt < 2; doubt++) {
+		flip(&world, host(doubt, 1));
+		n = looks(&world, asked, 32);
+		for (unsigned int k = 0; k < n; k++)
+			good_until(&world, asked[k], NOW + TTL);
+		world.now += CONF.window_sec;
+		for (unsigned int i = 20; i < 100; i++)
+			good_until(&world, host(i, 1), NOW + TTL);
+	}
+	flip(&world, host(2, 1));
+	cr_expect_eq(world.opened, 0);
+	flip(&world, host(0, 2));
+	flip(&world, host(0, 3));
+	n = looks(&world, asked, 32);
+	for (unsigned int k = 0; k < n; k++)
+		good_until(&world, asked[k], NOW + TTL);
+	cr_assert(is_open(&world, host(200, 1)));
+	for (; world.now < NOW + 4 * TTL && world.closed == 0; world.now++) {
+		n = looks(&world, asked, 32);
+		for (unsigned int k = 0; k < n; k++)
+			if (asked[k].bytes[3] == 1 && asked[k].bytes[2] >= 20)
+				good_until(&world, asked[k],
+					   world.now < NOW + TTL ? NOW + TTL : world.now + TTL);
+	}
+	cr_expect_eq(world.closed, 1);
+	breaker_free(world.breaker);
+}
+
+/* One that has spoken before it opened has no second say. */
+Test(breaker, nobody_speaks_twice)
+{
+	const uint32_t end = NOW + CONF.longest_sec - 100;
+	struct addr asked[32];
+	struct world world;
+	unsigned int n;
+
+	begin(&world, &CONF);
+	for (unsigned int i = 0; i < 100; i++)
+		good_until(&world, host(i, 1), NOW + TTL);
+	flip(&world, host(0, 1));
+	n = looks(&world, asked, 32);
+	for (unsigned int k = 0; k < n; k++)
+		good_until(&world, asked[k], NOW + TTL);
+	for (unsigned int i = 92; i < 94; i++)
+		good_until(&world, host(i, 1), NOW + TTL + 60);
+	for (unsigned int i = 1; i < 3; i++)
+		flip(&world, host(i, 1));
+	cr_assert(is_open(&world, host(200, 1)));
+	cr_expect_eq(world.info.stays, 2);
+	ask_until(&world, end, NOW + TTL + 60, 3);
+	cr_expect_eq(world.closed, 0, "six are bad of eleven");
+	breaker_free(world.breaker);
+}
+
+/* Some of them are gone as well: with half of the sample bad it would have opened. */
+Test(breaker, stays_open_when_the_silent_ones_are_bad_too)
+{
+	const uint32_t end = NOW + CONF.longest_sec - 100;
+	struct world world;
+
+	for (unsigned int lost = 1; lost <= 8; lost++) {
+		open_from_memory(&world, &CONF, 0, NOW + TTL);
+		ask_until(&world, end, NOW + TTL, lost);
+		cr_expect_eq(world.closed, lost < 3, "three and %u of eight", lost);
+		breaker_free(world.breaker);
+	}
+}
+
+/*
+ * A record that was fetched again just before it opened, or that lies in another of the
+ * resolver's caches, speaks of the time before: nothing younger than its whole life does.
+ */
+Test(breaker, the_silent_ones_speak_of_the_time_after_the_opening)
+{
+	const uint32_t end = NOW + CONF.longest_sec - 100;
+	struct world world;
+	uint32_t closed;
+
+	open_from_memory(&world, &CONF, TTL - 100, NOW + 100);
+	closed = ask_until(&world, end, NOW + 100, 0);
+	cr_expect_geq(closed, NOW + TTL, "of another cache: %u", closed - NOW);
+	cr_expect_leq(closed, NOW + TTL + 31, "%u", closed - NOW);
+	breaker_free(world.breaker);
+	open_from_memory(&world, &CONF, 0, NOW + TTL);
+	closed = ask_until(&world, end, NOW + TTL + 500, 0);
+	cr_expect_geq(closed, NOW + TTL + 500, "fetched again: %u", closed - NOW);
+	cr_expect_leq(closed, NOW + TTL + 531, "%u", closed - NOW);
+	breaker_free(world.breaker);
+}
+
+/* More turned bad than are told apart: no eight that are well outvote them. */
+Test(breaker, many_bad_ones_are_not_outvoted)
+{
+	const uint32_t end = NOW + CONF.longest_sec - 100;
+	struct breaker_conf conf = CONF;
+	struct world world;
+
+	conf.share_pct = 60;
+	open_from_memory(&world, &conf, 0, NOW + TTL);
+	for (unsigned int i = 50; i < 55; i++)
+		flip(&world, host(i, 2));
+	world.now++;
+	for (; world.now < end; world.now += 30) {
+		struct addr asked[32];
+		unsigned int n = looks(&world, asked, 32);
+
+		for (unsigned int k = 0; k < n; k++)
+			if (asked[k].bytes[3] == 2 || asked[k].bytes[2] < 3)
+				bad(&world, asked[k]);
+			else
+				good_until(&world, asked[k], world.now + TTL);
+	}
+	cr_expect_eq(world.closed, 0);
+	breaker_free(world.breaker);
+}
+
 /* As many flips as were needed came before anybody was asked; who is well again is none of them. */
 Test(breaker, flips_wait_until_the_sample_is_asked)
 {

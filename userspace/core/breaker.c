@@ -26,6 +26,14 @@ struct watched {
 	bool is_bad;
 	uint32_t at_sec;     /* when that was found */
 	uint32_t memory_sec; /* of a good one: until then a resolver may say so from memory */
+	uint32_t ttl_sec;    /* the longest that its record was seen to live */
+};
+
+/* One that was good from memory when it was asked: it has its say when that is over. */
+struct silent {
+	struct addr addr;
+	bool is_good; /* it has had it */
+	uint32_t memory_sec, ttl_sec;
 };
 
 struct scope {
@@ -43,6 +51,8 @@ struct scope {
 	struct watched watched[WATCHED_MAX];
 	uint8_t flipped_count;
 	struct watched flipped[FLIPPED_MAX]; /* flips that found no place there, oldest first */
+	uint8_t silent_count;
+	struct silent silent[WATCHED_MAX];
 };
 
 struct breaker {
@@ -189,7 +199,7 @@ static struct watched *watch(struct scope *scope, const struct addr *addr, bool 
 		scope->next = (uint8_t)((scope->next + 1) % WATCHED_MAX);
 		if (scope->count < WATCHED_MAX)
 			scope->count++;
-		at->addr = *addr;
+		*at = (struct watched){.addr = *addr};
 	}
 	at->is_bad = is_bad;
 	at->at_sec = now_sec;
@@ -206,6 +216,37 @@ static void unwatch(struct scope *scope, const struct watched *watched)
 	scope->next = scope->count;
 	if (scope->at > i)
 		scope->at--;
+}
+
+static struct silent *silent_find(struct scope *scope, const struct addr *addr)
+{
+	for (unsigned int i = 0; i < scope->silent_count; i++)
+		if (addr_equal(&scope->silent[i].addr, addr))
+			return &scope->silent[i];
+	return NULL;
+}
+
+static void silence(struct scope *scope, const struct watched *at)
+{
+	if (scope->silent_count == WATCHED_MAX || silent_find(scope, &at->addr))
+		return;
+	scope->silent[scope->silent_count++] = (struct silent){
+		.addr = at->addr, .memory_sec = at->memory_sec, .ttl_sec = at->ttl_sec};
+}
+
+/* It has turned bad, or has spoken. */
+static void unsilence(struct scope *scope, const struct addr *addr)
+{
+	struct silent *at = silent_find(scope, addr);
+
+	if (at)
+		*at = scope->silent[--scope->silent_count];
+}
+
+/* Whatever a resolver learned of it before the scope opened has run out. */
+static bool may_speak(const struct scope *scope, const struct silent *silent, uint32_t now_sec)
+{
+	return now_sec >= silent->memory_sec && now_sec - scope->opened_sec >= silent->ttl_sec;
 }
 
 static unsigned int count_good(const struct watched *list, unsigned int count)
@@ -344,7 +385,7 @@ static void close_scope(struct breaker *breaker, struct scope *scope, uint32_t n
 	scope->opened_sec = 0;
 	scope->cause = NULL;
 	scope->count = scope->next = 0;
-	scope->flipped_count = 0;
+	scope->flipped_count = scope->silent_count = 0;
 	scope->memory_sec = 0;
 	if (scope == &breaker->total) {
 		memset(breaker->flips, 0, sizeof(breaker->flips));
@@ -386,6 +427,22 @@ static void consider_total(struct breaker *breaker, uint32_t now_sec)
 		open_scope(breaker, &breaker->total, "flips", now_sec);
 }
 
+/*
+ * With those that have their say only now, and say that they are well, it would not have
+ * opened, whatever the others will say. Where as many are bad as are told apart, it may be
+ * any number.
+ */
+static bool is_outvoted(const struct breaker *breaker, const struct scope *scope)
+{
+	unsigned int good = 0, bad = scope->count + scope->flipped_count;
+
+	for (unsigned int i = 0; i < scope->silent_count; i++)
+		good += scope->silent[i].is_good;
+	return good > 0 && bad < WATCHED_MAX &&
+	       !is_much(bad + scope->silent_count - good, scope->stays + good, breaker->conf.flips,
+			breaker->conf.share_pct);
+}
+
 /* Half of those looked at, and of the operator's own, must be good. */
 static void consider_closing(struct breaker *breaker, struct scope *scope, uint32_t now_sec)
 {
@@ -394,6 +451,7 @@ static void consider_closing(struct breaker *breaker, struct scope *scope, uint3
 	if (!scope->opened_sec)
 		return;
 	if (now_sec - scope->opened_sec < breaker->conf.longest_sec &&
+	    !is_outvoted(breaker, scope) &&
 	    (2 * count_good(scope->watched, scope->count) < scope->count ||
 	     (scope == &breaker->total &&
 	      2 * canaries_recovered(canaries) < canaries_counted(canaries))))
@@ -461,10 +519,27 @@ static bool is_inside_open(const struct breaker *breaker, const struct scope *sc
 static void dismiss(struct breaker *breaker, struct scope *scope, const struct watched *at,
 		    uint32_t now_sec)
 {
+	silence(scope, at);
 	unwatch(scope, at);
 	place_flipped(breaker, scope, now_sec);
 	if (!is_inside_open(breaker, scope))
 		consider_zone(breaker, scope, now_sec);
+}
+
+/*
+ * A silent one is good. In the first round after the opening it is asked what a resolver
+ * remembers of it then; what it says when that is over, it says of its zone as it is now.
+ */
+static void hear(struct scope *scope, const struct addr *addr, uint32_t memory_sec,
+		 uint32_t now_sec)
+{
+	struct silent *silent = silent_find(scope, addr);
+
+	if (!silent || !scope->opened_sec)
+		return;
+	silent->is_good |= may_speak(scope, silent, now_sec);
+	if (now_sec - scope->opened_sec < ROUND_SEC)
+		silent->memory_sec = max_u32(silent->memory_sec, memory_sec);
 }
 
 static void zone_on_good(struct breaker *breaker, struct scope *scope, const struct addr *addr,
@@ -477,6 +552,7 @@ static void zone_on_good(struct breaker *breaker, struct scope *scope, const str
 	for (unsigned int i = scope->flipped_count; i-- > 0;)
 		if (addr_equal(&scope->flipped[i].addr, addr))
 			drop_flipped(scope, i);
+	hear(scope, addr, memory_sec, now_sec);
 	if (at && !scope->opened_sec && is_doubted && is_from_memory(at, memory_sec, now_sec)) {
 		dismiss(breaker, scope, at, now_sec);
 		return;
@@ -485,8 +561,13 @@ static void zone_on_good(struct breaker *breaker, struct scope *scope, const str
 	 * While it is open, those stay that it was opened for; and while it is in doubt,
 	 * those that are asked: who comes by in the meantime may be good from memory, too.
 	 */
-	if (at || (!scope->opened_sec && !(is_doubted && scope->count == WATCHED_MAX)))
-		watch(scope, addr, false, now_sec)->memory_sec = memory_sec;
+	if (at || (!scope->opened_sec && !(is_doubted && scope->count == WATCHED_MAX))) {
+		if (!scope->opened_sec)
+			unsilence(scope, addr);
+		at = watch(scope, addr, false, now_sec);
+		at->memory_sec = memory_sec;
+		at->ttl_sec = max_u32(at->ttl_sec, memory_sec - now_sec);
+	}
 	consider_closing(breaker, scope, now_sec);
 }
 
@@ -538,6 +619,9 @@ static void note_memory(const struct breaker *breaker, struct scope *scope, cons
 static void zone_on_flip(struct breaker *breaker, struct scope *scope, const struct addr *addr,
 			 bool is_covered, uint32_t now_sec)
 {
+	if (!scope->opened_sec && now_sec - scope->flip_sec >= breaker->conf.window_sec)
+		scope->silent_count = 0; /* another doubt */
+	unsilence(scope, addr);
 	scope->touched_sec = scope->flip_sec = now_sec;
 	if (scope->opened_sec || scope->count < WATCHED_MAX ||
 	    watched_find(scope->watched, scope->count, addr))
@@ -641,10 +725,25 @@ struct breaker_trouble breaker_trouble(const struct breaker *breaker, const stru
 	return trouble;
 }
 
+/* All of them when it has just opened, then those who may speak. */
+static bool next_silent(struct scope *scope, uint32_t now_sec, struct addr *ret)
+{
+	const struct silent *silent;
+
+	while (scope->at < scope->count + scope->silent_count) {
+		silent = &scope->silent[scope->at++ - scope->count];
+		if (scope->round_sec == scope->opened_sec || may_speak(scope, silent, now_sec)) {
+			*ret = silent->addr;
+			return true;
+		}
+	}
+	return false;
+}
+
 static bool next_of(struct breaker *breaker, struct scope *scope, uint32_t now_sec,
 		    struct addr *ret)
 {
-	if (scope->opened_sec && scope->at >= scope->count &&
+	if (scope->opened_sec && scope->at >= scope->count + scope->silent_count &&
 	    now_sec - scope->round_sec >= ROUND_SEC)
 		begin_round(scope, now_sec);
 	/* A neighbour that is known to be bad has been looked at. */
@@ -654,6 +753,8 @@ static bool next_of(struct breaker *breaker, struct scope *scope, uint32_t now_s
 		*ret = scope->watched[scope->at++].addr;
 		return true;
 	}
+	if (scope->opened_sec && next_silent(scope, now_sec, ret))
+		return true;
 	if (!scope->opened_sec)
 		deactivate(breaker, scope);
 	else

@@ -15,7 +15,10 @@
  * own names; when most of the operator's canaries are bad; or when too many zones are
  * open.
  * While a scope is open, those that were bad then are looked at again and again, and it
- * closes when half of them are good, or when it has been open for the longest time.
+ * closes when half of them are good, or when it has been open for the longest time. A zone
+ * closes, too, when those that only a resolver's memory spoke for before have been asked
+ * anew, after all of that memory has run out, and it would not have opened with them: then
+ * some hosts have ended, and the zone is well.
  *
  * Pure and of fixed size: time and results come in, the addresses to look at go
  * out. Seconds are the caller's monotonic clock, never 0. It refuses nothing and

@@ -130,7 +130,12 @@ const struct conf_key CONF_KEYS[] = {
 	{"breaker", "total_share", KEY_NUMBER, AT(breaker.total_share_pct), 1, 100, NULL, "5",
 	 "They must also be so many percent of all known-good hosts that were looked at again."},
 	{"breaker", "longest", KEY_SPAN, AT(breaker.longest_sec), 60, 2592000, NULL, "24h",
-	 "After so long the breaker closes even if nothing has become good again."},
+	 "After so long the breaker closes even if nothing has become good again. A zone closes before "
+	 "that if some hosts of it have lost their records for good and it is well otherwise: those of "
+	 "the eight that could not tell, as the resolver only remembered them, are asked again when "
+	 "their records of that time have run out, and it closes if the bad ones are fewer than share "
+	 "then, who does not answer counted as bad. Where records live for a day that takes as long as this; "
+	 "who knows better raises flips above the number of hosts lost and reloads, which begins anew."},
 	{"breaker", "canaries", KEY_HOSTS, AT(breaker.canaries), NO_RANGE, NULL, "",
 	 "Addresses, or names of hosts, whose reverse DNS is known to be right, such as those of "
 	 "your own outbound servers and of large providers. They are looked at every minute; when "

@@ -171,7 +171,7 @@ static uint32_t remembered(uint32_t verdicts)
 static int history_seed(struct worker *worker, uint64_t *ret)
 {
 	char text[SEED_MAX], *kept = NULL;
-	uint64_t seed;
+	uint64_t seed = 0;
 	int err = store_setting_get(worker->store, SEED, &kept);
 
 	if (err == 0)
