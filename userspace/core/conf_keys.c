@@ -117,7 +117,8 @@ const struct conf_key CONF_KEYS[] = {
 	 "the absences of the hosts that turned bad may be remembered, if that is longer), nor, for a "
 	 "day, the first look at a host there, until no resolver can repeat it. So much longer does a "
 	 "bad host of that zone pass that was not refused before: for no more than a day from that "
-	 "look on."},
+	 "look on. A reload forgets a trouble that is over, so let that time go by first, or flush the "
+	 "resolver."},
 	{"breaker", "flips", KEY_NUMBER, AT(breaker.flips), 1, BREAKER_WATCHED_MAX, NULL, "3",
 	 "So many hosts that were good and now are bad, of the eight that were good last in a reverse "
 	 "zone (/24 and /16, /48 and /32), open the breaker for that zone: nobody in it is newly "
