@@ -17,6 +17,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include <mxgate/abi.h>
+#include <mxgate/table.h>
 #include "act.h"
 #include "parse.h"
 
@@ -49,14 +50,6 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } mxg2_bucket SEC(".maps");
 
-/* The finalizer of splitmix64: a bijection in which every bit reaches every other. */
-static __always_inline __u64 report_mix(__u64 x)
-{
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-	return x ^ (x >> 31);
-}
-
 /*
  * The source's slot, and in *ret_tag what tells it from others in that slot: of
  * IPv4 the address itself, of IPv6 a keyed hash.
@@ -69,11 +62,11 @@ static __always_inline __u64 *report_slot(const struct mxg_config *config,
 	__u32 slot;
 
 	if (source->family == 4) {
-		hash = report_mix(seed | source->v4);
+		hash = mxg_mix(seed | source->v4);
 		*ret_tag = source->v4;
 	} else {
-		hash = report_mix(seed ^ source->word[0]);
-		hash = report_mix(hash ^ source->word[1]);
+		hash = mxg_mix(seed ^ source->word[0]);
+		hash = mxg_mix(hash ^ source->word[1]);
 		*ret_tag = (__u32)hash;
 	}
 	slot = (__u32)(hash >> (64 - REPORT_SLOT_BITS));
