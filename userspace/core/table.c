@@ -465,7 +465,7 @@ static void renew(struct table *table, const struct place *was, const struct add
 	uint8_t counted = *hits(table, was);
 	struct place nearer;
 
-	renewed.hits += hits_in(counted);
+	renewed.hits += min_u32(hits_in(counted), UINT32_MAX - verdict->hits);
 	if (find_free(table, was->line - was->led, was->led, &nearer)) {
 		fill_slot(table, &nearer, addr, &renewed, now_ns);
 		clear_slot(table, was);
