@@ -382,23 +382,6 @@ static struct place place_of(const struct table *table, uint32_t line, unsigned 
 	return at;
 }
 
-/* Takes one that has expired out of the address's way, if there is one. */
-static bool drop_expired(struct table *table, uint32_t home, uint64_t now_ns)
-{
-	for (uint32_t line = home; line < home + MXG_LINES_PROBED; line++)
-		for (unsigned int slot = 0; slot < slots_of(table->family); slot++) {
-			struct place at = {.line = line, .slot = slot};
-
-			if (state(table, &at) == 0 ||
-			    units_of(table, now_ns) < state(table, &at) >> MXG_STATE_UNITS_SHIFT)
-				continue;
-			at = place_of(table, line, slot);
-			clear_slot(table, &at);
-			return true;
-		}
-	return false;
-}
-
 /* The entry goes to a free place on its own way; the gate may miss it once meanwhile. */
 static void move(struct table *table, const struct place *from, struct place *to)
 {
@@ -411,6 +394,57 @@ static void move(struct table *table, const struct place *from, struct place *to
 	to->led = from->led + to->line - from->line;
 	fill_slot(table, to, &addr, &verdict, is_due ? verdict.refresh_ns : 0);
 	clear_slot(table, from);
+}
+
+/* Of the entries that were led past the line of a free place, the furthest. */
+static bool find_led(const struct table *table, const struct place *free, struct place *ret)
+{
+	bool is_found = false;
+
+	for (uint32_t line = free->line; line < table_lines(table) && *beyond(table, line) &&
+					 line + 1 < free->line + MXG_LINES_PROBED;
+	     line++)
+		for (unsigned int slot = 0; slot < slots_of(table->family); slot++) {
+			struct place at = place_of(table, line + 1, slot);
+
+			if (state(table, &at) == 0 || at.led < at.line - free->line)
+				continue;
+			*ret = at;
+			is_found = true;
+		}
+	return is_found;
+}
+
+/*
+ * The entry goes, and nobody stays further from home for its sake: else coming and going
+ * would leave half of the entries of a full table away from home, and some without a place.
+ */
+static void take_out(struct table *table, const struct place *place)
+{
+	struct place free = *place, at;
+
+	clear_slot(table, place);
+	while (find_led(table, &free, &at)) {
+		move(table, &at, &free);
+		free = at;
+	}
+}
+
+/* Takes one that has expired out of the address's way, if there is one. */
+static bool drop_expired(struct table *table, uint32_t home, uint64_t now_ns)
+{
+	for (uint32_t line = home; line < home + MXG_LINES_PROBED; line++)
+		for (unsigned int slot = 0; slot < slots_of(table->family); slot++) {
+			struct place at = {.line = line, .slot = slot};
+
+			if (state(table, &at) == 0 ||
+			    units_of(table, now_ns) < state(table, &at) >> MXG_STATE_UNITS_SHIFT)
+				continue;
+			at = place_of(table, line, slot);
+			take_out(table, &at);
+			return true;
+		}
+	return false;
 }
 
 /* Some entry from before the free place goes there, from as far as one may. */
@@ -476,6 +510,16 @@ static void renew(struct table *table, const struct place *was, const struct add
 		TABLE_STORE(hits(table, was), hits_byte(renewed.hits));
 }
 
+static bool find_place(struct table *table, uint32_t home, uint64_t now_ns, struct place *ret)
+{
+	if (table->count >= table_max(table) && !drop_expired(table, home, now_ns))
+		return false;
+	if (find_free(table, home, MXG_LINES_PROBED, ret))
+		return true;
+	drop_expired(table, home, now_ns);
+	return make_room(table, home) && find_free(table, home, MXG_LINES_PROBED, ret);
+}
+
 int table_put(struct table *table, const struct addr *addr, const struct mxg_verdict *verdict,
 	      uint64_t now_ns)
 {
@@ -489,13 +533,10 @@ int table_put(struct table *table, const struct addr *addr, const struct mxg_ver
 		renew(table, &at, addr, verdict, now_ns);
 		return 0;
 	}
-	if ((table->count >= table_max(table) && !drop_expired(table, home, now_ns)) ||
-	    (!find_free(table, home, MXG_LINES_PROBED, &at) && !drop_expired(table, home, now_ns) &&
-	     !make_room(table, home))) {
+	if (!find_place(table, home, now_ns, &at)) {
 		table->refused++;
 		return -E2BIG;
 	}
-	find_free(table, home, MXG_LINES_PROBED, &at);
 	fill_slot(table, &at, addr, verdict, now_ns);
 	return 0;
 }
@@ -506,7 +547,7 @@ int table_del(struct table *table, const struct addr *addr)
 
 	if (!find(table, addr, &at))
 		return -ENOENT;
-	clear_slot(table, &at);
+	take_out(table, &at);
 	return 0;
 }
 
@@ -516,7 +557,7 @@ int table_next(const struct table *table, uint32_t *line, struct table_entry *en
 
 	for (; *line < table_lines(table) && (n == 0 || n + slots <= max); ++*line)
 		for (unsigned int slot = 0; slot < slots_of(table->family); slot++) {
-			struct place at = {.line = 1 + *line, .slot = slot};
+			struct place at = {.line = table_lines(table) - *line, .slot = slot};
 
 			if (state(table, &at) == 0)
 				continue;
@@ -541,7 +582,7 @@ bool table_mark_due(struct table *table, uint32_t *line, uint32_t lines, uint64_
 	uint32_t now = units_of(table, now_ns);
 
 	for (; lines > 0 && *line < table_lines(table); lines--)
-		mark_line(table, ++*line, now);
+		mark_line(table, table_lines(table) - (*line)++, now);
 	if (*line < table_lines(table))
 		return false;
 	*line = 0;

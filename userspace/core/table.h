@@ -68,8 +68,9 @@ int table_del(struct table *table, const struct addr *addr);
 
 /*
  * The entries of the next lines from *line on (begin with 0), at most max of them (not
- * below MXG_LINE4_SLOTS); their number, 0 at the end. What is put or deleted meanwhile
- * may be seen or missed.
+ * below MXG_LINE4_SLOTS); their number, 0 at the end. They are counted from the end of
+ * the table: who deletes meanwhile may be given an entry twice, and misses none. What is
+ * put may be missed, and in a full table one that makes way for it.
  */
 int table_next(const struct table *table, uint32_t *line, struct table_entry *entries, int max);
 
