@@ -43,7 +43,7 @@ static const void *model_load(const void *at, size_t size);
 #define LINE_READ(x)       (*(const __typeof__(x) *)model_load(&(x), sizeof(x)))
 #define LINE_FENCE()       ((void)0)
 
-#define STORES_MAX 256
+#define STORES_MAX 1024
 #define OPS_MAX    8
 #define KEYS_MAX   320
 #define LOADS_MAX  512
@@ -123,8 +123,10 @@ static void begin(unsigned int family, uint32_t max)
 
 static void end(void)
 {
-	printf("  %llu looks that can differ, %llu found something, for %.3Lg orders\n",
-	       (unsigned long long)model.looks, (unsigned long long)model.found, model.orders);
+	if (model.looks)
+		printf("  %llu looks that can differ, %llu found something, for %.3Lg orders\n",
+		       (unsigned long long)model.looks, (unsigned long long)model.found,
+		       model.orders);
 	free(model.images);
 	free(model.table.memory);
 	memset(&model, 0, sizeof(model));
@@ -636,6 +638,7 @@ static void time_goes(unsigned int family)
 	mark_due(NOW_NS + LIFE_NS / 2 + UNIT_NS);
 	rebase(NOW_NS + 2 * LIFE_NS);
 	put_in(1, 1);
+	put(slots_of(family) + 1, 9);
 	rebase(NOW_NS + 4 * LIFE_NS);
 	check();
 }
@@ -663,6 +666,71 @@ static void again(unsigned int family)
 		check();
 		free(model.images);
 		model.images = images;
+	}
+}
+
+/* Counts are those of a scan, each entry is where it is found, and is what it was. */
+static void check_begun(unsigned int stores, unsigned int op)
+{
+	struct table *table = &model.table;
+	uint32_t past[KEYS_MAX] = {0}, led[MXG_LINES_PROBED] = {0}, count = 0;
+	struct place at, found;
+	struct addr addr;
+
+	for (uint32_t line = 1; line <= table_lines(table); line++)
+		for (unsigned int slot = 0; slot < slots_of(table->family); slot++) {
+			at = (struct place){.line = line, .slot = slot};
+			if (state(table, &at) == 0)
+				continue;
+			at = place_of(table, line, slot);
+			addr_at(table, &at, &addr);
+			cr_assert(find(table, &addr, &found) && is_same_slot(&at, &found));
+			led[at.led]++;
+			count++;
+			for (uint32_t i = line - at.led; i < line; i++)
+				past[i]++;
+		}
+	cr_assert_eq(table->count, count);
+	cr_assert_arr_eq(table->led, led, sizeof(led));
+	for (uint32_t line = 1; line <= table_lines(table); line++)
+		cr_assert_eq(*beyond(table, line), past[line], "line %u, %u stores", line, stores);
+	for (unsigned int i = 0; i < model.key_count; i++) {
+		uint32_t now = find(table, &model.keys[i], &at) ? state(table, &at) : 0;
+
+		cr_assert(now == model.had[op][i].state || now == model.had[op + 1][i].state,
+			  "%u stores", stores);
+	}
+}
+
+/* Killed at any store of what moves entries, by making way, by leaving, by being renewed. */
+static void killed(unsigned int family)
+{
+	unsigned int slots = slots_of(family), first, op = 0;
+
+	begin(family, 50 * slots);
+	put_in(1, (MXG_LINES_PROBED - 1) * slots);
+	for (uint32_t line = 0; line < MXG_LINES_PROBED + 3; line++)
+		put_in(MXG_LINES_PROBED + line, slots);
+	first = key_in(1);
+	four_keys_in(2);
+	start();
+	put(first, 3);
+	put(first + 1, 4);
+	put(first, 5);
+	del(2);
+	del(first + 1);
+	mark_due(NOW_NS + LIFE_NS);
+	put(first + 2, 6);
+	del(first);
+	model.is_recording = false;
+	cr_assert_gt(model.stores, 100);
+	for (unsigned int i = 0; i <= model.stores; i++) {
+		while (op + 1 < model.ops && model.mark[op + 1] <= i)
+			op++;
+		memcpy(model.table.memory, model.images + i * model.size, model.size);
+		cr_assert_eq(model_init(&model.table, family, model.table.memory, model.elements),
+			     0);
+		check_begun(i, op);
 	}
 }
 
@@ -747,6 +815,11 @@ Test(table_model, refresh_and_base)
 Test(table_model, a_new_writer)
 {
 	both(again);
+}
+
+Test(table_model, killed_at_any_store)
+{
+	both(killed);
 }
 
 Test(table_model, any_sequences)
