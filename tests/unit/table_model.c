@@ -34,7 +34,7 @@ static void model_stored(void);
 #define table_next         model_next
 #define table_mark_due     model_mark_due
 #define table_rebase       model_rebase
-#include "core/table.c"
+#include "core/table.c" // NOLINT(bugprone-suspicious-include)
 
 /* And the reader. */
 #pragma GCC diagnostic ignored "-Wunknown-pragmas"
