@@ -567,15 +567,13 @@ static void clear(struct rdns_result *result)
 static void look_at(const char *name, const struct addr *addr, const struct patterns *patterns,
 		    bool is_close, struct rdns_result *ret)
 {
+	struct scan scan = {.addr = addr, .result = ret};
 	size_t len = strlen(name);
-	struct scan scan;
 
 	clear(ret);
 	if (len == 0 || len >= sizeof(ret->name) || strchr(name, '\\'))
 		return;
 	memcpy(ret->name, name, len + 1);
-	scan.addr = addr;
-	scan.result = ret;
 	if (!is_close)
 		add_up(&scan, name, longest_host_part(name));
 	if (is_close || scan.most >= RDNS_THRESHOLD)
