@@ -14,7 +14,6 @@
 #define SWEEP_PAUSE_MS    10000
 #define DUE_LINES         32768       /* at a time: a round takes 0.5 s for 1,000,000 entries */
 #define EVIDENCE_KEEP_SEC (7 * 86400) /* so that "why" can speak of last week */
-#define EVIDENCE_PRUNE    1000
 
 /* The store's setting that says by which rules names were judged. */
 #define RULES     "rdns-rules"
@@ -366,7 +365,7 @@ void tables_on_sweep(uv_timer_t *timer)
 		return;
 	}
 	memset(&worker->sweep_cursor, 0, sizeof(worker->sweep_cursor));
-	store_evidence_prune(worker->store, clock_wall_sec() - EVIDENCE_KEEP_SEC, EVIDENCE_PRUNE);
+	store_evidence_expire(worker->store, clock_wall_sec() - EVIDENCE_KEEP_SEC);
 	uv_timer_start(timer, tables_on_sweep, worker->sweep_again ? SWEEP_STEP_MS : SWEEP_PAUSE_MS,
 		       0);
 	worker->sweep_again = false;

@@ -48,6 +48,7 @@
 #define BATCH_ROWS       8192
 #define BATCH_BYTES      (RECENT_BYTES / 4) /* the largest entry, or thousands as they are */
 #define GATHER_ROWS      32                 /* who puts evidence waits for so many copies at most */
+#define PRUNE_CHUNKS     10
 #define CHUNK_ROWS       100 /* whoever asks for evidence waits for so many at most */
 #define SIZE_CHECK_ROWS  1000
 #define KEPT_MAX         10000 /* rows behind refusals that have lost their place */
@@ -111,6 +112,7 @@ struct store {
 	uint32_t kept_count;
 	struct store_evidence_stats stats; /* pending: those of the batch only */
 	bool is_asleep, is_ending;
+	int64_t expired_sec; /* what has expired before is to be deleted; 0: nothing is */
 	pthread_cond_t wake; /* there is something, or the end has come */
 	pthread_t thread;
 	bool has_thread;
@@ -512,8 +514,10 @@ static int evidence_open(struct store *store)
 
 	if (r == -EBADMSG || r == -EBUSY || (r == -EACCES && !is_short(store->evidence, code)))
 		code = evidence_renew(store, code);
-	if (code == SQLITE_OK)
+	if (code == SQLITE_OK) {
+		set_trouble(store, "");
 		return SQLITE_OK;
+	}
 	explain_evidence(store, "open", code);
 	evidence_close(store);
 	return code;
@@ -1162,8 +1166,11 @@ static int write_rows(struct store *store, unsigned int limit)
 /* Once all of the batch is in. */
 static int commit(struct store *store)
 {
-	int code = store->is_writing ? run(store->evidence, "COMMIT") : SQLITE_OK;
+	int code;
 
+	if (!store->is_writing)
+		return 0; /* there was nothing */
+	code = run(store->evidence, "COMMIT");
 	if (code != SQLITE_OK)
 		return give_up(store, code);
 	store->is_writing = false;
@@ -1221,6 +1228,44 @@ void store_evidence_get_stats(struct store *store, struct store_evidence_stats *
 	ret->pending += store->late_count;
 }
 
+/* --- what is too old ------------------------------------------------------------ */
+
+static int prune(struct store *store, int64_t expired_before_sec, unsigned int limit)
+{
+	int code = store->evidence ? SQLITE_OK : evidence_open(store);
+	sqlite3_stmt *stmt = NULL;
+
+	if (code == SQLITE_OK)
+		code = prepare(store->evidence, &stmt,
+			       "DELETE FROM evidence WHERE expires < ?1 AND rowid IN"
+			       " (SELECT rowid FROM evidence ORDER BY rowid LIMIT ?2)",
+			       "ii", expired_before_sec, (int64_t)limit);
+	code = finish(code, stmt);
+	if (code != SQLITE_OK)
+		return evidence_mended(store, code) ? 0 : to_errno(code);
+	return sqlite3_changes(store->evidence);
+}
+
+int store_evidence_prune(struct store *store, int64_t expired_before_sec, unsigned int limit)
+{
+	int n;
+
+	pthread_mutex_lock(&store->db);
+	n = prune(store, expired_before_sec, limit);
+	pthread_mutex_unlock(&store->db);
+	return n;
+}
+
+void store_evidence_expire(struct store *store, int64_t expired_before_sec)
+{
+	if (pthread_mutex_trylock(&store->memory) != 0)
+		return; /* the next time, then */
+	store->expired_sec = expired_before_sec;
+	store->is_asleep = false;
+	pthread_mutex_unlock(&store->memory);
+	pthread_cond_signal(&store->wake);
+}
+
 /* --- the thread that writes it -------------------------------------------------- */
 
 /* Sleeps so long, whatever becomes of the wall clock, or until the end. */
@@ -1241,7 +1286,8 @@ static bool await_rows(struct store *store)
 	bool is_ending;
 
 	pthread_mutex_lock(&store->memory);
-	while (!store->is_ending && store->stats.pending + store->kept_count == 0 &&
+	while (!store->is_ending && !store->expired_sec &&
+	       store->stats.pending + store->kept_count == 0 &&
 	       recent_pending(store->recent) == 0) {
 		store->is_asleep = true;
 		pthread_cond_wait(&store->wake, &store->memory);
@@ -1306,6 +1352,24 @@ static int write_batch(struct store *store)
 	return more;
 }
 
+/* Deletes some of what is too old, if that is wanted. */
+static void prune_some(struct store *store)
+{
+	int64_t expired_sec;
+	uint64_t begun_ns;
+
+	pthread_mutex_lock(&store->memory);
+	expired_sec = store->expired_sec;
+	store->expired_sec = 0;
+	pthread_mutex_unlock(&store->memory);
+	for (unsigned int i = 0; expired_sec && i < PRUNE_CHUNKS && !is_ending(store); i++) {
+		begun_ns = own_cpu_ns();
+		if (store_evidence_prune(store, expired_sec, CHUNK_ROWS) < CHUNK_ROWS)
+			break;
+		rest(store, begun_ns);
+	}
+}
+
 static bool has_file(struct store *store)
 {
 	bool has;
@@ -1331,6 +1395,7 @@ static void *write_on(void *arg)
 		nap(store, GATHER_MS);
 		if (write_batch(store) < 0)
 			nap(store, has_file(store) ? RETRY_MS : REOPEN_MS);
+		prune_some(store);
 	}
 	return NULL;
 }
@@ -1364,7 +1429,7 @@ static void evidence_stop(struct store *store)
 	store->has_thread = false;
 }
 
-/* --- reading it, and what is too old -------------------------------------------- */
+/* --- reading it ------------------------------------------------------------------ */
 
 static int copy_of(const void *data, size_t len, void **ret, size_t *ret_len)
 {
@@ -1448,31 +1513,6 @@ int store_evidence_get(struct store *store, const struct addr *addr, void **ret,
 	r = read_written(store, addr, ret, ret_len);
 	pthread_mutex_unlock(&store->db);
 	return r;
-}
-
-static int prune(struct store *store, int64_t expired_before_sec, unsigned int limit)
-{
-	sqlite3_stmt *stmt;
-	int code = prepare(store->evidence, &stmt,
-			   "DELETE FROM evidence WHERE expires < ?1 AND rowid IN"
-			   " (SELECT rowid FROM evidence ORDER BY rowid LIMIT ?2)",
-			   "ii", expired_before_sec, (int64_t)limit);
-
-	code = finish(code, stmt);
-	if (code != SQLITE_OK)
-		return evidence_mended(store, code) ? 0 : to_errno(code);
-	return sqlite3_changes(store->evidence);
-}
-
-int store_evidence_prune(struct store *store, int64_t expired_before_sec, unsigned int limit)
-{
-	int n;
-
-	if (pthread_mutex_trylock(&store->db) != 0)
-		return -EBUSY;
-	n = prune(store, expired_before_sec, limit);
-	pthread_mutex_unlock(&store->db);
-	return n;
 }
 
 static void write_the_rest(struct store *store)

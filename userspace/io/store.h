@@ -109,8 +109,13 @@ void store_evidence_get_stats(struct store *store, struct store_evidence_stats *
 /* How many bytes of evidence.db may be in use, give or take a thousand rows; for tests. */
 void store_limit_evidence(struct store *store, int64_t bytes);
 /*
- * Of the limit rows that were decided first, deletes those that expired before. Rows deleted,
- * -EBUSY while the thread writes, or -errno.
+ * Has the thread delete evidence that expired before, the oldest thousand or so at a time: to
+ * be said again and again. Never waits.
+ */
+void store_evidence_expire(struct store *store, int64_t expired_before_sec);
+/*
+ * What the thread does for that: of the limit rows that were decided first, deletes those that
+ * expired before. Rows deleted, or -errno.
  */
 int store_evidence_prune(struct store *store, int64_t expired_before_sec, unsigned int limit);
 
