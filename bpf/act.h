@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What becomes of a packet, and the counters. The only place that drops, and
- * only for the reasons in act_on(): an action or a reason that is not known
- * here passes, whatever the enforce mask says. A counter that is missing
- * changes nothing.
+ * What becomes of a packet, and the counters. The only place that drops or
+ * answers, and only for the reasons in act_on(): an action or a reason that is
+ * not known here passes, whatever the enforce mask says. What is to be reset and
+ * cannot be answered is dropped. A counter that is missing changes nothing.
  */
 #ifndef MXGATE_BPF_ACT_H
 #define MXGATE_BPF_ACT_H
@@ -13,6 +13,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include <mxgate/abi.h>
+#include "reply.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -37,35 +38,47 @@ static __always_inline int act_pass(enum mxg_counter outcome)
 	return XDP_PASS;
 }
 
-static __always_inline int act_drop(const struct mxg_config *config, enum mxg_reason reason,
-				    enum mxg_counter would, enum mxg_counter did)
+/* How a refusal for one reason counts. */
+struct act_counters {
+	enum mxg_counter would, drop, reset;
+};
+
+static __always_inline int act_refuse(struct xdp_md *ctx, const struct mxg_config *config,
+				      __u8 action, enum mxg_reason reason,
+				      struct act_counters counters)
 {
 	if (!(config->enforce_mask >> reason & 1))
-		return act_pass(would);
-	act_count(did);
+		return act_pass(counters.would);
+	if (action == MXG_ACTION_RESET && reply_reset(ctx)) {
+		act_count(counters.reset);
+		return XDP_TX;
+	}
+	act_count(counters.drop);
 	return XDP_DROP;
 }
 
+#define ACT_COUNTERS(name)                                                                         \
+	((struct act_counters){MXG_CTR_WOULD_DROP_##name, MXG_CTR_DROP_##name,                     \
+			       MXG_CTR_RESET_##name})
+
 /* Acts on what is known of the source of a SYN to a protected port. */
-static __always_inline int act_on(const struct mxg_config *config, __u8 action, __u8 reason)
+static __always_inline int act_on(struct xdp_md *ctx, const struct mxg_config *config, __u8 action,
+				  __u8 reason)
 {
 	if (reason == MXG_REASON_ALLOW)
 		return act_pass(MXG_CTR_ALLOW);
-	if (action != MXG_ACTION_DROP)
+	if (action != MXG_ACTION_DROP && action != MXG_ACTION_RESET)
 		return act_pass(MXG_CTR_KNOWN_PASS);
 	switch (reason) {
 	case MXG_REASON_NO_PTR:
-		return act_drop(config, MXG_REASON_NO_PTR, MXG_CTR_WOULD_DROP_NO_PTR,
-				MXG_CTR_DROP_NO_PTR);
+		return act_refuse(ctx, config, action, MXG_REASON_NO_PTR, ACT_COUNTERS(NO_PTR));
 	case MXG_REASON_UNCONFIRMED:
-		return act_drop(config, MXG_REASON_UNCONFIRMED, MXG_CTR_WOULD_DROP_UNCONFIRMED,
-				MXG_CTR_DROP_UNCONFIRMED);
+		return act_refuse(ctx, config, action, MXG_REASON_UNCONFIRMED,
+				  ACT_COUNTERS(UNCONFIRMED));
 	case MXG_REASON_GENERIC:
-		return act_drop(config, MXG_REASON_GENERIC, MXG_CTR_WOULD_DROP_GENERIC,
-				MXG_CTR_DROP_GENERIC);
+		return act_refuse(ctx, config, action, MXG_REASON_GENERIC, ACT_COUNTERS(GENERIC));
 	case MXG_REASON_DENY:
-		return act_drop(config, MXG_REASON_DENY, MXG_CTR_WOULD_DROP_DENY,
-				MXG_CTR_DROP_DENY);
+		return act_refuse(ctx, config, action, MXG_REASON_DENY, ACT_COUNTERS(DENY));
 	}
 	return act_pass(MXG_CTR_KNOWN_PASS);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
  * The gate: an XDP program that judges TCP connections to mail ports at their
- * first packet. Only a pure SYN to a protected port can be dropped, and only if
+ * first packet. Only a pure SYN to a protected port can be dropped or reset, and only if
  * a live verdict or exception says so and its reason is enforced; everything
  * else passes, among it all that the gate does not know or understand.
  *
@@ -83,11 +83,11 @@ static __always_inline int gate_syn(struct xdp_md *ctx, const struct mxg_config 
 	if (state == VERDICT_LIVE) {
 		if (verdict.wants_refresh)
 			report_event(ctx, config, source, MXG_EVENT_REFRESH, now);
-		return act_on(config, verdict.action, verdict.reason);
+		return act_on(ctx, config, verdict.action, verdict.reason);
 	}
 	exception = verdict_exception(config, source, now);
 	if (exception)
-		return act_on(config, exception->action, exception->reason);
+		return act_on(ctx, config, exception->action, exception->reason);
 	report_event(ctx, config, source, MXG_EVENT_UNKNOWN, now);
 	return act_pass(state == VERDICT_EXPIRED ? MXG_CTR_EXPIRED : MXG_CTR_UNKNOWN);
 }

@@ -48,6 +48,7 @@
 enum mxg_action {
 	MXG_ACTION_PASS = 0,
 	MXG_ACTION_DROP = 1,
+	MXG_ACTION_RESET = 2, /* answered with a TCP reset, or dropped where that cannot be */
 	MXG_ACTION_MAX
 };
 
@@ -185,6 +186,7 @@ enum mxg_counter_kind {
 	MXG_KIND_PASSED,     /* a SYN that was passed */
 	MXG_KIND_WOULD_DROP, /* a SYN that was passed because its reason is not enforced */
 	MXG_KIND_DROPPED,    /* a SYN that was dropped */
+	MXG_KIND_RESET,      /* a SYN that was answered with a reset */
 	MXG_KIND_BESIDE,     /* no outcome */
 	MXG_KIND_MAX
 };
@@ -203,9 +205,9 @@ enum mxg_counter_kind {
 	X(KNOWN_PASS, PASSED, "known_pass", "SYNs passed by a verdict")                            \
 	X(ALLOW, PASSED, "allow", "SYNs passed by an exception")                                   \
 	X(WOULD_DROP_NO_PTR, WOULD_DROP, "would_drop_no_ptr",                                      \
-	  "SYNs that enforcing no-ptr would drop")                                                 \
+	  "SYNs that enforcing no-ptr would refuse")                                               \
 	X(WOULD_DROP_UNCONFIRMED, WOULD_DROP, "would_drop_unconfirmed",                            \
-	  "SYNs that enforcing unconfirmed would drop")                                            \
+	  "SYNs that enforcing unconfirmed would refuse")                                          \
 	X(WOULD_DROP_DENY, WOULD_DROP, "would_drop_deny",                                          \
 	  "SYNs that enforcing deny exceptions would drop")                                        \
 	X(DROP_NO_PTR, DROPPED, "drop_no_ptr", "SYNs dropped: no PTR (iprev permerror)")           \
@@ -220,11 +222,17 @@ enum mxg_counter_kind {
 	X(EVENT_LIMITED, BESIDE, "event_limited", "events held back by the token bucket")          \
 	X(EVENT_LOST, BESIDE, "event_lost", "events lost because the ring buffer was full")        \
 	X(WOULD_DROP_GENERIC, WOULD_DROP, "would_drop_generic",                                    \
-	  "SYNs that enforcing generic would drop")                                                \
+	  "SYNs that enforcing generic would refuse")                                              \
 	X(DROP_GENERIC, DROPPED, "drop_generic",                                                   \
 	  "SYNs dropped: PTR confirmed, but the name looks generic")                               \
 	X(NOT_DESTINATION, UNJUDGED, "not_destination",                                            \
-	  "SYNs to a protected port of an address that is not protected")
+	  "SYNs to a protected port of an address that is not protected")                          \
+	X(RESET_NO_PTR, RESET, "reset_no_ptr", "SYNs reset: no PTR (iprev permerror)")             \
+	X(RESET_UNCONFIRMED, RESET, "reset_unconfirmed",                                           \
+	  "SYNs reset: PTR not confirmed (iprev fail)")                                            \
+	X(RESET_GENERIC, RESET, "reset_generic",                                                   \
+	  "SYNs reset: PTR confirmed, but the name looks generic")                                 \
+	X(RESET_DENY, RESET, "reset_deny", "SYNs reset by a deny exception")
 
 enum mxg_counter {
 #define X(sym, kind, name, help) MXG_CTR_##sym,

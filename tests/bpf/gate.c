@@ -262,6 +262,9 @@ static void fill_verdicts(struct gate *gate, unsigned int family)
 		{HOST_TEMPERROR, MXG_ACTION_DROP, MXG_REASON_TEMPERROR},
 		{HOST_GENERIC, MXG_ACTION_DROP, MXG_REASON_GENERIC},
 		{HOST_EXPIRED, MXG_ACTION_DROP, MXG_REASON_NO_PTR},
+		{HOST_RESET, MXG_ACTION_RESET, MXG_REASON_NO_PTR},
+		{HOST_RESET_UNCONFIRMED, MXG_ACTION_RESET, MXG_REASON_UNCONFIRMED},
+		{HOST_RESET_GENERIC, MXG_ACTION_RESET, MXG_REASON_GENERIC},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -283,13 +286,15 @@ static void fill_exceptions(struct gate *gate, unsigned int family)
 		.expires_ns = MXG_NEVER, .action = MXG_ACTION_PASS, .reason = MXG_REASON_ALLOW};
 	const struct mxg_prefix deny = {
 		.expires_ns = MXG_NEVER, .action = MXG_ACTION_DROP, .reason = MXG_REASON_DENY};
-	struct mxg_prefix lapsed = deny;
+	struct mxg_prefix lapsed = deny, reset = deny;
 	const unsigned int all = family == 4 ? 32 : 128;
 
 	lapsed.expires_ns = gate_now_ns();
+	reset.action = MXG_ACTION_RESET;
 	gate_put_prefix(gate, family, HOST_DENIED, family == 4 ? DENY4_BITS : DENY6_BITS, &deny);
 	gate_put_prefix(gate, family, HOST_ALLOWED, all, &allow);
 	gate_put_prefix(gate, family, HOST_LAPSED, all, &lapsed);
+	gate_put_prefix(gate, family, HOST_RESET_DENY, all, &reset);
 	gate_put_prefix(gate, family, HOST_BOTH, all, &deny);
 }
 
@@ -299,8 +304,8 @@ void gate_fill_hosts(struct gate *gate)
 		fill_verdicts(gate, family);
 		fill_exceptions(gate, family);
 	}
-	gate->config.prefix4_count = 4;
-	gate->config.prefix6_count = 4;
+	gate->config.prefix4_count = 5;
+	gate->config.prefix6_count = 5;
 	gate_configure(gate);
 }
 
@@ -311,6 +316,17 @@ uint32_t gate_run(struct gate *gate, const struct packet *pkt, uint32_t repeat)
 
 	cr_assert_eq(bpf_prog_test_run_opts(gate->prog, &opts), 0, "%zu bytes: %s", pkt->len,
 		     strerror(errno));
+	return opts.retval;
+}
+
+uint32_t gate_run_out(struct gate *gate, const struct packet *pkt, struct packet *ret)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = pkt->data, .data_size_in = (__u32)pkt->len,
+		    .data_out = ret->data, .data_size_out = sizeof(ret->data), .repeat = 1);
+
+	cr_assert_eq(bpf_prog_test_run_opts(gate->prog, &opts), 0, "%zu bytes: %s", pkt->len,
+		     strerror(errno));
+	ret->len = opts.data_size_out;
 	return opts.retval;
 }
 
@@ -359,10 +375,22 @@ enum mxg_counter_kind gate_counter_kind(unsigned int counter)
 	return counter < MXG_CTR_MAX ? kinds[counter] : MXG_KIND_BESIDE;
 }
 
+uint32_t gate_action_of(enum mxg_counter outcome)
+{
+	switch (gate_counter_kind(outcome)) {
+	case MXG_KIND_DROPPED:
+		return XDP_DROP;
+	case MXG_KIND_RESET:
+		return XDP_TX;
+	default:
+		return XDP_PASS;
+	}
+}
+
 void gate_expect(struct gate *gate, const struct packet *pkt, enum mxg_counter outcome,
 		 const char *label)
 {
-	const uint32_t want = gate_counter_kind(outcome) == MXG_KIND_DROPPED ? XDP_DROP : XDP_PASS;
+	const uint32_t want = gate_action_of(outcome);
 	struct mxg_counters before, after;
 	uint32_t got;
 

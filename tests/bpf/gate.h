@@ -65,12 +65,16 @@ struct mxg_prefix gate_get_prefix(struct gate *gate, unsigned int family, unsign
 
 /* Returns the XDP action. */
 uint32_t gate_run(struct gate *gate, const struct packet *pkt, uint32_t repeat);
+/* The same, and the frame as it is afterwards. */
+uint32_t gate_run_out(struct gate *gate, const struct packet *pkt, struct packet *ret);
 uint32_t gate_run_spec(struct gate *gate, const struct packet_spec *spec);
 
 /* Sums over the CPUs. */
 void gate_read_counters(const struct gate *gate, struct mxg_counters *ret);
 const char *gate_counter_name(unsigned int counter);
 enum mxg_counter_kind gate_counter_kind(unsigned int counter);
+/* What XDP does with a packet that counts so. */
+uint32_t gate_action_of(enum mxg_counter outcome);
 
 /*
  * Runs one frame and expects its XDP action to be that of the outcome, and that

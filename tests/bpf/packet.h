@@ -16,17 +16,21 @@
 #include <stdint.h>
 
 enum packet_host {
-	HOST_GOOD = 1,     /* verdict: pass */
-	HOST_NO_PTR,       /* verdict: drop, no-ptr */
-	HOST_UNCONFIRMED,  /* verdict: drop, unconfirmed */
-	HOST_TEMPERROR,    /* verdict: drop, temperror: never acted on */
-	HOST_EXPIRED,      /* verdict: drop, no-ptr, past its expiry */
-	HOST_UNKNOWN,      /* nothing */
-	HOST_GENERIC,      /* verdict: drop, generic */
-	HOST_BOTH,         /* verdict: pass; and an exception that denies it */
+	HOST_GOOD = 1,    /* verdict: pass */
+	HOST_NO_PTR,      /* verdict: drop, no-ptr */
+	HOST_UNCONFIRMED, /* verdict: drop, unconfirmed */
+	HOST_TEMPERROR,   /* verdict: drop, temperror: never acted on */
+	HOST_EXPIRED,     /* verdict: drop, no-ptr, past its expiry */
+	HOST_UNKNOWN,     /* nothing */
+	HOST_GENERIC,     /* verdict: drop, generic */
+	HOST_BOTH,        /* verdict: pass; and an exception that denies it */
+	HOST_RESET,       /* verdict: reset, no-ptr */
+	HOST_RESET_UNCONFIRMED,
+	HOST_RESET_GENERIC,
 	HOST_DENIED = 100, /* covered by the deny prefix */
 	HOST_ALLOWED,      /* an allow exception inside the deny prefix */
 	HOST_LAPSED,       /* an expired deny of its own inside the deny prefix */
+	HOST_RESET_DENY,   /* a deny of its own that resets, inside the deny prefix */
 };
 
 enum packet_flag {

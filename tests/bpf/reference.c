@@ -35,6 +35,8 @@ struct reading {
 	bool is_first_of_some; /* a first fragment: that it ends early is no wonder */
 	unsigned int family;
 	const uint8_t *source, *destination;
+	bool is_answerable; /* as far as it is read */
+	size_t said, there; /* octets after the last IP header: as it says, and in the frame */
 };
 
 static enum mxg_counter ends_early(const struct reading *reading)
@@ -62,11 +64,19 @@ static enum mxg_counter by_source(const struct reading *reading)
 		enum packet_host host;
 		enum mxg_counter outcome;
 	} hosts[] = {
-		{HOST_GOOD, MXG_CTR_KNOWN_PASS},      {HOST_BOTH, MXG_CTR_KNOWN_PASS},
-		{HOST_NO_PTR, MXG_CTR_DROP_NO_PTR},   {HOST_UNCONFIRMED, MXG_CTR_DROP_UNCONFIRMED},
-		{HOST_GENERIC, MXG_CTR_DROP_GENERIC}, {HOST_TEMPERROR, MXG_CTR_KNOWN_PASS},
-		{HOST_EXPIRED, MXG_CTR_EXPIRED},      {HOST_ALLOWED, MXG_CTR_ALLOW},
+		{HOST_GOOD, MXG_CTR_KNOWN_PASS},
+		{HOST_BOTH, MXG_CTR_KNOWN_PASS},
+		{HOST_NO_PTR, MXG_CTR_DROP_NO_PTR},
+		{HOST_UNCONFIRMED, MXG_CTR_DROP_UNCONFIRMED},
+		{HOST_GENERIC, MXG_CTR_DROP_GENERIC},
+		{HOST_TEMPERROR, MXG_CTR_KNOWN_PASS},
+		{HOST_EXPIRED, MXG_CTR_EXPIRED},
+		{HOST_ALLOWED, MXG_CTR_ALLOW},
 		{HOST_LAPSED, MXG_CTR_UNKNOWN},
+		{HOST_RESET, MXG_CTR_RESET_NO_PTR},
+		{HOST_RESET_UNCONFIRMED, MXG_CTR_RESET_UNCONFIRMED},
+		{HOST_RESET_GENERIC, MXG_CTR_RESET_GENERIC},
+		{HOST_RESET_DENY, MXG_CTR_RESET_DENY},
 	};
 	const bool is_v4 = reading->family == 4;
 
@@ -104,6 +114,33 @@ static bool is_port(const struct named_shape *shape, unsigned int port)
 	return false;
 }
 
+/* What is to be reset but cannot be answered is dropped. */
+static enum mxg_counter unanswered(enum mxg_counter outcome)
+{
+	switch (outcome) {
+	case MXG_CTR_RESET_NO_PTR:
+		return MXG_CTR_DROP_NO_PTR;
+	case MXG_CTR_RESET_UNCONFIRMED:
+		return MXG_CTR_DROP_UNCONFIRMED;
+	case MXG_CTR_RESET_GENERIC:
+		return MXG_CTR_DROP_GENERIC;
+	case MXG_CTR_RESET_DENY:
+		return MXG_CTR_DROP_DENY;
+	default:
+		return outcome;
+	}
+}
+
+/* Bare headers, lengths that are true, and no group (224.0.0.0/3 and above, ff00::/8). */
+static bool is_answerable(const struct reading *reading, size_t tcp_header)
+{
+	const uint8_t group = reading->family == 4 ? 224 : 255;
+
+	return reading->is_answerable && reading->packets == 1 && reading->chain == 0 &&
+	       !reading->is_first_of_some && reading->destination[0] < group &&
+	       reading->said <= reading->there && reading->said >= tcp_header;
+}
+
 /* --- layer by layer -------------------------------------------------------------------- */
 
 /* RFC 9293 §3.1: the data offset counts words of 32 bits; the flags are octet 13. */
@@ -118,7 +155,11 @@ static enum mxg_counter read_tcp(const struct reading *reading, struct rest tcp)
 	/* From the lowest: FIN SYN RST PSH ACK URG ECE CWR. */
 	if (flags % 2 || !(flags / 2 % 2) || flags / 4 % 2 || flags / 16 % 2)
 		return MXG_CTR_NOT_SYN;
-	return is_protected(reading) ? by_source(reading) : MXG_CTR_NOT_DESTINATION;
+	if (!is_protected(reading))
+		return MXG_CTR_NOT_DESTINATION;
+	if (!is_answerable(reading, (size_t)words * 4))
+		return unanswered(by_source(reading));
+	return by_source(reading);
 }
 
 static enum mxg_counter read_ip(struct reading *reading, unsigned int version, struct rest ip);
@@ -148,6 +189,10 @@ static enum mxg_counter read_ipv4(struct reading *reading, struct rest ip)
 		return ends_early(reading);
 	reading->source = ip.bytes + 12;
 	reading->destination = ip.bytes + 16;
+	reading->is_answerable = reading->is_answerable && header == 20;
+	/* Too little is no length at all. */
+	reading->said = pair(ip, 2) < header ? 0 : pair(ip, 2) - header;
+	reading->there = ip.len - 20;
 	if (pair(ip, 6) % 8192 > 0)
 		return MXG_CTR_FRAGMENT;
 	if (pair(ip, 6) / 8192 % 2)
@@ -190,6 +235,8 @@ static enum mxg_counter read_ip(struct reading *reading, unsigned int version, s
 		return read_ipv4(reading, ip);
 	reading->source = ip.bytes + 8;
 	reading->destination = ip.bytes + 24;
+	reading->said = pair(ip, 4);
+	reading->there = ip.len - 40;
 	return read_chain(reading, octet(ip, 6), after(ip, 40));
 }
 
@@ -216,7 +263,87 @@ enum mxg_counter reference_judge(const struct named_shape *shape, const uint8_t 
 
 	if (all.len < 14)
 		return MXG_CTR_MALFORMED;
+	/* In one buffer, and for one station: the first bit on the wire is the group's. */
+	reading.is_answerable = len <= REFERENCE_BUFFER && frame[0] % 2 == 0;
 	return read_typed(&reading, pair(all, 12), after(all, 14), 2);
+}
+
+/* --- the answer ------------------------------------------------------------------------ */
+
+/* RFC 1071, octet by octet. */
+static unsigned long add_up(unsigned long sum, const uint8_t *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		sum += i % 2 ? bytes[i] : bytes[i] * 256UL;
+	return sum;
+}
+
+static void put_checksum(uint8_t *at, unsigned long sum)
+{
+	while (sum > 65535)
+		sum = sum % 65536 + sum / 65536;
+	at[0] = (uint8_t)((65535 - sum) / 256);
+	at[1] = (uint8_t)((65535 - sum) % 256);
+}
+
+/* RFC 9293 §3.1: both addresses, the protocol, and the length are part of the sum. */
+static void put_tcp_checksum(uint8_t *tcp, const uint8_t *addresses, size_t octets)
+{
+	put_checksum(tcp + 16, add_up(add_up(6 + 20, addresses, octets), tcp, 20));
+}
+
+/* <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>, where a SYN counts one. */
+static void answer_tcp(struct rest tcp, size_t len, uint8_t *ret)
+{
+	unsigned long seq = pair(tcp, 4) * 65536UL + pair(tcp, 6);
+	unsigned long ack = seq + 1 + (len - octet(tcp, 12) / 16 * 4);
+
+	memset(ret, 0, 20);
+	memcpy(ret, tcp.bytes + 2, 2);
+	memcpy(ret + 2, tcp.bytes, 2);
+	for (unsigned int i = 0; i < 4; i++)
+		ret[8 + i] = (uint8_t)(ack >> (24 - 8 * i));
+	ret[12] = 0x50;
+	ret[13] = 0x14;
+}
+
+static void answer_ipv4(struct rest ip, uint8_t *ret)
+{
+	static const uint8_t start[12] = {0x45, 0, 0, 40, 0, 0, 0x40, 0, 64, 6};
+
+	memcpy(ret, start, sizeof(start));
+	memcpy(ret + 12, ip.bytes + 16, 4);
+	memcpy(ret + 16, ip.bytes + 12, 4);
+	put_checksum(ret + 10, add_up(0, ret, 20));
+	answer_tcp(after(ip, 20), pair(ip, 2) - 20, ret + 20);
+	put_tcp_checksum(ret + 20, ret + 12, 8);
+}
+
+static void answer_ipv6(struct rest ip, uint8_t *ret)
+{
+	static const uint8_t start[8] = {0x60, 0, 0, 0, 0, 20, 6, 64};
+
+	memcpy(ret, start, sizeof(start));
+	memcpy(ret + 8, ip.bytes + 24, 16);
+	memcpy(ret + 24, ip.bytes + 8, 16);
+	answer_tcp(after(ip, 40), pair(ip, 4), ret + 40);
+	put_tcp_checksum(ret + 40, ret + 8, 32);
+}
+
+void reference_answer(const uint8_t *frame, size_t len, uint8_t *ret)
+{
+	struct rest all = {frame, len};
+	size_t at = 14;
+
+	memcpy(ret, frame, len);
+	memcpy(ret, frame + 6, 6);
+	memcpy(ret + 6, frame, 6);
+	while (pair(all, at - 2) == 0x8100 || pair(all, at - 2) == 0x88a8)
+		at += 4;
+	if (pair(all, at - 2) == 0x0800)
+		answer_ipv4(after(all, at), ret + at);
+	else
+		answer_ipv6(after(all, at), ret + at);
 }
 
 bool reference_has_syn(const struct named_shape *shape, const uint8_t *frame, size_t len)

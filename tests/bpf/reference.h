@@ -17,6 +17,12 @@
 /* What BPF_PROG_TEST_RUN puts into the first buffer where a page has 4,096 bytes. */
 #define REFERENCE_BUFFER 3520
 
+/*
+ * The frame that must leave for one whose outcome is a reset: RFC 9293 §3.10.7.1 in the
+ * room of what came, of which all but the headers stays.
+ */
+void reference_answer(const uint8_t *frame, size_t len, uint8_t *ret);
+
 /* The outcome that the frame must count. */
 enum mxg_counter reference_judge(const struct named_shape *shape, const uint8_t *frame, size_t len);
 

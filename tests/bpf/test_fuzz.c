@@ -74,12 +74,18 @@ static uint64_t number_of(const char *name, uint64_t preset)
 
 /* --- bins ------------------------------------------------------------------------------ */
 
+/* What left the gate last. */
+static uint8_t out[PACKET_ROOM];
+
 static uint32_t run_bytes(const uint8_t *bytes, uint32_t len)
 {
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = bytes, .data_size_in = len, .repeat = 1);
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = bytes, .data_size_in = len, .data_out = out,
+		    .data_size_out = sizeof(out), .repeat = 1);
 
 	if (bpf_prog_test_run_opts(fuzz.gate.prog, &opts) < 0)
 		cr_assert_fail("%u bytes: %s", len, strerror(errno));
+	if (opts.data_size_out != len)
+		cr_assert_fail("%u bytes became %u", len, opts.data_size_out);
 	return opts.retval;
 }
 
@@ -105,16 +111,26 @@ static unsigned int outcome_between(const struct mxg_counters *before,
 
 static void expect_action(enum mxg_counter outcome, const uint8_t *bytes, uint32_t len)
 {
-	const bool is_drop = gate_counter_kind(outcome) == MXG_KIND_DROPPED;
-	uint32_t got = run_bytes(bytes, len);
+	uint32_t got = run_bytes(bytes, len), want = gate_action_of(outcome);
+	static uint8_t answer[PACKET_ROOM];
 
 	if (got != XDP_PASS && !reference_has_syn(fuzz.shape, bytes, len)) {
 		print_frame(bytes, len);
 		cr_assert_fail("XDP action %u for what has no SYN to a protected port in it", got);
 	}
-	if (got != (is_drop ? XDP_DROP : XDP_PASS)) {
+	if (got != want) {
 		print_frame(bytes, len);
 		cr_assert_fail("XDP action %u, expected that of %s", got,
+			       gate_counter_name(outcome));
+	}
+	/* What is not answered leaves as it came. */
+	memcpy(answer, bytes, len);
+	if (want == XDP_TX)
+		reference_answer(bytes, len, answer);
+	if (memcmp(out, answer, len) != 0) {
+		print_frame(bytes, len);
+		print_frame(out, len);
+		cr_assert_fail("another frame left than the reference has for %s",
 			       gate_counter_name(outcome));
 	}
 }
@@ -187,9 +203,11 @@ static void random_bytes(struct packet *pkt)
 static uint8_t random_host(void)
 {
 	static const uint8_t hosts[] = {
-		HOST_GOOD,      HOST_NO_PTR,  HOST_UNCONFIRMED, HOST_GENERIC,
-		HOST_TEMPERROR, HOST_EXPIRED, HOST_UNKNOWN,     HOST_BOTH,
-		HOST_DENIED,    HOST_ALLOWED, HOST_LAPSED,
+		HOST_GOOD,          HOST_NO_PTR,  HOST_UNCONFIRMED, HOST_GENERIC,
+		HOST_TEMPERROR,     HOST_EXPIRED, HOST_UNKNOWN,     HOST_BOTH,
+		HOST_DENIED,        HOST_ALLOWED, HOST_LAPSED,      HOST_RESET,
+		HOST_RESET,         HOST_RESET,   HOST_RESET_DENY,  HOST_RESET_UNCONFIRMED,
+		HOST_RESET_GENERIC,
 	};
 
 	return hosts[fuzz_below(sizeof(hosts))];

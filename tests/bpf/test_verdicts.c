@@ -158,18 +158,31 @@ Test(gate_verdicts, a_verdict_decays_with_nobody_there)
 
 /* --- actions, reasons, modes --------------------------------------------------- */
 
+/* What each reason that may refuse counts. */
+static const struct {
+	uint8_t reason;
+	enum mxg_counter would, drop, reset;
+} refusals[] = {
+	{MXG_REASON_NO_PTR, MXG_CTR_WOULD_DROP_NO_PTR, MXG_CTR_DROP_NO_PTR, MXG_CTR_RESET_NO_PTR},
+	{MXG_REASON_UNCONFIRMED, MXG_CTR_WOULD_DROP_UNCONFIRMED, MXG_CTR_DROP_UNCONFIRMED,
+	 MXG_CTR_RESET_UNCONFIRMED},
+	{MXG_REASON_GENERIC, MXG_CTR_WOULD_DROP_GENERIC, MXG_CTR_DROP_GENERIC,
+	 MXG_CTR_RESET_GENERIC},
+	{MXG_REASON_DENY, MXG_CTR_WOULD_DROP_DENY, MXG_CTR_DROP_DENY, MXG_CTR_RESET_DENY},
+};
+
+#define REFUSALS (sizeof(refusals) / sizeof(refusals[0]))
+
 static enum mxg_counter outcome_of(unsigned int action, unsigned int reason)
 {
 	if (reason == MXG_REASON_ALLOW)
 		return MXG_CTR_ALLOW;
-	if (action == MXG_ACTION_DROP && reason == MXG_REASON_NO_PTR)
-		return MXG_CTR_DROP_NO_PTR;
-	if (action == MXG_ACTION_DROP && reason == MXG_REASON_UNCONFIRMED)
-		return MXG_CTR_DROP_UNCONFIRMED;
-	if (action == MXG_ACTION_DROP && reason == MXG_REASON_GENERIC)
-		return MXG_CTR_DROP_GENERIC;
-	if (action == MXG_ACTION_DROP && reason == MXG_REASON_DENY)
-		return MXG_CTR_DROP_DENY;
+	for (size_t i = 0; i < REFUSALS; i++) {
+		if (reason == refusals[i].reason && action == MXG_ACTION_DROP)
+			return refusals[i].drop;
+		if (reason == refusals[i].reason && action == MXG_ACTION_RESET)
+			return refusals[i].reset;
+	}
 	return MXG_CTR_KNOWN_PASS;
 }
 
@@ -213,33 +226,31 @@ Test(gate_verdicts, an_exception_of_unknown_kind_passes)
 	gate_free(&gate);
 }
 
+/* As often as there are bits; the action acts with its own alone. */
+static void expect_each_bit(struct gate *gate, uint8_t action, uint8_t reason,
+			    enum mxg_counter would)
+{
+	put(gate, 4, action, reason, MXG_NEVER);
+	for (unsigned int bit = 0; bit < 32; bit++) {
+		char label[64];
+
+		gate->config.enforce_mask = 1U << bit;
+		gate_configure(gate);
+		snprintf(label, sizeof(label), "action %u, reason %u, bit %u", action, reason, bit);
+		gate_expect_spec(gate, &syn4, bit == reason ? outcome_of(action, reason) : would,
+				 label);
+	}
+}
+
 Test(gate_verdicts, each_reason_is_enforced_by_its_own_bit)
 {
-	const struct {
-		uint8_t reason;
-		enum mxg_counter would, does;
-	} rows[] = {
-		{MXG_REASON_NO_PTR, MXG_CTR_WOULD_DROP_NO_PTR, MXG_CTR_DROP_NO_PTR},
-		{MXG_REASON_UNCONFIRMED, MXG_CTR_WOULD_DROP_UNCONFIRMED, MXG_CTR_DROP_UNCONFIRMED},
-		{MXG_REASON_GENERIC, MXG_CTR_WOULD_DROP_GENERIC, MXG_CTR_DROP_GENERIC},
-		{MXG_REASON_DENY, MXG_CTR_WOULD_DROP_DENY, MXG_CTR_DROP_DENY},
-	};
 	struct gate gate;
 
 	gate_load(&gate);
 	gate_setup(&gate, 0);
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		put(&gate, 4, MXG_ACTION_DROP, rows[i].reason, MXG_NEVER);
-		for (unsigned int bit = 0; bit < 32; bit++) {
-			char label[64];
-
-			gate.config.enforce_mask = 1U << bit;
-			gate_configure(&gate);
-			snprintf(label, sizeof(label), "reason %u, bit %u", rows[i].reason, bit);
-			gate_expect_spec(&gate, &syn4,
-					 bit == rows[i].reason ? rows[i].does : rows[i].would,
-					 label);
-		}
+	for (size_t i = 0; i < REFUSALS; i++) {
+		expect_each_bit(&gate, MXG_ACTION_DROP, refusals[i].reason, refusals[i].would);
+		expect_each_bit(&gate, MXG_ACTION_RESET, refusals[i].reason, refusals[i].would);
 	}
 	gate_free(&gate);
 }

@@ -121,7 +121,8 @@ Test(ctl, what_is_refused_before_the_daemon_is_asked)
 		{"flush 192.0.2.0/33", 65, "\"192.0.2.0/33\""},
 		{"verdicts --prefix x", 65, "\"x\": "},
 		{"verdicts --reason noptr", 65, "\"noptr\" is no reason; did you mean no-ptr?"},
-		{"verdicts --action block", 65, "\"block\" is no action; there are pass, drop"},
+		{"verdicts --action block", 65,
+		 "\"block\" is no action; there are pass, drop, reset"},
 		{"verdicts --limit 0", 65, "--limit 0 is not a number from 1"},
 		{"verdicts --limit -1", 65, "--limit -1 is not a number"},
 		{"audit --limit ten", 65, "--limit ten is not a number"},
@@ -434,7 +435,7 @@ Test(ctl, completion_of_words_and_values)
 		{"mode e", " enforce \n"},
 		{"mode enforce n", " no-ptr \n"},
 		{"verdicts --reason un", " unconfirmed \n"},
-		{"verdicts --action \"\"", " pass drop \n"},
+		{"verdicts --action \"\"", " pass drop reset \n"},
 		{"exception add 192.0.2.1 --ti", " --ticket \n"},
 		{"why \"\"", "  \n"},
 	};
@@ -526,14 +527,28 @@ Test(ctl, the_first_line_of_why)
 		{"exception", "{\"address\":\"192.0.2.25\",\"known\":true,\"exception\":" RULE "}",
 		 "192.0.2.25  PASSES, by exception 17 (allow 192.0.2.0/24)\n"},
 		{"deny, enforced",
-		 "{\"address\":\"192.0.2.25\",\"known\":true,\"enforced\":true,\"exception\":"
-		 "{\"id\":3,\"kind\":\"deny\",\"prefix\":\"192.0.2.25\"}}",
+		 "{\"address\":\"192.0.2.25\",\"action\":\"drop\",\"known\":true,\"enforced\":true,"
+		 "\"exception\":{\"id\":3,\"kind\":\"deny\",\"prefix\":\"192.0.2.25\"}}",
 		 "192.0.2.25  DROPPED, by exception 3 (deny 192.0.2.25)\n"},
 		{"deny, monitor",
-		 "{\"address\":\"192.0.2.25\",\"known\":true,\"enforced\":false,\"exception\":"
-		 "{\"id\":3,\"kind\":\"deny\",\"prefix\":\"192.0.2.25\"}}",
+		 "{\"address\":\"192.0.2.25\",\"action\":\"drop\",\"known\":true,\"enforced\":"
+		 "false,"
+		 "\"exception\":{\"id\":3,\"kind\":\"deny\",\"prefix\":\"192.0.2.25\"}}",
 		 "192.0.2.25  PASSES (monitor: would be DROPPED), by exception 3 (deny "
 		 "192.0.2.25)\n"},
+		{"deny, reset",
+		 "{\"address\":\"192.0.2.25\",\"action\":\"reset\",\"known\":true,\"enforced\":"
+		 "true,"
+		 "\"exception\":{\"id\":3,\"kind\":\"deny\",\"prefix\":\"192.0.2.25\"}}",
+		 "192.0.2.25  RESET, by exception 3 (deny 192.0.2.25)\n"},
+		{"reset, enforced",
+		 "{\"address\":\"192.0.2.25\",\"known\":true,\"reason\":\"generic\",\"action\":"
+		 "\"reset\",\"enforced\":true,\"exception\":null}",
+		 "192.0.2.25  RESET: generic\n"},
+		{"reset, monitor",
+		 "{\"address\":\"192.0.2.25\",\"known\":true,\"reason\":\"generic\",\"action\":"
+		 "\"reset\",\"enforced\":false,\"exception\":null}",
+		 "192.0.2.25  PASSES (monitor: would be RESET): generic\n"},
 		{"verdict without evidence",
 		 "{\"address\":\"192.0.2.25\",\"known\":true,\"reason\":\"pass\",\"action\":"
 		 "\"pass\",\"enforced\":false,\"exception\":null}",

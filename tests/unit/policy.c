@@ -71,12 +71,12 @@ Test(policy, generic_passes_by_default)
 	cr_expect_eq(decision.ttl_sec, HOUR);
 }
 
-/* A table that says drop everywhere, and even what no action is. */
-Test(policy, only_certain_reasons_block)
+/* A table that refuses everywhere, and even says what no action is. */
+static void only_certain_reasons_block(enum mxg_action action)
 {
 	static const struct {
 		enum iprev_result result;
-		bool may_drop;
+		bool may_block;
 	} rows[] = {
 		{IPREV_NONE, false},     {IPREV_PASS, false},      {IPREV_FAIL, true},
 		{IPREV_PERMERROR, true}, {IPREV_TEMPERROR, false}, {IPREV_SPECIAL, false},
@@ -88,18 +88,28 @@ Test(policy, only_certain_reasons_block)
 
 	policy_defaults(&policy);
 	for (r = 0; r < MXG_REASON_MAX; r++)
-		policy.row[r].action = MXG_ACTION_DROP;
+		policy.row[r].action = action;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		policy_decide(&policy, policy_reason(rows[i].result), 300, &decision);
-		cr_expect_eq(decision.action, rows[i].may_drop ? MXG_ACTION_DROP : MXG_ACTION_PASS,
+		cr_expect_eq(decision.action, rows[i].may_block ? action : MXG_ACTION_PASS,
 			     "result %d", rows[i].result);
 	}
 	policy_decide(&policy, MXG_REASON_GENERIC, DAY, &decision);
-	cr_expect_eq(decision.action, MXG_ACTION_DROP, "generic may be set to drop");
+	cr_expect_eq(decision.action, action, "generic may be set to it");
 	cr_expect_eq(decision.refresh_sec, 300, "and then a new name counts soon");
 	policy.row[MXG_REASON_NO_PTR].action = (enum mxg_action)77;
 	policy_decide(&policy, MXG_REASON_NO_PTR, 300, &decision);
 	cr_expect_eq(decision.action, MXG_ACTION_PASS, "an unknown action passes");
+}
+
+Test(policy, only_certain_reasons_drop)
+{
+	only_certain_reasons_block(MXG_ACTION_DROP);
+}
+
+Test(policy, only_certain_reasons_reset)
+{
+	only_certain_reasons_block(MXG_ACTION_RESET);
 }
 
 Test(policy, bounds_that_contradict_take_the_shorter)

@@ -42,6 +42,7 @@ struct conf {
 	struct prefix destinations[MXG_DESTS_MAX];
 	unsigned int destination_count; /* 0: any destination is protected */
 	uint32_t decap;                 /* bool */
+	uint32_t deny;                  /* 0 drop, 1 reset */
 	char bpf_object[CONF_TEXT_MAX];
 	char state_directory[CONF_TEXT_MAX];
 	char user[CONF_TEXT_MAX];

@@ -33,6 +33,8 @@ const struct conf_key CONF_KEYS[] = {
 	 "true: look into IP in IP (IPv4 or IPv6 in either, RFC 2003, 2473, 4213), as an MX behind a "
 	 "load balancer that tunnels receives it. The inner packet's source is judged, and its "
 	 "destination counts. One level only; what is packed deeper passes. false: tunnels pass."},
+	{"", "deny", KEY_CHOICE, AT(deny), NO_RANGE, "drop|reset", "drop",
+	 "What happens to a SYN that a deny exception refuses, as policy's action says it of the others."},
 	{"", "bpf_object", KEY_PATH, AT(bpf_object), NO_RANGE, "an absolute path",
 	 MXG_PREFIX "/lib/mxgate/mxgate.bpf.o", "The compiled gate."},
 	{"", "state_directory", KEY_PATH, AT(state_directory), NO_RANGE, "an absolute path",
@@ -152,8 +154,11 @@ const struct conf_key CONF_KEYS[] = {
 	 "comment line). ordinary beats generic, and both beat mxgate's own judgement. A wrong line "
 	 "is refused by mxgated -t and by a reload. mxgate rdns NAME ADDR shows what becomes of a "
 	 "name."},
-	{"policy", "action", KEY_ACTION, IN(action), NO_RANGE, "pass|drop", NULL,
-	 "What happens to a SYN of such a source. pass and temperror can only pass."},
+	{"policy", "action", KEY_ACTION, IN(action), NO_RANGE, "pass|drop|reset", NULL,
+	 "What happens to a SYN of such a source: it passes, is dropped without a word, or is answered "
+	 "with a TCP reset, so that the client is told at once that the connection is refused. One that "
+	 "cannot be answered is dropped instead: with IP options or extension headers, in a fragment or "
+	 "a tunnel, in several buffers. pass and temperror can only pass."},
 	{"policy", "ttl_min", KEY_SPAN, IN(ttl_min_sec), 1, YEAR, NULL, NULL,
 	 "The least life of such a verdict, whatever the DNS data's TTL."},
 	{"policy", "ttl_max", KEY_SPAN, IN(ttl_max_sec), 1, YEAR, NULL, NULL,

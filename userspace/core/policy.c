@@ -22,6 +22,7 @@ static const char *const reason_names[MXG_REASON_MAX] = {
 static const char *const action_names[MXG_ACTION_MAX] = {
 	[MXG_ACTION_PASS] = "pass",
 	[MXG_ACTION_DROP] = "drop",
+	[MXG_ACTION_RESET] = "reset",
 };
 
 static const char *const caution_names[POLICY_CAUTION_MAX] = {

@@ -48,15 +48,28 @@ static void because(FILE *to, const json_t *result)
 	}
 }
 
-static void headline_exception(FILE *to, const json_t *exception, bool enforced)
+/* What an action does to a SYN: "DROPPED", "RESET"; NULL: nothing. */
+static const char *done_by(const json_t *result)
+{
+	const char *action = get(result, "action");
+
+	if (strcmp(action, "drop") == 0)
+		return "DROPPED";
+	return strcmp(action, "reset") == 0 ? "RESET" : NULL;
+}
+
+static void headline_exception(FILE *to, const json_t *exception, const json_t *result)
 {
 	bool is_deny = strcmp(get(exception, "kind"), "deny") == 0;
+	const char *done = done_by(result);
 
-	fprintf(to, "%s, by exception %" JSON_INTEGER_FORMAT " (",
-		!is_deny   ? "PASSES"
-		: enforced ? "DROPPED"
-			   : "PASSES (monitor: would be DROPPED)",
-		out_text_integer(exception, "id"));
+	if (!is_deny || !done)
+		fputs("PASSES", to);
+	else if (json_is_true(json_object_get(result, "enforced")))
+		fputs(done, to);
+	else
+		fprintf(to, "PASSES (monitor: would be %s)", done);
+	fprintf(to, ", by exception %" JSON_INTEGER_FORMAT " (", out_text_integer(exception, "id"));
 	out_text_cell(to, get(exception, "kind"), 0);
 	out_text_put(to, get(exception, "prefix"));
 	fputs(")\n", to);
@@ -64,13 +77,13 @@ static void headline_exception(FILE *to, const json_t *exception, bool enforced)
 
 static void headline_verdict(FILE *to, const json_t *result)
 {
-	bool is_drop = strcmp(get(result, "action"), "drop") == 0;
 	bool enforced = json_is_true(json_object_get(result, "enforced"));
+	const char *done = done_by(result);
 
-	fputs(!is_drop   ? "PASSES: "
-	      : enforced ? "DROPPED: "
-			 : "PASSES (monitor: would be DROPPED): ",
-	      to);
+	if (!done)
+		fputs("PASSES: ", to);
+	else
+		fprintf(to, enforced ? "%s: " : "PASSES (monitor: would be %s): ", done);
 	because(to, result);
 	fputc('\n', to);
 }
@@ -83,8 +96,7 @@ static void headline(FILE *to, const json_t *result)
 	out_text_put(to, get(result, "address"));
 	fputs("  ", to);
 	if (json_is_object(exception)) {
-		headline_exception(to, exception,
-				   json_is_true(json_object_get(result, "enforced")));
+		headline_exception(to, exception, result);
 	} else if (json_is_true(known)) {
 		headline_verdict(to, result);
 	} else if (known && has_evidence(result) && !json_object_get(result, "special")) {
@@ -93,9 +105,10 @@ static void headline(FILE *to, const json_t *result)
 		because(to, result);
 		fputc('\n', to);
 	} else if (has_evidence(result)) {
-		fputs(strcmp(get(result, "action"), "drop") == 0 ? "would be DROPPED: "
-								 : "PASSES: ",
-		      to);
+		if (done_by(result))
+			fprintf(to, "would be %s: ", done_by(result));
+		else
+			fputs("PASSES: ", to);
 		because(to, result);
 		fputc('\n', to);
 	} else {

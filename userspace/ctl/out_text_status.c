@@ -29,8 +29,9 @@ static const struct {
 	enum mxg_counter_kind kind;
 } groups[] = {
 	{"SYNs passed", MXG_KIND_PASSED},
-	{"SYNs that enforcing would drop", MXG_KIND_WOULD_DROP},
+	{"SYNs that enforcing would refuse", MXG_KIND_WOULD_DROP},
 	{"SYNs dropped", MXG_KIND_DROPPED},
+	{"SYNs reset", MXG_KIND_RESET},
 	{"packets not judged, passed", MXG_KIND_UNJUDGED},
 	{"events to the daemon", MXG_KIND_BESIDE},
 };
@@ -177,7 +178,7 @@ static void group(FILE *to, const json_t *counters, unsigned int at, bool all)
 			sum += out_text_integer(counters, counter_names[i]);
 	if (!sum && !all)
 		return;
-	fprintf(to, "%-30s %11s\n", groups[at].title, out_text_number(sum, number));
+	fprintf(to, "%-32s %9s\n", groups[at].title, out_text_number(sum, number));
 	for (unsigned int i = 0; i < MXG_CTR_MAX; i++) {
 		json_int_t value = out_text_integer(counters, counter_names[i]);
 

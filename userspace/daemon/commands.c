@@ -238,12 +238,14 @@ static void add_exception(const struct worker *worker, json_t *object,
 {
 	enum mxg_reason reason =
 		exception->kind == EXCEPTION_ALLOW ? MXG_REASON_ALLOW : MXG_REASON_DENY;
+	enum mxg_action action = worker->conf->deny ? MXG_ACTION_RESET : MXG_ACTION_DROP;
 
+	if (reason == MXG_REASON_ALLOW)
+		action = MXG_ACTION_PASS;
 	json_object_set_new(object, "exception", exception_json(worker, exception));
 	json_object_del(object, "policy"); /* it does not apply */
 	json_object_set_new(object, "reason", json_string(policy_reason_name(reason)));
-	json_object_set_new(object, "action",
-			    json_string(reason == MXG_REASON_ALLOW ? "pass" : "drop"));
+	json_object_set_new(object, "action", json_string(policy_action_name(action)));
 	json_object_set_new(
 		object, "enforced",
 		json_boolean(reason == MXG_REASON_DENY && mode_is_enforced(worker, reason)));
@@ -451,7 +453,8 @@ static bool get_filter(struct control_request *request, struct pending *list)
 		return false;
 	}
 	if (action && policy_action_parse(action, &parsed) < 0) {
-		control_reply_error(request, CONTROL_ERR_DATA, "pass or drop", "no such action");
+		control_reply_error(request, CONTROL_ERR_DATA, "pass, drop or reset",
+				    "no such action");
 		return false;
 	}
 	if (action)

@@ -50,7 +50,7 @@ int tables_sync_prefix(struct worker *worker, const struct prefix *prefix)
 		value.action = MXG_ACTION_PASS;
 		value.reason = MXG_REASON_ALLOW;
 	} else {
-		value.action = MXG_ACTION_DROP;
+		value.action = worker->conf->deny ? MXG_ACTION_RESET : MXG_ACTION_DROP;
 		value.reason = MXG_REASON_DENY;
 	}
 	if (vmap_prefix_get(worker->vmap, prefix, &old) == 0 && old.id == value.id)
