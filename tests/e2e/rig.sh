@@ -203,6 +203,15 @@ rig_wire_up() {
 		in_mx ip -6 route add default via 2001:db8:25::1
 }
 
+# A veth hands on what the other end sends by XDP_TX only if it has a program itself; else
+# the frames are counted and vanish. An XDP gate without a configuration passes all.
+rig_answers_up() {
+	# shellcheck disable=SC2016
+	in_net unshare --mount "$BASH" -c 'mount -t bpf bpf /sys/fs/bpf &&
+		mkdir -p "$2" && exec ip link set dev net0 xdp obj "$1" sec xdp' \
+		answers "$BPF_OBJECT" $PIN_DIR
+}
+
 # --- Postfix --------------------------------------------------------------------
 
 MTA_DIR=$RIG_DIR/postfix
