@@ -79,17 +79,23 @@ struct mxg_line6 {
 	struct mxg_slot6 slot[MXG_LINE6_SLOTS];
 };
 
-/* The notes: a refresh time in units << 8 | MXG_NOTE_*. IPv4 has the expiry's part, too. */
+/*
+ * The notes: a refresh time in units << 8 | MXG_NOTE_*. IPv4 has the expiry's part, too.
+ * Beside those of the first line of a block: no refresh time in it comes before due.
+ */
 struct mxg_notes4 {
 	struct {
 		__u32 note;
 		__u32 part_ns;
-	} slot[MXG_LINE4_SLOTS + 1];
+	} slot[MXG_LINE4_SLOTS];
+	__u32 due;
+	__u32 zero;
 };
 
 struct mxg_notes6 {
 	__u32 note[MXG_NOTES6_LINES][MXG_LINE6_SLOTS];
-	__u64 zero;
+	__u32 due;
+	__u32 zero;
 };
 
 /* The finalizer of splitmix64: a bijection in which every bit reaches every other. */

@@ -371,7 +371,6 @@ Test(table, refresh)
 	{
 		struct mxg_verdict verdict = verdict_until(NOW_NS + 9 * HOUR_NS);
 		uint64_t refresh_ns;
-		uint32_t line = 0;
 		struct addr addr;
 		uint8_t *hits;
 
@@ -386,12 +385,9 @@ Test(table, refresh)
 			verdict.refresh_ns = refresh_ns;
 			table_put(&world.table, &addr, &verdict, NOW_NS);
 			cr_assert_eq(got(addr).refresh_ns, refresh_ns);
-			line = 0;
-			cr_assert(table_mark_due(&world.table, &line, UINT32_MAX, refresh_ns - 1));
-			cr_assert_eq(line, 0);
+			table_mark_due(&world.table, refresh_ns - 1);
 			cr_assert_not(seen(addr, NOW_NS, &hits) & MXG_STATE_REFRESH);
-			while (!table_mark_due(&world.table, &line, 7, refresh_ns))
-				;
+			table_mark_due(&world.table, refresh_ns);
 			cr_assert(seen(addr, NOW_NS, &hits) & MXG_STATE_REFRESH);
 			cr_assert_eq(got(addr).refresh_ns, refresh_ns);
 			cr_assert_eq(got(addr).reason, verdict.reason);
@@ -401,7 +397,7 @@ Test(table, refresh)
 		cr_assert(seen(addr, NOW_NS, &hits) & MXG_STATE_REFRESH);
 		verdict.refresh_ns = MXG_NEVER;
 		table_put(&world.table, &addr, &verdict, NOW_NS);
-		table_mark_due(&world.table, &line, UINT32_MAX, END_NS - 1);
+		table_mark_due(&world.table, END_NS - 1);
 		cr_assert_not(seen(addr, NOW_NS, &hits) & MXG_STATE_REFRESH);
 		check_sound();
 	}
@@ -772,7 +768,6 @@ Test(table, garbage)
 	for (unsigned int round = 0; round < 60; round++) {
 		size_t element = table_element_size(family), size;
 		uint64_t chance = round;
-		uint32_t line = 0;
 
 		begin(family, 200);
 		for (uint64_t i = 0; i < 150; i++)
@@ -785,7 +780,7 @@ Test(table, garbage)
 		}
 		cr_assert_eq(table_init(&world.table, family, world.memory, world.elements), 0);
 		check_sound();
-		table_mark_due(&world.table, &line, UINT32_MAX, NOW_NS);
+		table_mark_due(&world.table, NOW_NS);
 		for (uint64_t i = 0; i < 400; i++)
 			put(by_chance(i), NOW_NS + HOUR_NS, NOW_NS);
 		check_sound();

@@ -18,8 +18,10 @@
 #define UNIT_NS       (1ULL << MXG_UNIT_SHIFT)
 #define STEP_SHIFT    3 /* steps to the next power of two among inexact hits */
 #define PART6_SHIFT   (MXG_UNIT_SHIFT - 16)
+#define BLOCK_LINES   60 /* that are looked through together; a multiple of MXG_NOTES6_LINES */
 #define NOTE_BITS     8
 
+_Static_assert(BLOCK_LINES % MXG_NOTES6_LINES == 0, "a block begins with an element");
 _Static_assert(MXG_ACTION_MAX <= MXG_STATE_ACTION + 1, "an action fits its bits");
 _Static_assert(MXG_REASON_MAX <= MXG_STATE_REASON + 1, "a reason fits its bits");
 
@@ -95,24 +97,31 @@ static uint32_t state(const struct table *table, const struct place *place)
 	return (uint32_t)*word(table, place);
 }
 
-static uint32_t *note4(const struct table *table, const struct place *place, uint32_t **ret_part)
+static struct mxg_notes4 *notes4(const struct table *table, uint32_t line)
 {
-	struct mxg_notes4 *notes =
-		(struct mxg_notes4 *)(void *)table->memory + table_lines(table) + place->line;
+	return (struct mxg_notes4 *)(void *)table->memory + table_lines(table) + line;
+}
 
-	*ret_part = &notes->slot[place->slot].part_ns;
-	return &notes->slot[place->slot].note;
+static struct mxg_notes6 *notes6(const struct table *table, uint32_t line)
+{
+	uint32_t at = 1 + table_lines(table) + (line - 1) / MXG_NOTES6_LINES;
+
+	return (struct mxg_notes6 *)(void *)table->memory + at;
 }
 
 static uint32_t *note(const struct table *table, const struct place *place)
 {
-	uint32_t at = 1 + table_lines(table) + (place->line - 1) / MXG_NOTES6_LINES, *part;
-	struct mxg_notes6 *notes;
+	unsigned int row = (place->line - 1) % MXG_NOTES6_LINES;
 
-	if (table->family == 4)
-		return note4(table, place, &part);
-	notes = (struct mxg_notes6 *)(void *)table->memory + at;
-	return &notes->note[(place->line - 1) % MXG_NOTES6_LINES][place->slot];
+	return table->family == 4 ? &notes4(table, place->line)->slot[place->slot].note
+				  : &notes6(table, place->line)->note[row][place->slot];
+}
+
+static uint32_t *due(const struct table *table, uint32_t line)
+{
+	uint32_t first = line - (line - 1) % BLOCK_LINES;
+
+	return table->family == 4 ? &notes4(table, first)->due : &notes6(table, first)->due;
 }
 
 size_t table_element_size(unsigned int family)
@@ -247,16 +256,14 @@ static uint32_t home_of(const struct table *table, const struct addr *addr)
 static void verdict_at(const struct table *table, const struct place *place,
 		       struct mxg_verdict *ret)
 {
-	uint32_t bits = state(table, place), *part, kept;
+	uint32_t bits = state(table, place), kept = *note(table, place);
 
 	memset(ret, 0, sizeof(*ret));
-	if (table->family == 4) {
-		kept = *note4(table, place, &part);
-		ret->expires_ns = *part & (UNIT_NS - 1);
-	} else {
-		kept = *note(table, place);
+	if (table->family == 4)
+		ret->expires_ns =
+			notes4(table, place->line)->slot[place->slot].part_ns & (UNIT_NS - 1);
+	else
 		ret->expires_ns = *word(table, place) >> MXG_WORD6_PART_SHIFT << PART6_SHIFT;
-	}
 	ret->expires_ns += ns_of(table, bits >> MXG_STATE_UNITS_SHIFT);
 	ret->refresh_ns = ns_of(table, kept >> NOTE_BITS);
 	ret->note = (__u8)kept;
@@ -284,14 +291,15 @@ static uint64_t next_use(const struct table *table, const struct place *place)
 static void write_slot(struct table *table, const struct place *place, const struct addr *addr,
 		       const struct mxg_verdict *verdict, uint64_t now_ns)
 {
-	uint32_t *part_ns, part = part_of(table, verdict->expires_ns), key4;
+	uint32_t part = part_of(table, verdict->expires_ns), key4;
 	uint64_t bits = state_of(table, verdict, now_ns), key6[2];
 	struct mxg_slot6 *slot;
 
 	*note(table, place) = units_up(table, verdict->refresh_ns) << NOTE_BITS | verdict->note;
+	*due(table, place->line) =
+		min_u32(*due(table, place->line), *note(table, place) >> NOTE_BITS);
 	if (table->family == 4) {
-		note4(table, place, &part_ns);
-		*part_ns = part;
+		notes4(table, place->line)->slot[place->slot].part_ns = part;
 		memcpy(&key4, addr->bytes, sizeof(key4));
 		TABLE_STORE(word(table, place), (uint64_t)key4 << 32 | bits);
 		return;
@@ -567,26 +575,38 @@ int table_next(const struct table *table, uint32_t *line, struct table_entry *en
 	return n;
 }
 
-static void mark_line(const struct table *table, uint32_t line, uint32_t now)
+/* Marks what is due; the first refresh time of those that are not. */
+static uint32_t mark_line(const struct table *table, uint32_t line, uint32_t now)
 {
 	struct place at = {.line = line};
+	uint32_t first = MXG_UNITS_MAX;
 
-	for (; at.slot < slots_of(table->family); at.slot++)
-		if (state(table, &at) != 0 && !(state(table, &at) & MXG_STATE_REFRESH) &&
-		    *note(table, &at) >> NOTE_BITS <= now)
+	for (; at.slot < slots_of(table->family); at.slot++) {
+		uint32_t units = *note(table, &at) >> NOTE_BITS;
+
+		if (state(table, &at) == 0 || state(table, &at) & MXG_STATE_REFRESH)
+			continue;
+		if (units <= now)
 			TABLE_STORE(word(table, &at), *word(table, &at) | MXG_STATE_REFRESH);
+		else
+			first = min_u32(first, units);
+	}
+	return first;
 }
 
-bool table_mark_due(struct table *table, uint32_t *line, uint32_t lines, uint64_t now_ns)
+void table_mark_due(struct table *table, uint64_t now_ns)
 {
-	uint32_t now = units_of(table, now_ns);
+	uint32_t now = units_of(table, now_ns), end, first;
 
-	for (; lines > 0 && *line < table_lines(table); lines--)
-		mark_line(table, table_lines(table) - (*line)++, now);
-	if (*line < table_lines(table))
-		return false;
-	*line = 0;
-	return true;
+	for (uint32_t line = 1; line <= table_lines(table); line += BLOCK_LINES) {
+		if (*due(table, line) > now)
+			continue;
+		end = min_u32(line + BLOCK_LINES, table_lines(table) + 1);
+		first = MXG_UNITS_MAX;
+		for (uint32_t at = line; at < end; at++)
+			first = min_u32(first, mark_line(table, at, now));
+		*due(table, line) = first;
+	}
 }
 
 /* --- beginning, and beginning anew ---------------------------------------------------------- */
@@ -618,8 +638,10 @@ static void count_places(struct table *table, uint8_t *led_past)
 	uint32_t lines = table_lines(table);
 	struct place at;
 
-	for (uint32_t line = 1; line <= lines; line++)
+	for (uint32_t line = 1; line <= lines; line++) {
 		TABLE_STORE(beyond(table, line), (uint8_t)MXG_BEYOND_MAX);
+		*due(table, line) = 0;
+	}
 	for (uint32_t line = 1; line <= lines; line++)
 		for (unsigned int slot = 0; slot < slots_of(table->family); slot++) {
 			at = (struct place){.line = line, .slot = slot};
@@ -676,7 +698,8 @@ void table_rebase(struct table *table, uint64_t now_ns)
 	uint32_t by = units_of(table, now_ns), bits;
 	struct place at;
 
-	for (uint32_t line = 1; line <= table_lines(table); line++)
+	for (uint32_t line = 1; line <= table_lines(table); line++) {
+		*due(table, line) = 0;
 		for (unsigned int slot = 0; slot < slots_of(table->family); slot++) {
 			at = (struct place){.line = line, .slot = slot};
 			bits = state(table, &at);
@@ -693,5 +716,6 @@ void table_rebase(struct table *table, uint64_t now_ns)
 			TABLE_STORE(word(table, &at),
 				    *word(table, &at) - ((uint64_t)by << MXG_STATE_UNITS_SHIFT));
 		}
+	}
 	TABLE_STORE(&head(table)->base_ns, ns_of(table, by));
 }

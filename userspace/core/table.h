@@ -75,10 +75,10 @@ int table_del(struct table *table, const struct addr *addr);
 int table_next(const struct table *table, uint32_t *line, struct table_entry *entries, int max);
 
 /*
- * Looks through so many lines from *line on, round and round, and marks the entries
- * whose refresh time has come, so that their next hit asks for a lookup. True at the end.
+ * Marks the entries whose refresh time has come, so that their next hit asks for a lookup.
+ * Only where there are such it looks at each: to be called some times a second.
  */
-bool table_mark_due(struct table *table, uint32_t *line, uint32_t lines, uint64_t now_ns);
+void table_mark_due(struct table *table, uint64_t now_ns);
 
 /* Lines in all, and when times began to count. */
 uint32_t table_lines(const struct table *table);

@@ -12,7 +12,6 @@
 
 #define SWEEP_STEP_MS     50
 #define SWEEP_PAUSE_MS    10000
-#define DUE_LINES         32768       /* at a time: a round takes 0.5 s for 1,000,000 entries */
 #define EVIDENCE_KEEP_SEC (7 * 86400) /* so that "why" can speak of last week */
 
 /* The store's setting that says by which rules names were judged. */
@@ -343,7 +342,7 @@ void tables_on_due(uv_timer_t *timer)
 {
 	struct worker *worker = timer->data;
 
-	vmap_mark_due(worker->vmap, DUE_LINES, clock_mono_ns());
+	vmap_mark_due(worker->vmap, clock_mono_ns());
 }
 
 void tables_on_sweep(uv_timer_t *timer)

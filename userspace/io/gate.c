@@ -362,7 +362,7 @@ out:
 static int table_replace(int outer, unsigned int family, uint32_t max, int *fd,
 			 char why[static GATE_WHY_MAX])
 {
-	int fresh, err = table_install(outer, family, max, &fresh, why);
+	int fresh = -1, err = table_install(outer, family, max, &fresh, why);
 
 	if (err < 0)
 		return err;

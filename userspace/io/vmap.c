@@ -17,7 +17,6 @@ struct vmap {
 	struct vmap_fds fds;
 	struct table table4, table6;
 	size_t size4, size6; /* of their memory */
-	uint32_t due4, due6; /* lines that vmap_mark_due() has seen */
 };
 
 union prefix_key {
@@ -141,17 +140,17 @@ int vmap_next(const struct vmap *vmap, struct vmap_cursor *cursor, struct table_
 	return n;
 }
 
-static void mark_some(struct table *table, uint32_t *line, uint32_t lines, uint64_t now_ns)
+static void mark_due(struct table *table, uint64_t now_ns)
 {
 	if (now_ns - table_base_ns(table) > REBASE_NS)
 		table_rebase(table, now_ns);
-	table_mark_due(table, line, lines, now_ns);
+	table_mark_due(table, now_ns);
 }
 
-void vmap_mark_due(struct vmap *vmap, uint32_t lines, uint64_t now_ns)
+void vmap_mark_due(struct vmap *vmap, uint64_t now_ns)
 {
-	mark_some(&vmap->table4, &vmap->due4, lines, now_ns);
-	mark_some(&vmap->table6, &vmap->due6, lines, now_ns);
+	mark_due(&vmap->table4, now_ns);
+	mark_due(&vmap->table6, now_ns);
 }
 
 int vmap_flush(struct vmap *vmap, const struct prefix *prefix)

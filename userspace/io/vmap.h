@@ -60,12 +60,8 @@ struct vmap_cursor {
 };
 int vmap_next(const struct vmap *vmap, struct vmap_cursor *cursor, struct table_entry *entries);
 
-/*
- * Tells the gate which verdicts want a refresh by now. Each call goes through so many
- * lines of each table, round and round: what a round takes is how late the gate may
- * learn it.
- */
-void vmap_mark_due(struct vmap *vmap, uint32_t lines, uint64_t now_ns);
+/* As table_mark_due(), for both tables, which count time anew when that is due. */
+void vmap_mark_due(struct vmap *vmap, uint64_t now_ns);
 
 /* Deletes every verdict inside prefix (NULL: all). Their number, or -ENOMEM. */
 int vmap_flush(struct vmap *vmap, const struct prefix *prefix);
