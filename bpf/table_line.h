@@ -55,10 +55,13 @@ static __always_inline void *table_at(void *table, __u32 at)
 #define LINE_READ(x)       (*(const volatile __typeof__(x) *)&(x))
 
 /*
- * Between reads that must not pass each other. x86 keeps them in order by itself; where
- * a processor does not, an atomic operation that gives a value is a full barrier.
+ * Between reads that must not pass each other. x86 keeps them in order by itself, and the
+ * Makefile says when the gate is built for it; where a processor does not, an atomic
+ * operation that gives a value is a full barrier.
  */
-#ifdef MXG_WEAK_ORDER
+#ifdef MXG_STRONG_ORDER
+#define LINE_FENCE() barrier()
+#else
 static __always_inline void table_fence(void)
 {
 	__u64 word = 0;
@@ -68,8 +71,6 @@ static __always_inline void table_fence(void)
 }
 
 #define LINE_FENCE() table_fence()
-#else
-#define LINE_FENCE() barrier()
 #endif
 
 #include "line.h"
