@@ -761,6 +761,47 @@ Test(table, no_table)
 	end();
 }
 
+/* The keeper has the memory that a worker could write to: what it says later is not believed. */
+Test(table, head_changes)
+{
+	EACH_FAMILY(family)
+	{
+		struct table_entry entries[MXG_LINE4_SLOTS];
+		struct mxg_verdict verdict;
+		struct mxg_table *head;
+		uint32_t line = 0;
+		int n, count = 0;
+
+		begin(family, 200);
+		for (uint64_t i = 0; i < 150; i++)
+			put(by_chance(i), NOW_NS + HOUR_NS, NOW_NS);
+		head = (void *)world.memory;
+		head->lines = UINT32_MAX / 8;
+		head->max = UINT32_MAX;
+		head->seed++;
+		head->base_ns = UINT64_MAX;
+		for (uint64_t i = 0; i < 150; i++) {
+			struct addr addr = by_chance(i);
+
+			cr_assert_eq(table_get(&world.table, &addr, &verdict), 0);
+			cr_assert(verdict.expires_ns <= NOW_NS + HOUR_NS);
+			cr_assert(verdict.expires_ns > NOW_NS + HOUR_NS - PART_NS);
+		}
+		while ((n = table_next(&world.table, &line, entries, MXG_LINE4_SLOTS)) > 0)
+			count += n;
+		cr_assert_eq(count, 150);
+		cr_assert_eq(table_max(&world.table), 200);
+		table_mark_due(&world.table, NOW_NS);
+		table_rebase(&world.table, NOW_NS);
+		for (uint64_t i = 0; i < 150; i++) {
+			struct addr addr = by_chance(i);
+
+			cr_assert_eq(table_del(&world.table, &addr), 0);
+		}
+	}
+	end();
+}
+
 /* A table whose lines hold anything is one that works, afterwards. */
 Test(table, garbage)
 {

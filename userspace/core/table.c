@@ -34,11 +34,6 @@ struct place {
 
 /* --- memory --------------------------------------------------------------------------------- */
 
-static struct mxg_table *head(const struct table *table)
-{
-	return (struct mxg_table *)(void *)table->memory;
-}
-
 static struct mxg_line4 *line4(const struct table *table, uint32_t line)
 {
 	return (struct mxg_line4 *)(void *)table->memory + line;
@@ -56,17 +51,17 @@ static uint32_t all_lines(uint32_t homes)
 
 uint32_t table_lines(const struct table *table)
 {
-	return all_lines(head(table)->lines);
+	return all_lines(table->head.lines);
 }
 
 uint32_t table_max(const struct table *table)
 {
-	return head(table)->max;
+	return table->head.max;
 }
 
 uint64_t table_base_ns(const struct table *table)
 {
-	return head(table)->base_ns;
+	return table->head.base_ns;
 }
 
 static unsigned int slots_of(unsigned int family)
@@ -163,7 +158,7 @@ void table_format(unsigned int family, void *memory, uint32_t max, uint64_t base
 
 static uint32_t units_of(const struct table *table, uint64_t ns)
 {
-	uint64_t base_ns = head(table)->base_ns, units;
+	uint64_t base_ns = table->head.base_ns, units;
 
 	if (ns <= base_ns)
 		return 0;
@@ -174,7 +169,7 @@ static uint32_t units_of(const struct table *table, uint64_t ns)
 /* What units_of() cut off. */
 static uint32_t part_of(const struct table *table, uint64_t ns)
 {
-	uint64_t base_ns = head(table)->base_ns;
+	uint64_t base_ns = table->head.base_ns;
 
 	if (ns <= base_ns || (ns - base_ns) >> MXG_UNIT_SHIFT >= MXG_UNITS_MAX)
 		return 0;
@@ -183,7 +178,7 @@ static uint32_t part_of(const struct table *table, uint64_t ns)
 
 static uint64_t ns_of(const struct table *table, uint32_t units)
 {
-	return head(table)->base_ns + ((uint64_t)units << MXG_UNIT_SHIFT);
+	return table->head.base_ns + ((uint64_t)units << MXG_UNIT_SHIFT);
 }
 
 static uint32_t units_up(const struct table *table, uint64_t ns)
@@ -247,10 +242,10 @@ static uint32_t home_of(const struct table *table, const struct addr *addr)
 
 	if (table->family == 4) {
 		memcpy(&key4, addr->bytes, sizeof(key4));
-		return mxg_home4(head(table), key4);
+		return mxg_home4(&table->head, key4);
 	}
 	memcpy(key6, addr->bytes, sizeof(key6));
-	return mxg_home6(head(table), key6);
+	return mxg_home6(&table->head, key6);
 }
 
 static void verdict_at(const struct table *table, const struct place *place,
@@ -663,11 +658,25 @@ static void count_places(struct table *table, uint8_t *led_past)
 		TABLE_STORE(beyond(table, line), led_past[line]);
 }
 
+/* Each word once: the memory is shared with processes that have less rights. */
+static struct mxg_table head_of(const volatile struct mxg_table *memory)
+{
+	return (struct mxg_table){.base_ns = memory->base_ns,
+				  .seed = memory->seed,
+				  .lines = memory->lines,
+				  .max = memory->max};
+}
+
 int table_watch(struct table *table, unsigned int family, void *memory, uint32_t elements)
 {
-	if (elements == 0 || !is_sound(family, memory, elements))
+	struct mxg_table begun;
+
+	if (elements == 0)
 		return -EINVAL;
-	*table = (struct table){.family = family, .memory = memory};
+	begun = head_of(memory);
+	if (!is_sound(family, &begun, elements))
+		return -EINVAL;
+	*table = (struct table){.family = family, .memory = memory, .head = begun};
 	return 0;
 }
 
@@ -717,5 +726,6 @@ void table_rebase(struct table *table, uint64_t now_ns)
 				    *word(table, &at) - ((uint64_t)by << MXG_STATE_UNITS_SHIFT));
 		}
 	}
-	TABLE_STORE(&head(table)->base_ns, ns_of(table, by));
+	table->head.base_ns = ns_of(table, by);
+	TABLE_STORE(&((struct mxg_table *)(void *)table->memory)->base_ns, table->head.base_ns);
 }

@@ -7,7 +7,7 @@
  *
  * The memory is the caller's. What is in it is believed only as far as it makes sense:
  * a writer that was killed in the middle leaves nothing behind that table_init() does
- * not mend.
+ * not mend, and nobody who changes its head meanwhile leads us out of it.
  */
 #ifndef MXGATE_CORE_TABLE_H
 #define MXGATE_CORE_TABLE_H
@@ -23,6 +23,7 @@
 struct table {
 	unsigned int family; /* 4 or 6 */
 	uint8_t *memory;
+	struct mxg_table head;          /* as it was found sound: the memory's may change */
 	uint32_t count;                 /* entries, expired ones too */
 	uint32_t led[MXG_LINES_PROBED]; /* of them: so many lines from home */
 	uint64_t refused;               /* new entries that found no place */
