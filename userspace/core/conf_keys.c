@@ -163,7 +163,7 @@ const struct conf_key CONF_KEYS[] = {
 	 "The least life of such a verdict, whatever the DNS data's TTL."},
 	{"policy", "ttl_max", KEY_SPAN, IN(ttl_max_sec), 1, YEAR, NULL, NULL,
 	 "The greatest life of such a verdict; at most 1h for all but pass, so that a "
-	 "repaired PTR counts soon. Above 6d it is looked up again after six days all the same."},
+	 "repaired PTR counts soon. Above 7d it may end sooner, after 7 to 13 days."},
 	{"policy", "enforce", KEY_FLAG, IN(enforce), NO_RANGE, "false|true", NULL,
 	 "false keeps this reason in monitor while mode = enforce acts on the others."},
 };

@@ -56,7 +56,7 @@ int table_get(const struct table *table, const struct addr *addr, struct mxg_ver
 
 /*
  * Sets the verdict. Its hits are added to those that an older one of the address has.
- * An expiry further away than the table can count (6 to 13 days) is brought nearer; a
+ * An expiry further away than the table can count (7 to 13 days) is brought nearer; a
  * refresh time is rounded up to a unit. 0; -E2BIG when there is no place, and no entry
  * that has expired by now_ns can make one; -EINVAL for a verdict without a reason, or
  * with an action or a reason that the table cannot hold.
