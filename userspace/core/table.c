@@ -21,6 +21,7 @@
 #define BLOCK_LINES   60 /* that are looked through together; a multiple of MXG_NOTES6_LINES */
 #define NOTE_BITS     8
 
+_Static_assert(sizeof(void *) == 8, "a kernel of 32 bits reads a word of 64 in two halves");
 _Static_assert(BLOCK_LINES % MXG_NOTES6_LINES == 0, "a block begins with an element");
 _Static_assert(MXG_ACTION_MAX <= MXG_STATE_ACTION + 1, "an action fits its bits");
 _Static_assert(MXG_REASON_MAX <= MXG_STATE_REASON + 1, "a reason fits its bits");
