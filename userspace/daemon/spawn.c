@@ -126,8 +126,12 @@ int spawn_drop_privileges(const struct spawn_ids *ids, pid_t parent)
 		return -EPERM;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
 		return -errno;
-	/* After setresuid(), which clears the signal; the parent may be dead by now. */
-	if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
+	/*
+	 * A worker that hangs and goes on some time later would write to the tables beside
+	 * the next one, so it cannot be asked. After setresuid(), which clears the signal; the
+	 * parent may be dead by now.
+	 */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return -errno;
 	return getppid() == parent ? 0 : -ESRCH;
 }

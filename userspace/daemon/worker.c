@@ -76,7 +76,7 @@ static void on_keeper(uv_poll_t *poll, int status, int events)
 	}
 }
 
-/* From a service manager that signals the whole group, or because the keeper died. */
+/* From a service manager that signals the whole group, or from a keeper that cannot say it. */
 static void on_term(uv_signal_t *handle, int signum)
 {
 	struct worker *worker = handle->data;
