@@ -30,7 +30,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -59,6 +59,7 @@
 #define RETRY_MS         1000  /* after a failure */
 #define REOPEN_MS        10000 /* when there is no file at all */
 #define NICE             5
+#define SLICE_NS         100000 /* the least that there is */
 #define REST             19 /* times as long as it writes: a twentieth of a processor, at most */
 #define NS_PER_MS        1000000L
 #define DETAIL_MAX       4096
@@ -1380,17 +1381,31 @@ static bool has_file(struct store *store)
 	return has;
 }
 
+/*
+ * Judging goes first, but not before everything: with SCHED_IDLE the thread kept the locks
+ * for seconds where the processors were busy, and what is behind refusals was shed. Linux
+ * 6.12 and newer let whoever runs go on to the end of his slice, so that is as short as can
+ * be; older kernels take no notice of it, and need not.
+ */
+static void give_way(void)
+{
+	const struct { /* struct sched_attr, which C libraries have only lately */
+		uint32_t size, policy;
+		uint64_t flags;
+		int32_t nice;
+		uint32_t priority;
+		uint64_t runtime_ns, deadline_ns, period_ns;
+	} attr = {
+		.size = sizeof(attr), .policy = SCHED_BATCH, .nice = NICE, .runtime_ns = SLICE_NS};
+
+	syscall(SYS_sched_setattr, 0, &attr, 0);
+}
+
 static void *write_on(void *arg)
 {
-	struct sched_param param = {0};
 	struct store *store = arg;
 
-	/*
-	 * Judging goes first, but not before everything: with SCHED_IDLE it kept the locks for
-	 * seconds where the processors were busy, and what is behind refusals was shed.
-	 */
-	sched_setscheduler(0, SCHED_BATCH, &param);
-	setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+	give_way();
 	while (await_rows(store)) {
 		nap(store, GATHER_MS);
 		if (write_batch(store) < 0)
