@@ -7,29 +7,22 @@
 #ifndef MXGATE_BASE_HASH_H
 #define MXGATE_BASE_HASH_H
 
+#include <mxgate/table.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
-/* The finalizer of splitmix64: a bijection in which every bit reaches every other. */
-static inline uint64_t hash_mix(uint64_t x)
-{
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-	return x ^ (x >> 31);
-}
-
 static inline uint64_t hash_bytes(uint64_t seed, const void *bytes, size_t len)
 {
 	const unsigned char *at = bytes;
-	uint64_t hash = hash_mix(seed ^ (uint64_t)len), word;
+	uint64_t hash = mxg_mix(seed ^ (uint64_t)len), word;
 
 	for (; len > 0; at += sizeof(word)) {
 		size_t n = len < sizeof(word) ? len : sizeof(word);
 
 		word = 0;
 		memcpy(&word, at, n);
-		hash = hash_mix(hash ^ word);
+		hash = mxg_mix(hash ^ word);
 		len -= n;
 	}
 	return hash;

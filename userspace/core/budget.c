@@ -56,7 +56,7 @@ static uint64_t net_of(const struct addr *addr)
 
 static struct account *set_of(struct budget *budget, const struct addr *addr, uint64_t net)
 {
-	uint64_t hash = hash_mix(hash_mix(net ^ budget->seed[0]) ^ budget->seed[1]);
+	uint64_t hash = mxg_mix(mxg_mix(net ^ budget->seed[0]) ^ budget->seed[1]);
 
 	return budget->sets[FAMILY(addr)][hash >> (64 - SET_BITS)];
 }

@@ -113,7 +113,7 @@ static struct pattern *add_room(struct patterns *patterns)
 
 static void mix(struct patterns *patterns, enum pattern_says says, const char *regex)
 {
-	uint64_t seed = hash_mix(patterns->fingerprint + (uint64_t)says);
+	uint64_t seed = mxg_mix(patterns->fingerprint + (uint64_t)says);
 	uint64_t hash = hash_bytes(seed, regex, strlen(regex));
 
 	patterns->fingerprint = hash ? hash : 1;
