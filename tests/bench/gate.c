@@ -58,15 +58,14 @@ static int inner_table(const char *name)
 
 static int open_table(const char *name, unsigned int family, struct table *ret)
 {
+	size_t element = table_element_size(family), size;
 	int fd = inner_table(name), err = fd;
-	struct bpf_map_info info = {0};
-	__u32 len = sizeof(info);
-	void *memory = NULL;
+	void *memory;
 
-	if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &len) == 0)
-		memory = pages_share(fd, (size_t)info.max_entries * info.value_size);
-	if (fd >= 0)
-		err = memory ? table_watch(ret, family, memory, info.max_entries) : -errno;
+	if (fd < 0)
+		return err;
+	memory = pages_of_map(fd, element, &size);
+	err = memory ? table_watch(ret, family, memory, (uint32_t)(size / element)) : -errno;
 	close(fd);
 	return err;
 }

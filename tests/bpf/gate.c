@@ -131,8 +131,7 @@ void gate_new_table(unsigned int family, uint32_t entries, struct gate_table *re
 	ret->fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "mxg_test_table", sizeof(uint32_t),
 				 (uint32_t)element, elements, &opts);
 	cr_assert(ret->fd >= 0, "%s", strerror(errno));
-	ret->size = elements * element;
-	memory = pages_share(ret->fd, ret->size);
+	memory = pages_of_map(ret->fd, element, &ret->size);
 	cr_assert(memory, "%s", strerror(errno));
 	/* A machine may be younger than that. */
 	table_format(family, memory, entries, now > BASE_AGE_NS ? now - BASE_AGE_NS : 0, 0x5eed);

@@ -29,14 +29,14 @@ static int make(enum bpf_map_type type, size_t key, size_t value, __u32 max, __u
 
 static int make_table(unsigned int family, uint32_t max)
 {
-	size_t element = table_element_size(family);
+	size_t element = table_element_size(family), size;
 	uint32_t elements = table_elements(family, max);
 	int fd = make(BPF_MAP_TYPE_ARRAY, sizeof(uint32_t), element, elements, BPF_F_MMAPABLE);
-	void *memory = pages_share(fd, elements * element);
+	void *memory = pages_of_map(fd, element, &size);
 
 	cr_assert(memory, "%s", strerror(errno));
 	table_format(family, memory, max, 0, 0x5eed);
-	pages_free(memory, elements * element);
+	pages_free(memory, size);
 	return fd;
 }
 

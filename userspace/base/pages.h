@@ -12,8 +12,11 @@
 /* size bytes for pages_free(), or NULL when out of memory. */
 void *pages_new(size_t size);
 
-/* The memory behind a descriptor, shared with whoever else has it; NULL and errno. */
-void *pages_share(int fd, size_t size);
+/*
+ * The memory of a BPF array whose elements have that size, shared with the kernel and all who
+ * map it. NULL and errno; EINVAL: its elements have another size.
+ */
+void *pages_of_map(int fd, size_t element_size, size_t *ret_size);
 
 /* NULL is fine; size as it was asked for. */
 void pages_free(void *pages, size_t size);

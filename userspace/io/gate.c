@@ -259,57 +259,56 @@ static void unmap(struct mapped *mapped)
 	*mapped = (struct mapped){.fd = -1};
 }
 
+/* The memory of the table behind ret->fd. 0 or -errno; unmap() in any case. */
+static int map_table(unsigned int family, struct mapped *ret)
+{
+	ret->table.memory = pages_of_map(ret->fd, table_element_size(family), &ret->size);
+	return ret->table.memory ? 0 : -errno;
+}
+
+static int init_table(unsigned int family, struct mapped *ret)
+{
+	size_t elements = ret->size / table_element_size(family);
+
+	return table_init(&ret->table, family, ret->table.memory, (uint32_t)elements);
+}
+
 /* The table that is in the outer map: 0; there is none, or none that makes sense: -errno. */
 static int map_current(int outer, unsigned int family, struct mapped *ret)
 {
-	struct bpf_map_info info = {0};
-	__u32 zero = 0, id, len = sizeof(info);
-	void *memory;
+	__u32 zero = 0, id;
 	int err;
 
 	*ret = (struct mapped){.fd = -1};
 	if (bpf_map_lookup_elem(outer, &zero, &id) < 0)
 		return -errno;
 	ret->fd = bpf_map_get_fd_by_id(id);
-	if (ret->fd < 0 || bpf_obj_get_info_by_fd(ret->fd, &info, &len) < 0)
+	if (ret->fd < 0)
 		return -errno;
-	if (info.value_size != table_element_size(family))
-		return -EINVAL;
-	ret->size = (size_t)info.max_entries * info.value_size;
-	memory = pages_share(ret->fd, ret->size);
-	if (!memory)
-		return -errno;
-	err = table_init(&ret->table, family, memory, info.max_entries);
-	if (err < 0)
-		pages_free(memory, ret->size);
-	return err;
+	err = map_table(family, ret);
+	return err < 0 ? err : init_table(family, ret);
 }
 
 static int map_new(unsigned int family, uint32_t max, struct mapped *ret)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP);
 	const char *name = family == 4 ? "mxg2_table4" : "mxg2_table6";
-	uint32_t elements = table_elements(family, max);
-	size_t element = table_element_size(family);
 	uint64_t seed;
-	void *memory;
 	int err;
 
-	*ret = (struct mapped){.fd = -1, .size = elements * element};
+	*ret = (struct mapped){.fd = -1};
 	if (getrandom(&seed, sizeof(seed), 0) < 0)
 		return -errno;
-	ret->fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, name, sizeof(__u32), (__u32)element, elements,
+	ret->fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, name, sizeof(__u32),
+				 (__u32)table_element_size(family), table_elements(family, max),
 				 &opts);
 	if (ret->fd < 0)
 		return -errno;
-	memory = pages_share(ret->fd, ret->size);
-	if (!memory)
-		return -errno;
-	table_format(family, memory, max, clock_mono_ns(), seed);
-	err = table_init(&ret->table, family, memory, elements);
+	err = map_table(family, ret);
 	if (err < 0)
-		pages_free(memory, ret->size);
-	return err;
+		return err;
+	table_format(family, ret->table.memory, max, clock_mono_ns(), seed);
+	return init_table(family, ret);
 }
 
 /* What does not fit in a smaller table is unknown again: it passes. */

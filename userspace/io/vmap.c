@@ -38,21 +38,13 @@ static const struct table *table_seen(const struct vmap *vmap, unsigned int fami
 
 static int open_table(int fd, unsigned int family, struct table *table, size_t *ret_size)
 {
-	struct bpf_map_info info = {0};
-	__u32 len = sizeof(info);
-	void *memory;
-	size_t size;
+	size_t element = table_element_size(family), size;
+	void *memory = pages_of_map(fd, element, &size);
 	int err;
 
-	if (bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
-		return -errno;
-	if (info.value_size != table_element_size(family))
-		return -EINVAL;
-	size = (size_t)info.max_entries * info.value_size;
-	memory = pages_share(fd, size);
 	if (!memory)
 		return -errno;
-	err = table_init(table, family, memory, info.max_entries);
+	err = table_init(table, family, memory, (uint32_t)(size / element));
 	if (err < 0)
 		pages_free(memory, size);
 	else
