@@ -12,41 +12,6 @@
 #include <mxgate/abi.h>
 #include "parse.h"
 
-/*
- * The inner tables are the daemon's to make and to put into slot 0; these are
- * the templates the kernel compares them with. It lets the number of entries
- * differ. Sizes, not types: behind __array() clang leaves a type undefined.
- */
-struct verdict_table4 {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1);
-	__uint(key_size, sizeof(__be32));
-	__uint(value_size, sizeof(struct mxg_verdict));
-};
-
-struct verdict_table6 {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1);
-	__uint(key_size, sizeof(struct mxg_key6));
-	__uint(value_size, sizeof(struct mxg_verdict));
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__uint(pinning, LIBBPF_PIN_BY_NAME);
-	__array(values, struct verdict_table4);
-} mxg2_verdict4 SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__uint(pinning, LIBBPF_PIN_BY_NAME);
-	__array(values, struct verdict_table6);
-} mxg2_verdict6 SEC(".maps");
-
 /* NULL if the source has no entry, or if no table has been put into the slot. */
 static __always_inline struct mxg_verdict *verdict_find(const struct source *source)
 {

@@ -15,6 +15,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include <mxgate/abi.h>
+#include <mxgate/table.h>
 #include "parse.h"
 
 struct {
@@ -63,6 +64,59 @@ static __always_inline bool verdict_lease_holds(__u64 now)
 
 	return lease && now < *lease;
 }
+
+/*
+ * The inner tables are the daemon's to make and to put into slot 0; these are
+ * the templates the kernel compares them with. It lets the number of entries
+ * differ. Sizes, not types: behind __array() clang leaves a type undefined.
+ */
+#ifdef MXG_TABLE_HASH
+struct verdict_table4 {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__be32));
+	__uint(value_size, sizeof(struct mxg_verdict));
+};
+
+struct verdict_table6 {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(struct mxg_key6));
+	__uint(value_size, sizeof(struct mxg_verdict));
+};
+#else
+struct verdict_table4 {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct mxg_line4));
+};
+
+struct verdict_table6 {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct mxg_line6));
+};
+#endif
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+	__array(values, struct verdict_table4);
+} mxg2_verdict4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+	__array(values, struct verdict_table6);
+} mxg2_verdict6 SEC(".maps");
 
 /* verdict_lookup(): the learned verdict of a source, and nothing else knows their form. */
 #ifdef MXG_TABLE_HASH
