@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What becomes of a packet, and the counters. The only place that drops or
- * answers, and only for the reasons in act_on(): an action or a reason that is
- * not known here passes, whatever the enforce mask says. What is to be reset and
- * cannot be answered is dropped. A counter that is missing changes nothing.
+ * What becomes of a packet. The only place that drops or answers, and only for the
+ * reasons in act_on(): an action or a reason that is not known here passes, whatever the
+ * enforce mask says. What is to be reset and cannot be answered is dropped.
  */
 #ifndef MXGATE_BPF_ACT_H
 #define MXGATE_BPF_ACT_H
@@ -13,28 +12,12 @@
 #include <bpf/bpf_helpers.h>
 
 #include <mxgate/abi.h>
+#include "count.h"
 #include "reply.h"
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct mxg_counters);
-	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} mxg2_counters SEC(".maps");
-
-static __always_inline void act_count(enum mxg_counter counter)
-{
-	const __u32 zero = 0;
-	struct mxg_counters *counters = bpf_map_lookup_elem(&mxg2_counters, &zero);
-
-	if (counters && (__u32)counter < MXG_CTR_ROOM)
-		counters->count[counter]++;
-}
 
 static __always_inline int act_pass(enum mxg_counter outcome)
 {
-	act_count(outcome);
+	count_one(outcome);
 	return XDP_PASS;
 }
 
@@ -50,10 +33,10 @@ static __always_inline int act_refuse(struct xdp_md *ctx, const struct mxg_confi
 	if (!(config->enforce_mask >> reason & 1))
 		return act_pass(counters.would);
 	if (action == MXG_ACTION_RESET && reply_reset(ctx)) {
-		act_count(counters.reset);
+		count_one(counters.reset);
 		return XDP_TX;
 	}
-	act_count(counters.drop);
+	count_one(counters.drop);
 	return XDP_DROP;
 }
 

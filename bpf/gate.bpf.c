@@ -14,17 +14,10 @@
 
 #include <mxgate/abi.h>
 #include "act.h"
+#include "config.h"
 #include "parse.h"
 #include "report.h"
 #include "verdict.h"
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct mxg_config);
-	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} mxg2_config SEC(".maps");
 
 /* For libxdp: early in the chain, and the next program gets what passes. */
 struct {
@@ -36,37 +29,6 @@ struct {
 	__uint(priority, 20);
 	__uint(XDP_PASS, 1);
 } XDP_RUN_CONFIG(mxgate_frags);
-
-static __always_inline bool gate_is_protected(const struct mxg_config *config, __be16 port)
-{
-#pragma unroll
-	for (__u32 i = 0; i < MXG_PORTS_MAX; i++) {
-		if (i >= config->port_count)
-			return false;
-		if (config->ports[i] == port)
-			return true;
-	}
-	return false;
-}
-
-/* Only for SYNs to a protected port: nobody else pays for the comparisons. */
-static __always_inline bool gate_is_destination(const struct mxg_config *config,
-						const struct source *addr)
-{
-	if (!config->dest_count)
-		return true;
-	for (__u32 i = 0; i < MXG_DESTS_MAX; i++) {
-		const struct mxg_dest *dest = &config->dests[i];
-
-		if (i >= config->dest_count)
-			return false;
-		if (dest->family == addr->family &&
-		    (addr->word[0] & dest->mask[0]) == dest->addr[0] &&
-		    (addr->word[1] & dest->mask[1]) == dest->addr[1])
-			return true;
-	}
-	return false;
-}
 
 /* A SYN to a protected port: the learned verdict, then the exceptions, then the question. */
 static __always_inline int gate_syn(struct xdp_md *ctx, const struct mxg_config *config,
@@ -82,24 +44,23 @@ static __always_inline int gate_syn(struct xdp_md *ctx, const struct mxg_config 
 	state = verdict_lookup(source, now, &verdict);
 	if (state == VERDICT_LIVE) {
 		if (verdict.wants_refresh)
-			report_event(ctx, config, source, MXG_EVENT_REFRESH, now);
+			report_event(ctx->ingress_ifindex, config, source, MXG_EVENT_REFRESH, now);
 		return act_on(ctx, config, verdict.action, verdict.reason);
 	}
 	exception = verdict_exception(config, source, now);
 	if (exception)
 		return act_on(ctx, config, exception->action, exception->reason);
-	report_event(ctx, config, source, MXG_EVENT_UNKNOWN, now);
+	report_event(ctx->ingress_ifindex, config, source, MXG_EVENT_UNKNOWN, now);
 	return act_pass(state == VERDICT_EXPIRED ? MXG_CTR_EXPIRED : MXG_CTR_UNKNOWN);
 }
 
 static __always_inline int gate_packet(struct xdp_md *ctx)
 {
-	const __u32 zero = 0;
-	const struct mxg_config *config = bpf_map_lookup_elem(&mxg2_config, &zero);
+	const struct mxg_config *config = config_get();
 	struct packet pkt = {};
 	struct source source = {}, dest = {};
 
-	if (!config || config->abi != MXG_ABI)
+	if (!config)
 		return act_pass(MXG_CTR_OFF);
 	switch (parse_packet(ctx, config->decap, &pkt)) {
 	case PARSE_TCP:
@@ -113,13 +74,13 @@ static __always_inline int gate_packet(struct xdp_md *ctx)
 	case PARSE_MALFORMED:
 		return act_pass(MXG_CTR_MALFORMED);
 	}
-	if (!gate_is_protected(config, pkt.dport))
+	if (!config_is_protected(config, pkt.dport))
 		return act_pass(MXG_CTR_NOT_PORT);
 	if (!pkt.is_syn)
 		return act_pass(MXG_CTR_NOT_SYN);
 	packet_source(&pkt, &source);
 	packet_dest(&pkt, &dest);
-	if (!gate_is_destination(config, &dest))
+	if (!config_is_destination(config, &dest))
 		return act_pass(MXG_CTR_NOT_DESTINATION);
 	return gate_syn(ctx, config, &source);
 }

@@ -18,7 +18,7 @@
 
 #include <mxgate/abi.h>
 #include <mxgate/table.h>
-#include "act.h"
+#include "count.h"
 #include "parse.h"
 
 #define REPORT_NS_PER_SEC 1000000000ULL
@@ -103,7 +103,7 @@ static __always_inline bool report_take_token(const struct mxg_config *config, _
 	return true;
 }
 
-static __always_inline bool report_send(struct xdp_md *ctx, const struct source *source,
+static __always_inline bool report_send(__u32 ifindex, const struct source *source,
 					enum mxg_event_kind kind, __u64 now)
 {
 	struct mxg_event *event = bpf_ringbuf_reserve(&mxg2_events, sizeof(*event), 0);
@@ -113,14 +113,14 @@ static __always_inline bool report_send(struct xdp_md *ctx, const struct source 
 	event->abi = MXG_ABI;
 	event->kind = (__u8)kind;
 	event->family = source->family;
-	event->ifindex = ctx->ingress_ifindex;
+	event->ifindex = ifindex;
 	__builtin_memcpy(event->saddr, source->word, sizeof(event->saddr));
 	event->time_ns = now;
 	bpf_ringbuf_submit(event, 0);
 	return true;
 }
 
-static __always_inline void report_event(struct xdp_md *ctx, const struct mxg_config *config,
+static __always_inline void report_event(__u32 ifindex, const struct mxg_config *config,
 					 const struct source *source, enum mxg_event_kind kind,
 					 __u64 now)
 {
@@ -129,20 +129,20 @@ static __always_inline void report_event(struct xdp_md *ctx, const struct mxg_co
 	__u64 *slot = report_slot(config, source, &tag);
 
 	if (slot && report_was_asked(config, *slot, tag, tick)) {
-		act_count(MXG_CTR_EVENT_ASKED);
+		count_one(MXG_CTR_EVENT_ASKED);
 		return;
 	}
 	if (!report_take_token(config, now)) {
-		act_count(MXG_CTR_EVENT_LIMITED);
+		count_one(MXG_CTR_EVENT_LIMITED);
 		return;
 	}
-	if (!report_send(ctx, source, kind, now)) {
-		act_count(MXG_CTR_EVENT_LOST);
+	if (!report_send(ifindex, source, kind, now)) {
+		count_one(MXG_CTR_EVENT_LOST);
 		return;
 	}
 	if (slot)
 		*slot = (__u64)tag << 32 | tick;
-	act_count(kind == MXG_EVENT_REFRESH ? MXG_CTR_EVENT_REFRESH : MXG_CTR_EVENT_UNKNOWN);
+	count_one(kind == MXG_EVENT_REFRESH ? MXG_CTR_EVENT_REFRESH : MXG_CTR_EVENT_UNKNOWN);
 }
 
 #endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* The counters: of the outcome of each packet, and of what happens beside it. */
+#ifndef MXGATE_BPF_COUNT_H
+#define MXGATE_BPF_COUNT_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include <mxgate/abi.h>
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct mxg_counters);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} mxg2_counters SEC(".maps");
+
+/* One that is missing changes nothing. */
+static __always_inline void count_one(enum mxg_counter counter)
+{
+	const __u32 zero = 0;
+	struct mxg_counters *counters = bpf_map_lookup_elem(&mxg2_counters, &zero);
+
+	if (counters && (__u32)counter < MXG_CTR_ROOM)
+		counters->count[counter]++;
+}
+
+#endif
