@@ -32,7 +32,7 @@ static __always_inline int act_refuse(struct xdp_md *ctx, const struct mxg_confi
 {
 	if (!(config->enforce_mask >> reason & 1))
 		return act_pass(counters.would);
-	if (action == MXG_ACTION_RESET && reply_reset(ctx)) {
+	if (action != MXG_ACTION_DROP && reply_reset(ctx)) {
 		count_one(counters.reset);
 		return XDP_TX;
 	}
@@ -50,7 +50,7 @@ static __always_inline int act_on(struct xdp_md *ctx, const struct mxg_config *c
 {
 	if (reason == MXG_REASON_ALLOW)
 		return act_pass(MXG_CTR_ALLOW);
-	if (action != MXG_ACTION_DROP && action != MXG_ACTION_RESET)
+	if (action != MXG_ACTION_DROP && action != MXG_ACTION_RESET && action != MXG_ACTION_REJECT)
 		return act_pass(MXG_CTR_KNOWN_PASS);
 	switch (reason) {
 	case MXG_REASON_NO_PTR:

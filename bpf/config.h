@@ -19,13 +19,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct mxg_config);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} mxg2_config SEC(".maps");
+} mxg3_config SEC(".maps");
 
 /* NULL: nobody has said anything, or somebody who speaks of other maps. */
 static __always_inline const struct mxg_config *config_get(void)
 {
 	const __u32 zero = 0;
-	const struct mxg_config *config = bpf_map_lookup_elem(&mxg2_config, &zero);
+	const struct mxg_config *config = bpf_map_lookup_elem(&mxg3_config, &zero);
 
 	return config && config->abi == MXG_ABI ? config : NULL;
 }

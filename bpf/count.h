@@ -14,13 +14,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct mxg_counters);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} mxg2_counters SEC(".maps");
+} mxg3_counters SEC(".maps");
 
 /* One that is missing changes nothing. */
 static __always_inline void count_one(enum mxg_counter counter)
 {
 	const __u32 zero = 0;
-	struct mxg_counters *counters = bpf_map_lookup_elem(&mxg2_counters, &zero);
+	struct mxg_counters *counters = bpf_map_lookup_elem(&mxg3_counters, &zero);
 
 	if (counters && (__u32)counter < MXG_CTR_ROOM)
 		counters->count[counter]++;

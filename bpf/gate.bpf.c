@@ -16,6 +16,7 @@
 #include "act.h"
 #include "config.h"
 #include "parse.h"
+#include "refuse.h"
 #include "report.h"
 #include "verdict.h"
 

@@ -31,7 +31,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, MXG_EVENTS_SIZE);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} mxg2_events SEC(".maps");
+} mxg3_events SEC(".maps");
 
 /* Direct mapped. A word is tag << 32 | tick: one store, which cannot tear. */
 struct {
@@ -40,7 +40,7 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} mxg2_asked SEC(".maps");
+} mxg3_asked SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -48,7 +48,7 @@ struct {
 	__type(key, __u32);
 	__type(value, struct mxg_bucket);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} mxg2_bucket SEC(".maps");
+} mxg3_bucket SEC(".maps");
 
 /*
  * The source's slot, and in *ret_tag what tells it from others in that slot: of
@@ -70,7 +70,7 @@ static __always_inline __u64 *report_slot(const struct mxg_config *config,
 		*ret_tag = (__u32)hash;
 	}
 	slot = (__u32)(hash >> (64 - REPORT_SLOT_BITS));
-	return bpf_map_lookup_elem(&mxg2_asked, &slot);
+	return bpf_map_lookup_elem(&mxg3_asked, &slot);
 }
 
 static __always_inline bool report_was_asked(const struct mxg_config *config, __u64 mark, __u32 tag,
@@ -85,7 +85,7 @@ static __always_inline bool report_was_asked(const struct mxg_config *config, __
 static __always_inline bool report_take_token(const struct mxg_config *config, __u64 now)
 {
 	const __u32 zero = 0;
-	struct mxg_bucket *bucket = bpf_map_lookup_elem(&mxg2_bucket, &zero);
+	struct mxg_bucket *bucket = bpf_map_lookup_elem(&mxg3_bucket, &zero);
 	__u64 cost, depth, credit;
 
 	if (!bucket || !config->event_rate)
@@ -106,7 +106,7 @@ static __always_inline bool report_take_token(const struct mxg_config *config, _
 static __always_inline bool report_send(__u32 ifindex, const struct source *source,
 					enum mxg_event_kind kind, __u64 now)
 {
-	struct mxg_event *event = bpf_ringbuf_reserve(&mxg2_events, sizeof(*event), 0);
+	struct mxg_event *event = bpf_ringbuf_reserve(&mxg3_events, sizeof(*event), 0);
 
 	if (!event)
 		return false;

@@ -20,13 +20,13 @@ static __always_inline struct mxg_verdict *verdict_find(const struct source *sou
 	void *table;
 
 	if (source->family == 4) {
-		table = bpf_map_lookup_elem(&mxg2_verdict4, &zero);
+		table = bpf_map_lookup_elem(&mxg3_verdict4, &zero);
 		entry = table ? bpf_map_lookup_elem(table, &source->v4) : NULL;
 		/* Else clang joins the two calls, and the kernel cannot inline the lookup. */
 		barrier_var(entry);
 		return entry;
 	}
-	table = bpf_map_lookup_elem(&mxg2_verdict6, &zero);
+	table = bpf_map_lookup_elem(&mxg3_verdict6, &zero);
 	return table ? bpf_map_lookup_elem(table, &source->v6) : NULL;
 }
 

@@ -65,11 +65,11 @@ static __always_inline enum verdict_state verdict_lookup(const struct source *so
 	void *table;
 
 	if (source->family == 4) {
-		table = bpf_map_lookup_elem(&mxg2_verdict4, &zero);
+		table = bpf_map_lookup_elem(&mxg3_verdict4, &zero);
 		if (table)
 			line4_find(table, source->v4, &found);
 	} else {
-		table = bpf_map_lookup_elem(&mxg2_verdict6, &zero);
+		table = bpf_map_lookup_elem(&mxg3_verdict6, &zero);
 		if (table)
 			line6_find(table, source->word, &found);
 	}

@@ -25,7 +25,7 @@ struct {
 	__type(key, struct mxg_prefix4_key);
 	__type(value, struct mxg_prefix);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} mxg2_prefix4 SEC(".maps");
+} mxg3_prefix4 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
@@ -34,7 +34,7 @@ struct {
 	__type(key, struct mxg_prefix6_key);
 	__type(value, struct mxg_prefix);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} mxg2_prefix6 SEC(".maps");
+} mxg3_prefix6 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -42,7 +42,7 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} mxg2_lease SEC(".maps");
+} mxg3_lease SEC(".maps");
 
 enum verdict_state {
 	VERDICT_NONE,
@@ -60,7 +60,7 @@ struct verdict {
 static __always_inline bool verdict_lease_holds(__u64 now)
 {
 	const __u32 zero = 0;
-	const __u64 *lease = bpf_map_lookup_elem(&mxg2_lease, &zero);
+	const __u64 *lease = bpf_map_lookup_elem(&mxg3_lease, &zero);
 
 	return lease && now < *lease;
 }
@@ -108,7 +108,7 @@ struct {
 	__type(key, __u32);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 	__array(values, struct verdict_table4);
-} mxg2_verdict4 SEC(".maps");
+} mxg3_verdict4 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
@@ -116,7 +116,7 @@ struct {
 	__type(key, __u32);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 	__array(values, struct verdict_table6);
-} mxg2_verdict6 SEC(".maps");
+} mxg3_verdict6 SEC(".maps");
 
 /* verdict_lookup(): the learned verdict of a source, and nothing else knows their form. */
 #ifdef MXG_TABLE_HASH
@@ -135,12 +135,12 @@ verdict_exception(const struct mxg_config *config, const struct source *source, 
 		struct mxg_prefix4_key key = {.prefixlen = 32};
 
 		__builtin_memcpy(key.addr, &source->v4, sizeof(key.addr));
-		entry = bpf_map_lookup_elem(&mxg2_prefix4, &key);
+		entry = bpf_map_lookup_elem(&mxg3_prefix4, &key);
 	} else if (source->family == 6 && config->prefix6_count) {
 		struct mxg_prefix6_key key = {.prefixlen = 128};
 
 		__builtin_memcpy(key.addr, &source->v6, sizeof(key.addr));
-		entry = bpf_map_lookup_elem(&mxg2_prefix6, &key);
+		entry = bpf_map_lookup_elem(&mxg3_prefix6, &key);
 	}
 	if (!entry || now >= entry->expires_ns)
 		return NULL;

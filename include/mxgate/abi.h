@@ -7,7 +7,7 @@
  * Every value is explicit about its padding, has no pointers, and is laid out
  * the same by clang -target bpf and by the host's compiler; the assertions at
  * the end hold that. A change to any layout or map definition raises MXG_ABI
- * and with it the "mxg2_" in the map names, so that an old gate and a new
+ * and with it the "mxg3_" in the map names, so that an old gate and a new
  * daemon never share a map.
  *
  * All-zero is a valid state of every map and means "pass everything": that is
@@ -18,21 +18,23 @@
 
 #include <linux/types.h>
 
-#define MXG_ABI 2
+#define MXG_ABI 3
 
 /* Pinned by name below this directory, which iproute2 and xdp-loader -p use. */
 #define MXG_PIN_DIR "/sys/fs/bpf/xdp/globals"
 
-#define MXG_MAP_CONFIG   "mxg2_config"   /* ARRAY[1] struct mxg_config */
-#define MXG_MAP_LEASE    "mxg2_lease"    /* ARRAY[1] __u64 */
-#define MXG_MAP_COUNTERS "mxg2_counters" /* PERCPU_ARRAY[1] struct mxg_counters */
-#define MXG_MAP_VERDICT4 "mxg2_verdict4" /* ARRAY_OF_MAPS[1] -> ARRAY of struct mxg_line4 */
-#define MXG_MAP_VERDICT6 "mxg2_verdict6" /* ARRAY_OF_MAPS[1] -> ARRAY of struct mxg_line6 */
-#define MXG_MAP_PREFIX4  "mxg2_prefix4"  /* LPM_TRIE */
-#define MXG_MAP_PREFIX6  "mxg2_prefix6"  /* LPM_TRIE */
-#define MXG_MAP_EVENTS   "mxg2_events"   /* RINGBUF of struct mxg_event */
-#define MXG_MAP_ASKED    "mxg2_asked"    /* ARRAY[MXG_ASKED_SLOTS] __u64 */
-#define MXG_MAP_BUCKET   "mxg2_bucket"   /* PERCPU_ARRAY[1] struct mxg_bucket */
+#define MXG_MAP_CONFIG   "mxg3_config"   /* ARRAY[1] struct mxg_config */
+#define MXG_MAP_LEASE    "mxg3_lease"    /* ARRAY[1] __u64 */
+#define MXG_MAP_COUNTERS "mxg3_counters" /* PERCPU_ARRAY[1] struct mxg_counters */
+#define MXG_MAP_VERDICT4 "mxg3_verdict4" /* ARRAY_OF_MAPS[1] -> ARRAY of struct mxg_line4 */
+#define MXG_MAP_VERDICT6 "mxg3_verdict6" /* ARRAY_OF_MAPS[1] -> ARRAY of struct mxg_line6 */
+#define MXG_MAP_PREFIX4  "mxg3_prefix4"  /* LPM_TRIE */
+#define MXG_MAP_PREFIX6  "mxg3_prefix6"  /* LPM_TRIE */
+#define MXG_MAP_EVENTS   "mxg3_events"   /* RINGBUF of struct mxg_event */
+#define MXG_MAP_ASKED    "mxg3_asked"    /* ARRAY[MXG_ASKED_SLOTS] __u64 */
+#define MXG_MAP_BUCKET   "mxg3_bucket"   /* PERCPU_ARRAY[1] struct mxg_bucket */
+#define MXG_MAP_SAY      "mxg3_say"      /* ARRAY[MXG_SAY_SLOTS] struct mxg_say */
+#define MXG_MAP_SECRET   "mxg3_secret"   /* ARRAY[2] struct mxg_secret */
 
 #define MXG_PROG_NAME  "mxgate_gate"  /* the XDP program's name, section "xdp" */
 #define MXG_FRAGS_NAME "mxgate_frags" /* the same for jumbo frames, section "xdp.frags" */
@@ -48,7 +50,8 @@
 enum mxg_action {
 	MXG_ACTION_PASS = 0,
 	MXG_ACTION_DROP = 1,
-	MXG_ACTION_RESET = 2, /* answered with a TCP reset, or dropped where that cannot be */
+	MXG_ACTION_RESET = 2,  /* answered with a TCP reset, or dropped where that cannot be */
+	MXG_ACTION_REJECT = 3, /* told in SMTP, or a reset where that cannot be */
 	MXG_ACTION_MAX
 };
 
@@ -92,7 +95,10 @@ struct mxg_config {
 	__u32 event_rate;      /* events per second and CPU */
 	__u32 event_burst;     /* bucket depth in events */
 	__u64 ask_interval_ns; /* one event per source and interval */
-	__u32 decap;           /* not 0: look into IP in IP, one level deep */
+	__u8 decap;            /* not 0: look into IP in IP, one level deep */
+	__u8 reject;           /* not 0: something in force rejects; 0: only SYNs are looked at */
+	__u8 reject_budget;    /* verdicts' hits that are told, 0..127, then drop; 0: all are */
+	__u8 zero;             /* rounds it to 4 bytes */
 	__u32 dest_count;      /* protected destinations, 0..MXG_DESTS_MAX; 0: any */
 	struct mxg_dest dests[MXG_DESTS_MAX];
 };
@@ -164,6 +170,45 @@ struct mxg_event {
 struct mxg_bucket {
 	__u64 last_ns;
 	__u64 credit_ns; /* one event costs 1e9 / event_rate */
+};
+
+/*
+ * What is said in SMTP to who is rejected: the greeting to every one, then, to EHLO and
+ * HELO, the text of the reason (its slot is the enum mxg_reason), 221 to QUIT and 503 to
+ * anything else. A line each, from its code to CR LF; the client's address may stand
+ * once in it, between before and after. RFC 5321 §4.2 has the form, RFC 7372 the 5.7.25.
+ *
+ * A slot that is all zero, or breaks a bound below, says nothing: a reason without a
+ * text, and every reason without the other three, is a reset instead. Written whole at
+ * any time; a talk that goes on meanwhile may end without its text.
+ */
+#define MXG_SAY_GREETING 0
+#define MXG_SAY_BYE      32
+#define MXG_SAY_WRONG    33
+#define MXG_SAY_SLOTS    34
+#define MXG_SAY_PART     124 /* bytes of a part: in all, 192 with the longest address */
+#define MXG_SAY_MAX      192
+#define MXG_SAY_ADDR     39 /* the longest address: 2001:db8:1111:2222:3333:4444:5555:6666 */
+
+struct mxg_say {
+	__u8 before_len; /* 0..MXG_SAY_PART */
+	__u8 after_len;  /* 0..MXG_SAY_PART */
+	__u8 has_addr;   /* 0 or 1: the client's address, as RFC 5952 writes it, between them */
+	__u8 zero[5];    /* rounds it to 8 bytes */
+	char before[MXG_SAY_PART]; /* the rest of each is 0 */
+	char after[MXG_SAY_PART];
+};
+
+/*
+ * What keys the cookies by which the gate knows the connections that it opened itself.
+ * Slot (time >> MXG_SECRET_SHIFT) & 1 is the one in use, of CLOCK_MONOTONIC ns; the other
+ * is that of before for one more cookie slot, and then the next one's, to be written anew.
+ */
+#define MXG_COOKIE_SHIFT 36 /* 69 s: a cookie is good for that and the slot after it */
+#define MXG_SECRET_SHIFT 42 /* 73 min, whole cookie slots */
+
+struct mxg_secret {
+	__u64 key[2]; /* random */
 };
 
 /*
@@ -241,7 +286,7 @@ enum mxg_counter {
 	MXG_CTR_MAX
 };
 
-#define MXG_CTR_ROOM 64 /* slots in the pinned map: room to add without a new ABI */
+#define MXG_CTR_ROOM 128 /* slots in the pinned map: room to add without a new ABI */
 
 struct mxg_counters {
 	__u64 count[MXG_CTR_ROOM];
@@ -256,7 +301,10 @@ _Static_assert(sizeof(struct mxg_prefix6_key) == 20, "mxg_prefix6_key layout");
 _Static_assert(sizeof(struct mxg_prefix) == 24, "mxg_prefix layout");
 _Static_assert(sizeof(struct mxg_event) == 32, "mxg_event layout");
 _Static_assert(sizeof(struct mxg_bucket) == 16, "mxg_bucket layout");
-_Static_assert(sizeof(struct mxg_counters) == 512, "mxg_counters layout");
+_Static_assert(sizeof(struct mxg_say) == 256, "mxg_say layout");
+_Static_assert(sizeof(struct mxg_secret) == 16, "mxg_secret layout");
+_Static_assert(MXG_REASON_MAX <= MXG_SAY_BYE, "a reason has a text");
+_Static_assert(sizeof(struct mxg_counters) == 1024, "mxg_counters layout");
 _Static_assert(MXG_CTR_MAX <= MXG_CTR_ROOM, "counters outgrew the pinned map");
 _Static_assert(MXG_REASON_MAX <= 32, "enforce_mask has a bit per reason");
 

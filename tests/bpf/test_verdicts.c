@@ -180,7 +180,8 @@ static enum mxg_counter outcome_of(unsigned int action, unsigned int reason)
 	for (size_t i = 0; i < REFUSALS; i++) {
 		if (reason == refusals[i].reason && action == MXG_ACTION_DROP)
 			return refusals[i].drop;
-		if (reason == refusals[i].reason && action == MXG_ACTION_RESET)
+		if (reason == refusals[i].reason &&
+		    (action == MXG_ACTION_RESET || action == MXG_ACTION_REJECT))
 			return refusals[i].reset;
 	}
 	return MXG_CTR_KNOWN_PASS;
@@ -251,6 +252,7 @@ Test(gate_verdicts, each_reason_is_enforced_by_its_own_bit)
 	for (size_t i = 0; i < REFUSALS; i++) {
 		expect_each_bit(&gate, MXG_ACTION_DROP, refusals[i].reason, refusals[i].would);
 		expect_each_bit(&gate, MXG_ACTION_RESET, refusals[i].reason, refusals[i].would);
+		expect_each_bit(&gate, MXG_ACTION_REJECT, refusals[i].reason, refusals[i].would);
 	}
 	gate_free(&gate);
 }

@@ -51,6 +51,8 @@ static void setup(void)
 			   sizeof(struct mxg_prefix), 8, BPF_F_NO_PREALLOC);
 	fds.prefix6 = make(BPF_MAP_TYPE_LPM_TRIE, sizeof(struct mxg_prefix6_key),
 			   sizeof(struct mxg_prefix), 8, BPF_F_NO_PREALLOC);
+	fds.say = make(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct mxg_say), MXG_SAY_SLOTS, 0);
+	fds.secret = make(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct mxg_secret), 2, 0);
 	cr_assert_eq(vmap_new(&fds, &vmap), 0);
 }
 
@@ -241,4 +243,24 @@ Test(vmap, works_without_any_capability)
 	cr_expect_eq(got.hits, 3);
 	cr_expect_eq(vmap_lease_put(vmap, 1), 0);
 	cr_expect_eq(vmap_flush(vmap, NULL), 1);
+}
+
+Test(vmap, what_is_said_and_its_secrets)
+{
+	const struct mxg_say say = {.before_len = 3, .before = "554"};
+	const struct mxg_secret secret = {{1, 2}};
+	struct mxg_secret got;
+	struct mxg_say there;
+	uint32_t slot = MXG_SAY_WRONG;
+
+	cr_expect_eq(vmap_say_put(vmap, MXG_SAY_WRONG, &say), 0);
+	cr_assert_eq(bpf_map_lookup_elem(fds.say, &slot, &there), 0);
+	cr_expect_arr_eq(&there, &say, sizeof(say));
+	cr_expect_eq(vmap_say_put(vmap, MXG_SAY_SLOTS, &say), -E2BIG);
+	cr_expect_eq(vmap_secret_put(vmap, 1, &secret), 0);
+	cr_expect_eq(vmap_secret_get(vmap, 1, &got), 0);
+	cr_expect_eq(got.key[1], 2);
+	cr_expect_eq(vmap_secret_get(vmap, 0, &got), 0);
+	cr_expect_eq(got.key[1], 0);
+	cr_expect_eq(vmap_secret_get(vmap, 2, &got), -ENOENT);
 }

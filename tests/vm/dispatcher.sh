@@ -286,7 +286,7 @@ replaced() {
 	ours=$(our_id) filter=$(program_id xdpfilt_alw_all)
 	daemon_stop
 	equal "detach_on_exit = false leaves it" "$ours" "$(program_id mxgate_gate)"
-	rm -f $PIN_DIR/mxg2_*
+	rm -f $PIN_DIR/mxg3_*
 	daemon_start
 	check "without the old maps: attached native" until_true 10 state_is 'attached native'
 	check "by another program" [ "$(our_id)" != "$ours" ]

@@ -23,6 +23,7 @@ static const char *const action_names[MXG_ACTION_MAX] = {
 	[MXG_ACTION_PASS] = "pass",
 	[MXG_ACTION_DROP] = "drop",
 	[MXG_ACTION_RESET] = "reset",
+	[MXG_ACTION_REJECT] = "reject",
 };
 
 static const char *const caution_names[POLICY_CAUTION_MAX] = {

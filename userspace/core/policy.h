@@ -81,7 +81,7 @@ const char *policy_reason_name(enum mxg_reason reason);
 /* 0, or -EINVAL for a name that no reason has. */
 int policy_reason_parse(const char *name, enum mxg_reason *ret);
 
-/* "pass", "drop". */
+/* "pass", "drop", "reset", "reject". */
 const char *policy_action_name(enum mxg_action action);
 int policy_action_parse(const char *name, enum mxg_action *ret);
 

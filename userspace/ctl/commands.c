@@ -83,7 +83,7 @@ const struct ctl_command ctl_commands[] = {
 		.example = "mxgate verdicts --reason no-ptr --prefix 192.0.2.0/24",
 		.options = {{"prefix", "PREFIX", "only addresses in this prefix", false},
 			    {"reason", "REASON", "only verdicts for this reason", false},
-			    {"action", "ACTION", "only pass, drop or reset", false},
+			    {"action", "ACTION", "only pass, drop, reset or reject", false},
 			    {"limit", "N", "at most N of them", false}},
 		.run = verdicts_run,
 	},

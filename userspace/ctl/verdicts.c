@@ -36,7 +36,7 @@ static int put_word(struct ctl *ctl, json_t *request, const char *name, const ch
 
 static int fill(struct ctl *ctl, json_t *request)
 {
-	static const char *const actions[] = {"pass", "drop", "reset", NULL};
+	static const char *const actions[] = {"pass", "drop", "reset", "reject", NULL};
 	json_int_t limit = 0;
 	int code = put_prefix(ctl, request, ctl_option(ctl, "prefix"));
 

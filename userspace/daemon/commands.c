@@ -453,7 +453,7 @@ static bool get_filter(struct control_request *request, struct pending *list)
 		return false;
 	}
 	if (action && policy_action_parse(action, &parsed) < 0) {
-		control_reply_error(request, CONTROL_ERR_DATA, "pass, drop or reset",
+		control_reply_error(request, CONTROL_ERR_DATA, "pass, drop, reset or reject",
 				    "no such action");
 		return false;
 	}

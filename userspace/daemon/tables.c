@@ -230,7 +230,7 @@ int tables_write_config(struct worker *worker)
 		.event_rate = conf->events.rate,
 		.event_burst = conf->events.burst,
 		.ask_interval_ns = conf->events.interval_sec * CLOCK_NS_PER_SEC,
-		.decap = conf->decap,
+		.decap = conf->decap != 0,
 		.dest_count = conf->destination_count,
 	};
 

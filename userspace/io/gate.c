@@ -155,11 +155,14 @@ static int find_maps(struct gate *gate)
 	fds->prefix4 = map_fd(gate, MXG_MAP_PREFIX4);
 	fds->prefix6 = map_fd(gate, MXG_MAP_PREFIX6);
 	fds->events = map_fd(gate, MXG_MAP_EVENTS);
+	fds->say = map_fd(gate, MXG_MAP_SAY);
+	fds->secret = map_fd(gate, MXG_MAP_SECRET);
 	gate->outer4 = map_fd(gate, MXG_MAP_VERDICT4);
 	gate->outer6 = map_fd(gate, MXG_MAP_VERDICT6);
 	fds->verdict4 = fds->verdict6 = -1;
 	if (fds->config < 0 || fds->lease < 0 || fds->counters < 0 || fds->prefix4 < 0 ||
-	    fds->prefix6 < 0 || fds->events < 0 || gate->outer4 < 0 || gate->outer6 < 0)
+	    fds->prefix6 < 0 || fds->events < 0 || fds->say < 0 || fds->secret < 0 ||
+	    gate->outer4 < 0 || gate->outer6 < 0)
 		return -ENOENT;
 	return 0;
 }
@@ -292,7 +295,7 @@ static int map_current(int outer, unsigned int family, struct mapped *ret)
 static int map_new(unsigned int family, uint32_t max, struct mapped *ret)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP);
-	const char *name = family == 4 ? "mxg2_table4" : "mxg2_table6";
+	const char *name = family == 4 ? "mxg3_table4" : "mxg3_table6";
 	uint64_t seed;
 	int err;
 

@@ -238,6 +238,21 @@ int vmap_config_put(struct vmap *vmap, const struct mxg_config *config)
 	return bpf_map_update_elem(vmap->fds.config, &zero, config, BPF_ANY) < 0 ? -errno : 0;
 }
 
+int vmap_say_put(struct vmap *vmap, uint32_t slot, const struct mxg_say *say)
+{
+	return bpf_map_update_elem(vmap->fds.say, &slot, say, BPF_ANY) < 0 ? -errno : 0;
+}
+
+int vmap_secret_put(struct vmap *vmap, uint32_t slot, const struct mxg_secret *secret)
+{
+	return bpf_map_update_elem(vmap->fds.secret, &slot, secret, BPF_ANY) < 0 ? -errno : 0;
+}
+
+int vmap_secret_get(const struct vmap *vmap, uint32_t slot, struct mxg_secret *ret)
+{
+	return bpf_map_lookup_elem(vmap->fds.secret, &slot, ret) < 0 ? -errno : 0;
+}
+
 int vmap_lease_put(struct vmap *vmap, uint64_t until_ns)
 {
 	__u32 zero = 0;

@@ -17,7 +17,7 @@
 #include "core/table.h"
 
 struct vmap_fds {
-	int config, lease, counters, prefix4, prefix6;
+	int config, lease, counters, prefix4, prefix6, say, secret;
 	int verdict4, verdict6;
 };
 
@@ -80,6 +80,11 @@ int vmap_prefix_del(struct vmap *vmap, const struct prefix *prefix);
 int vmap_prefix_next(const struct vmap *vmap, const struct prefix *prefix, struct prefix *ret);
 
 int vmap_config_put(struct vmap *vmap, const struct mxg_config *config);
+/* What is said in slot, MXG_SAY_* or an enum mxg_reason. */
+int vmap_say_put(struct vmap *vmap, uint32_t slot, const struct mxg_say *say);
+/* The cookies' secrets, of slot 0 or 1. */
+int vmap_secret_put(struct vmap *vmap, uint32_t slot, const struct mxg_secret *secret);
+int vmap_secret_get(const struct vmap *vmap, uint32_t slot, struct mxg_secret *ret);
 /* CLOCK_MONOTONIC ns until which the gate believes its tables. */
 int vmap_lease_put(struct vmap *vmap, uint64_t until_ns);
 int vmap_lease_get(const struct vmap *vmap, uint64_t *ret_until_ns);
