@@ -37,6 +37,15 @@ struct {
 } mxg3_prefix6 SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MXG_ROLLUP_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __be64);
+	__type(value, __u64);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} mxg3_rollup SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);

@@ -33,6 +33,7 @@
 #define MXG_MAP_EVENTS   "mxg3_events"   /* RINGBUF of struct mxg_event */
 #define MXG_MAP_ASKED    "mxg3_asked"    /* ARRAY[MXG_ASKED_SLOTS] __u64 */
 #define MXG_MAP_BUCKET   "mxg3_bucket"   /* PERCPU_ARRAY[1] struct mxg_bucket */
+#define MXG_MAP_ROLLUP   "mxg3_rollup"   /* HASH of __be64, a /64, -> __u64 */
 #define MXG_MAP_SAY      "mxg3_say"      /* ARRAY[MXG_SAY_SLOTS] struct mxg_say */
 #define MXG_MAP_SECRET   "mxg3_secret"   /* ARRAY[2] struct mxg_secret */
 
@@ -42,6 +43,7 @@
 #define MXG_PORTS_MAX   8
 #define MXG_DESTS_MAX   16
 #define MXG_PREFIX_MAX  65536      /* entries of each prefix table */
+#define MXG_ROLLUP_MAX  4096       /* networks in the roll-up table */
 #define MXG_EVENTS_SIZE (1u << 20) /* bytes of the ring buffer */
 #define MXG_ASKED_SLOTS (1u << 20) /* slots of the "asked lately" table */
 #define MXG_NEVER       (~0ULL)    /* an expiry that does not come */
@@ -98,7 +100,7 @@ struct mxg_config {
 	__u8 decap;            /* not 0: look into IP in IP, one level deep */
 	__u8 reject;           /* not 0: something in force rejects; 0: only SYNs are looked at */
 	__u8 reject_budget;    /* verdicts' hits that are told, 0..127, then drop; 0: all are */
-	__u8 zero;             /* rounds it to 4 bytes */
+	__u8 rollup;           /* not 0: there is something in the roll-up table */
 	__u32 dest_count;      /* protected destinations, 0..MXG_DESTS_MAX; 0: any */
 	struct mxg_dest dests[MXG_DESTS_MAX];
 };
@@ -152,6 +154,12 @@ struct mxg_prefix {
 	__u8 reason; /* MXG_REASON_ALLOW or MXG_REASON_DENY */
 	__u16 zero;  /* rounds the value to 8 bytes */
 };
+
+/*
+ * The roll-up table: IPv6 /64s that are judged as one (core/rollup.h), by the first 8 bytes
+ * of an address as they lie in the packet, with the moment until which that is so. Of a
+ * source that has no verdict and no exception, it says that it is to be held.
+ */
 
 enum mxg_event_kind {
 	MXG_EVENT_UNKNOWN = 1, /* a SYN from a source without a live verdict */

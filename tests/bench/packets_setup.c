@@ -132,6 +132,7 @@ static int new_vmap(const struct gate_fds *fds, struct vmap **ret)
 		.counters = fds->counters,
 		.prefix4 = fds->prefix4,
 		.prefix6 = fds->prefix6,
+		.rollup = fds->rollup,
 		.verdict4 = fds->verdict4,
 		.verdict6 = fds->verdict6,
 	};

@@ -29,6 +29,8 @@ static const struct map_row maps[] = {
 	 sizeof(struct mxg_prefix), MXG_PREFIX_MAX, BPF_F_NO_PREALLOC, 0},
 	{MXG_MAP_PREFIX6, BPF_MAP_TYPE_LPM_TRIE, sizeof(struct mxg_prefix6_key),
 	 sizeof(struct mxg_prefix), MXG_PREFIX_MAX, BPF_F_NO_PREALLOC, 0},
+	{MXG_MAP_ROLLUP, BPF_MAP_TYPE_HASH, sizeof(__be64), sizeof(__u64), MXG_ROLLUP_MAX,
+	 BPF_F_NO_PREALLOC, 0},
 	{MXG_MAP_EVENTS, BPF_MAP_TYPE_RINGBUF, 0, 0, MXG_EVENTS_SIZE, 0, 0},
 	{MXG_MAP_ASKED, BPF_MAP_TYPE_ARRAY, 4, sizeof(__u64), MXG_ASKED_SLOTS, 0, 0},
 	{MXG_MAP_SAY, BPF_MAP_TYPE_ARRAY, 4, sizeof(struct mxg_say), MXG_SAY_SLOTS, 0, 0},

@@ -29,15 +29,16 @@
 #ifndef MXGATE_CORE_ROLLUP_H
 #define MXGATE_CORE_ROLLUP_H
 
+#include <mxgate/abi.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/addr.h"
 
 #define ROLLUP_BITS          64
-#define ROLLUP_ADDRESSES_MIN 4     /* a few broken hosts are no pattern */
-#define ROLLUP_ADDRESSES_MAX 32    /* of a network are remembered */
-#define ROLLUP_NETS          4096u /* are watched, rolled up or not */
+#define ROLLUP_ADDRESSES_MIN 4              /* a few broken hosts are no pattern */
+#define ROLLUP_ADDRESSES_MAX 32             /* of a network are remembered */
+#define ROLLUP_NETS          MXG_ROLLUP_MAX /* are watched, rolled up or not */
 #define ROLLUP_SEC           3600u /* an address counts for so long after it was found bad */
 
 struct rollup_conf {

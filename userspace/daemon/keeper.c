@@ -599,6 +599,7 @@ static void become_worker(struct keeper *keeper, int fd, struct worker_args *arg
 			 .counters = fcntl(fds->counters, F_DUPFD_CLOEXEC, 3),
 			 .prefix4 = fcntl(fds->prefix4, F_DUPFD_CLOEXEC, 3),
 			 .prefix6 = fcntl(fds->prefix6, F_DUPFD_CLOEXEC, 3),
+			 .rollup = fcntl(fds->rollup, F_DUPFD_CLOEXEC, 3),
 			 .say = fcntl(fds->say, F_DUPFD_CLOEXEC, 3),
 			 .secret = fcntl(fds->secret, F_DUPFD_CLOEXEC, 3),
 			 .verdict4 = fcntl(fds->verdict4, F_DUPFD_CLOEXEC, 3),
@@ -620,10 +621,10 @@ static void become_worker(struct keeper *keeper, int fd, struct worker_args *arg
 
 static void close_worker_args(struct worker_args *args)
 {
-	int *fds[] = {&args->maps.config,  &args->maps.lease,    &args->maps.counters,
-		      &args->maps.prefix4, &args->maps.prefix6,  &args->maps.say,
-		      &args->maps.secret,  &args->maps.verdict4, &args->maps.verdict6,
-		      &args->events_fd,    &args->keeper_fd};
+	int *fds[] = {&args->maps.config,   &args->maps.lease,   &args->maps.counters,
+		      &args->maps.prefix4,  &args->maps.prefix6, &args->maps.rollup,
+		      &args->maps.say,      &args->maps.secret,  &args->maps.verdict4,
+		      &args->maps.verdict6, &args->events_fd,    &args->keeper_fd};
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		close(*fds[i]);

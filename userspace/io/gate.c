@@ -154,6 +154,7 @@ static int find_maps(struct gate *gate)
 	fds->counters = map_fd(gate, MXG_MAP_COUNTERS);
 	fds->prefix4 = map_fd(gate, MXG_MAP_PREFIX4);
 	fds->prefix6 = map_fd(gate, MXG_MAP_PREFIX6);
+	fds->rollup = map_fd(gate, MXG_MAP_ROLLUP);
 	fds->events = map_fd(gate, MXG_MAP_EVENTS);
 	fds->say = map_fd(gate, MXG_MAP_SAY);
 	fds->secret = map_fd(gate, MXG_MAP_SECRET);
@@ -161,8 +162,8 @@ static int find_maps(struct gate *gate)
 	gate->outer6 = map_fd(gate, MXG_MAP_VERDICT6);
 	fds->verdict4 = fds->verdict6 = -1;
 	if (fds->config < 0 || fds->lease < 0 || fds->counters < 0 || fds->prefix4 < 0 ||
-	    fds->prefix6 < 0 || fds->events < 0 || fds->say < 0 || fds->secret < 0 ||
-	    gate->outer4 < 0 || gate->outer6 < 0)
+	    fds->prefix6 < 0 || fds->rollup < 0 || fds->events < 0 || fds->say < 0 ||
+	    fds->secret < 0 || gate->outer4 < 0 || gate->outer6 < 0)
 		return -ENOENT;
 	return 0;
 }

@@ -36,7 +36,7 @@ struct gate_found {
 
 /* Open for the life of the gate; -1 is "not there". */
 struct gate_fds {
-	int config, lease, counters, prefix4, prefix6, events, say, secret;
+	int config, lease, counters, prefix4, prefix6, rollup, events, say, secret;
 	int verdict4, verdict6; /* the inner tables, set by gate_tables() */
 };
 

@@ -229,6 +229,34 @@ int vmap_prefix_next(const struct vmap *vmap, const struct prefix *prefix, struc
 	return 0;
 }
 
+/* --- networks that are rolled up ------------------------------------------------ */
+
+int vmap_rollup_put(struct vmap *vmap, const struct prefix *net, uint64_t until_ns)
+{
+	__u64 key;
+
+	memcpy(&key, net->addr.bytes, sizeof(key));
+	return bpf_map_update_elem(vmap->fds.rollup, &key, &until_ns, BPF_ANY) < 0 ? -errno : 0;
+}
+
+int vmap_rollup_del(struct vmap *vmap, const struct prefix *net)
+{
+	__u64 key;
+
+	memcpy(&key, net->addr.bytes, sizeof(key));
+	return bpf_map_delete_elem(vmap->fds.rollup, &key) < 0 ? -errno : 0;
+}
+
+int vmap_rollup_clear(struct vmap *vmap)
+{
+	__u64 key;
+
+	while (bpf_map_get_next_key(vmap->fds.rollup, NULL, &key) == 0)
+		if (bpf_map_delete_elem(vmap->fds.rollup, &key) < 0)
+			return -errno;
+	return errno == ENOENT ? 0 : -errno;
+}
+
 /* --- configuration, lease, counters --------------------------------------------- */
 
 int vmap_config_put(struct vmap *vmap, const struct mxg_config *config)

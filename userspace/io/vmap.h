@@ -17,7 +17,7 @@
 #include "core/table.h"
 
 struct vmap_fds {
-	int config, lease, counters, prefix4, prefix6, say, secret;
+	int config, lease, counters, prefix4, prefix6, rollup, say, secret;
 	int verdict4, verdict6;
 };
 
@@ -78,6 +78,14 @@ int vmap_prefix_del(struct vmap *vmap, const struct prefix *prefix);
  * is not there: wherever the kernel goes on). 0, -ENOENT at the end, -errno.
  */
 int vmap_prefix_next(const struct vmap *vmap, const struct prefix *prefix, struct prefix *ret);
+
+/*
+ * IPv6 /64s that are rolled up until then (CLOCK_MONOTONIC ns); of net only its first 64 bits
+ * count. 0; del: -ENOENT; -E2BIG (no room), -errno. clear leaves none.
+ */
+int vmap_rollup_put(struct vmap *vmap, const struct prefix *net, uint64_t until_ns);
+int vmap_rollup_del(struct vmap *vmap, const struct prefix *net);
+int vmap_rollup_clear(struct vmap *vmap);
 
 int vmap_config_put(struct vmap *vmap, const struct mxg_config *config);
 /* What is said in slot, MXG_SAY_* or an enum mxg_reason. */
