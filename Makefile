@@ -101,6 +101,7 @@ TESTS := $(BUILD)/test-unit $(BUILD)/test-bpf $(BUILD)/hostile
 BENCH := $(BUILD)/bench-resolve
 PACKETS := $(BUILD)/bench-gate
 HASHED := $(BUILD)/mxgate-hash.bpf.o
+ESTABLISHED := $(BUILD)/mxgate-established.bpf.o
 
 # What was made with other flags, or from another set of files, is made again.
 # $(call stamp,FILE,TEXT) writes FILE only when TEXT differs from its content.
@@ -116,11 +117,18 @@ $(call stamp,$(BPFFLAGS),$(CLANG) $(BPF_CFLAGS))
 ##@ Build
 
 .PHONY: all
-all: $(BUILD)/mxgate.bpf.o $(PROGRAMS) ## mxgated, mxgate and mxgate.bpf.o in build/ (default)
+all: $(BUILD)/mxgate.bpf.o $(ESTABLISHED) $(PROGRAMS) ## mxgated, mxgate and mxgate*.bpf.o in build/ (default)
 
 $(BUILD)/mxgate.bpf.o: bpf/gate.bpf.c $(BPFFLAGS)
 	@mkdir -p $(BUILD)/obj
 	$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(BUILD)/obj/gate.bpf.d -MT $@ -c $< -o $@.tmp
+	$(LLVM_STRIP) -g $@.tmp
+	mv $@.tmp $@
+
+# The other trigger, which shares the gate's maps.
+$(ESTABLISHED): bpf/established.bpf.c $(BPFFLAGS)
+	@mkdir -p $(BUILD)/obj
+	$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(BUILD)/obj/established.bpf.d -MT $@ -c $< -o $@.tmp
 	$(LLVM_STRIP) -g $@.tmp
 	mv $@.tmp $@
 
@@ -179,7 +187,7 @@ $(FUZZERS): $(BUILD)/%: $(BUILD)/obj/tests/fuzz/%.o $(LIB) $(FILES)
 .PHONY: fuzzers
 fuzzers: $(FUZZERS)
 
--include $(BUILD)/obj/gate.bpf.d $(BUILD)/obj/packets.bpf.d $(BUILD)/obj/hashed.bpf.d
+-include $(BUILD)/obj/gate.bpf.d $(BUILD)/obj/established.bpf.d $(BUILD)/obj/packets.bpf.d $(BUILD)/obj/hashed.bpf.d
 -include $(patsubst %.c,$(BUILD)/obj/%.d,$(ALL_SRC))
 
 .PHONY: programs-and-tests
@@ -333,6 +341,7 @@ install: all man ## into DESTDIR, PREFIX=/usr/local; keeps a configuration that 
 	$(call put,755,$(BUILD)/mxgated,$(PREFIX)/sbin/mxgated)
 	$(call put,755,$(BUILD)/mxgate,$(PREFIX)/bin/mxgate)
 	$(call put,644,$(BUILD)/mxgate.bpf.o,$(PREFIX)/lib/mxgate/mxgate.bpf.o)
+	$(call put,644,$(ESTABLISHED),$(PREFIX)/lib/mxgate/mxgate-established.bpf.o)
 	$(call put,755,deploy/ip-link/mxgate-ip-link,$(PREFIX)/lib/mxgate/mxgate-ip-link)
 	test -e $(DESTDIR)$(SYSCONFDIR)/mxgate/mxgate.conf || \
 		$(call put,644,deploy/mxgate.conf,$(SYSCONFDIR)/mxgate/mxgate.conf)

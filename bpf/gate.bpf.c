@@ -51,7 +51,9 @@ static __always_inline int gate_syn(struct xdp_md *ctx, const struct mxg_config 
 	exception = verdict_exception(config, source, now);
 	if (exception)
 		return act_on(ctx, config, exception->action, exception->reason);
-	report_event(ctx->ingress_ifindex, config, source, MXG_EVENT_UNKNOWN, now);
+	/* With the other trigger it is told when its connection stands: established.bpf.c. */
+	if (!config->established)
+		report_event(ctx->ingress_ifindex, config, source, MXG_EVENT_UNKNOWN, now);
 	return act_pass(state == VERDICT_EXPIRED ? MXG_CTR_EXPIRED : MXG_CTR_UNKNOWN);
 }
 

@@ -56,32 +56,52 @@ static __always_inline void table_hit(__u8 *hits)
 	*(volatile __u8 *)hits = (__u8)(count + 1);
 }
 
-/* The learned verdict of a source, in *ret when VERDICT_LIVE. */
-static __always_inline enum verdict_state verdict_lookup(const struct source *source, __u64 now,
-							 struct verdict *ret)
+static __always_inline void table_find(const struct source *source, struct line_found *ret)
 {
 	const __u32 zero = 0;
-	struct line_found found = {};
 	void *table;
 
 	if (source->family == 4) {
 		table = bpf_map_lookup_elem(&mxg3_verdict4, &zero);
 		if (table)
-			line4_find(table, source->v4, &found);
+			line4_find(table, source->v4, ret);
 	} else {
 		table = bpf_map_lookup_elem(&mxg3_verdict6, &zero);
 		if (table)
-			line6_find(table, source->word, &found);
+			line6_find(table, source->word, ret);
 	}
+}
+
+static __always_inline bool table_has_expired(const struct line_found *found, __u64 now)
+{
+	return (now - found->base_ns) >> MXG_UNIT_SHIFT >= found->state >> MXG_STATE_UNITS_SHIFT;
+}
+
+/* The learned verdict of a source, in *ret when VERDICT_LIVE. */
+static __always_inline enum verdict_state verdict_lookup(const struct source *source, __u64 now,
+							 struct verdict *ret)
+{
+	struct line_found found = {};
+
+	table_find(source, &found);
 	if (!found.state)
 		return VERDICT_NONE;
-	if ((now - found.base_ns) >> MXG_UNIT_SHIFT >= found.state >> MXG_STATE_UNITS_SHIFT)
+	if (table_has_expired(&found, now))
 		return VERDICT_EXPIRED;
 	ret->action = found.state & MXG_STATE_ACTION;
 	ret->reason = found.state >> MXG_STATE_REASON_SHIFT & MXG_STATE_REASON;
 	ret->wants_refresh = found.state & MXG_STATE_REFRESH;
 	table_hit(found.hits);
 	return VERDICT_LIVE;
+}
+
+/* Whether there is one that lives, which is no hit. */
+static __always_inline bool verdict_is_live(const struct source *source, __u64 now)
+{
+	struct line_found found = {};
+
+	table_find(source, &found);
+	return found.state && !table_has_expired(&found, now);
 }
 
 #endif

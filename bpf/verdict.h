@@ -135,8 +135,8 @@ struct {
 #endif
 
 /* The live exception with the longest prefix that covers the source, or NULL. */
-static __always_inline const struct mxg_prefix *
-verdict_exception(const struct mxg_config *config, const struct source *source, __u64 now)
+static __always_inline struct mxg_prefix *verdict_prefix(const struct mxg_config *config,
+							 const struct source *source, __u64 now)
 {
 	struct mxg_prefix *entry = NULL;
 
@@ -151,9 +151,17 @@ verdict_exception(const struct mxg_config *config, const struct source *source, 
 		__builtin_memcpy(key.addr, &source->v6, sizeof(key.addr));
 		entry = bpf_map_lookup_elem(&mxg3_prefix6, &key);
 	}
-	if (!entry || now >= entry->expires_ns)
-		return NULL;
-	__sync_fetch_and_add(&entry->hits, 1);
+	return entry && now < entry->expires_ns ? entry : NULL;
+}
+
+/* The same, for a SYN that it decides about. */
+static __always_inline const struct mxg_prefix *
+verdict_exception(const struct mxg_config *config, const struct source *source, __u64 now)
+{
+	struct mxg_prefix *entry = verdict_prefix(config, source, now);
+
+	if (entry)
+		__sync_fetch_and_add(&entry->hits, 1);
 	return entry;
 }
 

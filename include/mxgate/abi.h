@@ -40,6 +40,10 @@
 #define MXG_PROG_NAME  "mxgate_gate"  /* the XDP program's name, section "xdp" */
 #define MXG_FRAGS_NAME "mxgate_frags" /* the same for jumbo frames, section "xdp.frags" */
 
+/* An object of its own, beside the gate's and with its maps: section "sockops". */
+#define MXG_ESTABLISHED_NAME   "mxgate_established"
+#define MXG_ESTABLISHED_OBJECT "mxgate-established.bpf.o"
+
 #define MXG_PORTS_MAX   8
 #define MXG_DESTS_MAX   16
 #define MXG_PREFIX_MAX  65536      /* entries of each prefix table */
@@ -103,6 +107,8 @@ struct mxg_config {
 	__u8 rollup;           /* not 0: there is something in the roll-up table */
 	__u32 dest_count;      /* protected destinations, 0..MXG_DESTS_MAX; 0: any */
 	struct mxg_dest dests[MXG_DESTS_MAX];
+	__u32 established; /* not 0: of unknown sources mxgate_established tells, not the gate */
+	__u32 zero;        /* rounds it to 8 bytes */
 };
 
 /*
@@ -167,10 +173,10 @@ enum mxg_event_kind {
 };
 
 struct mxg_event {
-	__u16 abi;   /* MXG_ABI: the reader skips what it does not know */
-	__u8 kind;   /* enum mxg_event_kind */
-	__u8 family; /* 4 or 6 */
-	__u32 ifindex;
+	__u16 abi;      /* MXG_ABI: the reader skips what it does not know */
+	__u8 kind;      /* enum mxg_event_kind */
+	__u8 family;    /* 4 or 6 */
+	__u32 ifindex;  /* 0: of a connection that stands */
 	__u8 saddr[16]; /* network byte order; IPv4 in the first 4 bytes, rest 0 */
 	__u64 time_ns;  /* CLOCK_MONOTONIC, coarse */
 };
@@ -301,7 +307,7 @@ struct mxg_counters {
 };
 
 _Static_assert(sizeof(struct mxg_dest) == 40, "mxg_dest layout");
-_Static_assert(sizeof(struct mxg_config) == 64 + 40 * MXG_DESTS_MAX, "mxg_config layout");
+_Static_assert(sizeof(struct mxg_config) == 64 + 40 * MXG_DESTS_MAX + 8, "mxg_config layout");
 _Static_assert(sizeof(struct mxg_verdict) == 24, "mxg_verdict layout");
 _Static_assert(sizeof(struct mxg_key6) == 16, "mxg_key6 layout");
 _Static_assert(sizeof(struct mxg_prefix4_key) == 8, "mxg_prefix4_key layout");

@@ -80,6 +80,8 @@
  *                     state: attached | external | absent | foreign | missing | failed
  *                     mode: native | generic | offload | none
  *   ports           [25]
+ *   trigger         {kind: "syn" | "established", cgroup: of the latter, or "", detail: why it
+ *                    is not in force, or ""}
  *   table           {v4: {entries, max}, v6: {entries, max}}
  *   exceptions      {active, total}
  *   counters        {name: count} for every MXG_COUNTERS name

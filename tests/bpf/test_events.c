@@ -243,6 +243,28 @@ Test(gate_events, nothing_else_is_told)
 	done(&gate, &inbox);
 }
 
+/* Of the other trigger: what is unknown is told of when its connection stands. */
+Test(gate_events, of_unknown_sources_another_program_tells)
+{
+	struct inbox inbox;
+	struct gate gate;
+
+	setup(&gate, &inbox);
+	gate.config.established = 1;
+	gate_configure(&gate);
+	for_each_syn(syn)
+	{
+		gate_expect_spec(&gate, *syn, MXG_CTR_UNKNOWN, "unknown");
+		put(&gate, (*syn)->family, MXG_ACTION_DROP, gate_now_ns(), 0);
+		gate_expect_spec(&gate, *syn, MXG_CTR_EXPIRED, "expired");
+		cr_expect_eq(inbox_take(&inbox), 0);
+		put(&gate, (*syn)->family, MXG_ACTION_DROP, MXG_NEVER, gate_now_ns());
+		gate_expect_spec(&gate, *syn, MXG_CTR_DROP_NO_PTR, "in the window");
+		cr_expect_eq(inbox_take(&inbox), 1, "who is refused never gets a connection");
+	}
+	done(&gate, &inbox);
+}
+
 /* --- asked lately --------------------------------------------------------------- */
 
 Test(gate_events, one_event_a_source_and_interval)

@@ -151,6 +151,7 @@ rig_exit() {
 	local code=$1
 	trap - EXIT
 	gate_stop 2>/dev/null
+	rig_cgroup_down
 	if [[ -f $RIG_LOG ]]; then
 		if grep -qE 'AddressSanitizer|LeakSanitizer|runtime error:' "$RIG_LOG"; then
 			echo "  FAIL the daemon's sanitizer found something"
@@ -202,6 +203,38 @@ rig_wire_up() {
 		in_mx ip route add default via 192.0.2.1 &&
 		in_mx ip -6 route add default via 2001:db8:25::1
 }
+
+# A control group of the test's own (cgroup v2), with all that it starts from here on in
+# it: RIG_CGROUP is its path, as in /proc/PID/cgroup, and RIG_CGROUP_DIR where it is.
+RIG_CGROUP=
+RIG_CGROUP_DIR=
+rig_cgroup_up() {
+	local top=$RIG_DIR/cgroup left
+	mkdir -p "$top" && mount -t cgroup2 cgroup2 "$top" 2>/dev/null || skip "cgroup v2 cannot be mounted"
+	# Of a run that was killed: the kernel keeps the groups, with nobody in them.
+	for left in "$top"/mxg-test-*; do
+		[[ ! -d $left ]] || (($(($(date +%s) - $(stat -c %Y "$left"))) < 600)) || rig_rmdirs "$left"
+	done
+	RIG_CGROUP_DIR=$(mktemp -d "$top/mxg-test-XXXXXX") && chmod 755 "$RIG_CGROUP_DIR" &&
+		echo 0 >"$RIG_CGROUP_DIR/cgroup.procs" || skip "no control group can be made"
+	RIG_CGROUP=${RIG_CGROUP_DIR#"$top"}
+}
+
+# The group and those in it, the innermost first; one with somebody in it stays.
+rig_rmdirs() { find "$1" -depth -type d -exec rmdir {} + 2>/dev/null; }
+
+# Bash tells of each that was killed, which nobody needs to know.
+rig_cgroup_down() {
+	[[ $RIG_CGROUP_DIR ]] || return 0
+	{
+		echo 0 >"$RIG_DIR/cgroup/cgroup.procs"
+		echo 1 >"$RIG_CGROUP_DIR/cgroup.kill"
+		wait_until 5 rig_cgroup_is_empty
+		rig_rmdirs "$RIG_CGROUP_DIR"
+	} 2>/dev/null
+}
+
+rig_cgroup_is_empty() { grep -q '^populated 0' "$RIG_CGROUP_DIR/cgroup.events"; }
 
 # A veth hands on what the other end sends by XDP_TX only if it has a program itself; else
 # the frames are counted and vanish. An XDP gate without a configuration passes all.

@@ -32,6 +32,11 @@ enum conf_attach {
 	CONF_ATTACH_EXTERNAL
 };
 
+enum conf_trigger {
+	CONF_TRIGGER_SYN,
+	CONF_TRIGGER_ESTABLISHED
+};
+
 struct conf {
 	char interfaces[CONF_INTERFACES_MAX][IFNAMSIZ];
 	unsigned int interface_count;
@@ -43,6 +48,8 @@ struct conf {
 	unsigned int destination_count; /* 0: any destination is protected */
 	uint32_t decap;                 /* bool */
 	uint32_t deny;                  /* 0 drop, 1 reset */
+	uint32_t trigger;               /* enum conf_trigger */
+	char cgroup[CONF_TEXT_MAX];     /* of the sockets that trigger = established sees */
 	char bpf_object[CONF_TEXT_MAX];
 	char state_directory[CONF_TEXT_MAX];
 	char user[CONF_TEXT_MAX];

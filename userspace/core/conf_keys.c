@@ -35,8 +35,19 @@ const struct conf_key CONF_KEYS[] = {
 	 "destination counts. One level only; what is packed deeper passes. false: tunnels pass."},
 	{"", "deny", KEY_CHOICE, AT(deny), NO_RANGE, "drop|reset", "drop",
 	 "What happens to a SYN that a deny exception refuses, as policy's action says it of the others."},
+	{"", "trigger", KEY_CHOICE, AT(trigger), NO_RANGE, "syn|established", "syn",
+	 "What makes an unknown source be looked up: syn, its first packet, of which an address that is "
+	 "forged costs a lookup too, as many as events, dns { budget4, budget6 } allow; or established, "
+	 "a connection that this host has accepted, so that a flood of forged addresses costs none. "
+	 "established is for a gate on the mail server itself and needs cgroup v2; on a router or a load "
+	 "balancer nothing is ever accepted, and so nobody would be judged."},
+	{"", "cgroup", KEY_PATH, AT(cgroup), NO_RANGE, "an absolute path", "/",
+	 "The control group whose sockets trigger = established sees, as systemctl show -p ControlGroup "
+	 "names it; / is all of this system, containers and other network namespaces included. The local "
+	 "address of a connection must be one of destinations, if there are any."},
 	{"", "bpf_object", KEY_PATH, AT(bpf_object), NO_RANGE, "an absolute path",
-	 MXG_PREFIX "/lib/mxgate/mxgate.bpf.o", "The compiled gate."},
+	 MXG_PREFIX "/lib/mxgate/mxgate.bpf.o", "The compiled gate. What trigger = established needs lies "
+	 "beside it, mxgate-established.bpf.o."},
 	{"", "state_directory", KEY_PATH, AT(state_directory), NO_RANGE, "an absolute path",
 	 "/var/lib/mxgate",
 	 "Exceptions, audit trail and evidence; owned by user. The systemd unit can write only to "

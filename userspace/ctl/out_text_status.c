@@ -91,6 +91,22 @@ static void ports(FILE *to, const json_t *result)
 	      to);
 }
 
+static void trigger(FILE *to, const json_t *object)
+{
+	const char *detail = out_text_string(object, "detail");
+	char line[1024];
+
+	if (!object)
+		return;
+	if (strcmp(out_text_string(object, "kind"), "syn") == 0)
+		snprintf(line, sizeof(line), "syn");
+	else
+		snprintf(line, sizeof(line), "established, in cgroup %s%s%s",
+			 out_text_string(object, "cgroup"), *detail ? "; not now: " : "", detail);
+	fputs("trigger     ", to);
+	out_text_wrap(to, 12, line);
+}
+
 static void interfaces(FILE *to, const json_t *list)
 {
 	const json_t *link;
@@ -353,6 +369,7 @@ void out_text_status(struct ctl *ctl, const json_t *result)
 	alarms(ctl->to, json_object_get(result, "alarms"));
 	head(ctl->to, result);
 	ports(ctl->to, result);
+	trigger(ctl->to, json_object_get(result, "trigger"));
 	interfaces(ctl->to, json_object_get(result, "interfaces"));
 	tables(ctl->to, result);
 	evaluations(ctl->to, resolver);

@@ -22,6 +22,7 @@
 #include "daemon/message.h"
 #include "daemon/slots.h"
 #include "daemon/spawn.h"
+#include "daemon/trigger.h"
 #include "daemon/worker.h"
 #include "io/control.h"
 #include "io/gate.h"
@@ -62,6 +63,7 @@ struct keeper {
 	struct spawn_ids ids;
 	struct gate *gate;
 	struct slots slots;
+	struct trigger trigger;
 	struct links *links;
 	struct child child;
 	uv_loop_t loop;
@@ -187,6 +189,20 @@ static int open_gate(struct keeper *keeper)
 	return 0;
 }
 
+static int open_trigger(struct keeper *keeper)
+{
+	char why[ESTABLISHED_WHY_MAX];
+	int err = trigger_prepare(&keeper->trigger, &keeper->conf, why);
+
+	if (err < 0) {
+		log_error("%s", why);
+		return err == -ENOENT || err == -ENOTDIR ? KEEPER_EXIT_CONFIG
+							 : KEEPER_EXIT_NO_KERNEL;
+	}
+	trigger_apply(&keeper->trigger, &keeper->conf);
+	return 0;
+}
+
 static int listen_at(const char *path, int *ret_fd, char *why, size_t why_size)
 {
 	int err = control_listen(path, ret_fd);
@@ -256,6 +272,18 @@ static void tell_link(unsigned int index, void *user)
 	message.index = index;
 	message.count = keeper->slots.count;
 	message.link = keeper->slots.link[index];
+	message_send(keeper->child.fd, &message);
+}
+
+static void check_trigger(struct keeper *keeper)
+{
+	static struct message message;
+
+	if (!trigger_check(&keeper->trigger, &keeper->conf) || !keeper->child.pid)
+		return;
+	memset(&message, 0, sizeof(message));
+	message.kind = MESSAGE_TRIGGER;
+	message.trigger = keeper->trigger.info;
 	message_send(keeper->child.fd, &message);
 }
 
@@ -361,6 +389,7 @@ static void apply_fresh(struct keeper *keeper)
 	if (gate_tables(keeper->gate, keeper->conf.verdicts.max4, keeper->conf.verdicts.max6, why) <
 	    0)
 		log_error("event=reload detail=\"%s; the tables keep their size\"", why);
+	trigger_apply(&keeper->trigger, &keeper->conf);
 	slots_configure(&keeper->slots, &keeper->conf);
 	reconcile(keeper);
 }
@@ -370,6 +399,7 @@ static int check_fresh(struct keeper *keeper, const struct conf *fresh,
 		       char why[static CONF_ERRORS_MAX])
 {
 	struct spawn_ids ids;
+	int err;
 
 	if (strcmp(fresh->bpf_object, keeper->conf.bpf_object) != 0) {
 		snprintf(why, CONF_ERRORS_MAX,
@@ -380,7 +410,8 @@ static int check_fresh(struct keeper *keeper, const struct conf *fresh,
 	if (spawn_resolve(fresh, &ids, why, CONF_ERRORS_MAX) < 0 ||
 	    spawn_state_directory(fresh, &ids, why, CONF_ERRORS_MAX) < 0)
 		return -EINVAL;
-	return open_fresh_socket(keeper, fresh->control.path, why, CONF_ERRORS_MAX);
+	err = open_fresh_socket(keeper, fresh->control.path, why, CONF_ERRORS_MAX);
+	return err < 0 ? err : trigger_prepare(&keeper->trigger, fresh, why);
 }
 
 static void reload(struct keeper *keeper, bool reply)
@@ -540,6 +571,7 @@ static void on_tick(uv_timer_t *timer)
 
 	watch_child(keeper, clock_mono_ns());
 	reconcile(keeper);
+	check_trigger(keeper);
 	say("WATCHDOG=1");
 }
 
@@ -610,12 +642,14 @@ static void become_worker(struct keeper *keeper, int fd, struct worker_args *arg
 		.read_gid = keeper->ids.read_gid,
 		.change_gid = keeper->ids.change_gid,
 		.slots = keeper->slots,
+		.trigger = keeper->trigger.info,
 		.keeper_pid = getppid(),
 		.restarts = keeper->child.restarts,
 		.keeper_started_ns = keeper->started_ns,
 	};
 	gate_close(keeper->gate);
 	keeper->gate = NULL;
+	trigger_done(&keeper->trigger);
 	close(keeper->lock_fd);
 }
 
@@ -705,6 +739,8 @@ static int open_all(struct keeper *keeper)
 	if (code == 0)
 		code = open_gate(keeper);
 	if (code == 0)
+		code = open_trigger(keeper);
+	if (code == 0)
 		code = open_socket(keeper);
 	if (code != 0)
 		return code;
@@ -716,6 +752,7 @@ static int open_all(struct keeper *keeper)
 static void close_all(struct keeper *keeper)
 {
 	free_patterns(keeper);
+	trigger_done(&keeper->trigger);
 	gate_close(keeper->gate);
 	if (keeper->listen_fd >= 0) {
 		unlink(keeper->conf.control.path);

@@ -33,12 +33,19 @@ struct link_info {
 	char detail[512];       /* one line; "" when all is well */
 };
 
+/* How the program of trigger = established stands; all zero: well, or not wanted. */
+struct trigger_info {
+	int32_t err;       /* -errno: it is not in force */
+	char detail[1024]; /* one line, "" when all is well */
+};
+
 enum message_kind {
 	MESSAGE_ALIVE = 1, /* worker: ready, and again every second */
 	MESSAGE_RELOAD,    /* worker: somebody asked for a reload */
 	MESSAGE_RELOADED,  /* keeper: err and text say how that went */
 	MESSAGE_LINK,      /* keeper: link number index of count is now so */
 	MESSAGE_STOP,      /* keeper: finish and exit */
+	MESSAGE_TRIGGER,   /* keeper: the trigger is now so */
 };
 
 struct message {
@@ -46,6 +53,7 @@ struct message {
 	int32_t err;
 	uint32_t index, count;
 	struct link_info link;
+	struct trigger_info trigger;
 	char text[CONF_ERRORS_MAX];
 };
 

@@ -142,13 +142,22 @@ static json_t *destinations_json(const struct conf *conf)
 	return list;
 }
 
+static json_t *trigger_json(const struct worker *worker)
+{
+	const struct conf *conf = worker->conf;
+	bool is_syn = conf->trigger == CONF_TRIGGER_SYN;
+
+	return json_pack("{s:s, s:s, s:s}", "kind", is_syn ? "syn" : "established", "cgroup",
+			 is_syn ? "" : conf->cgroup, "detail", worker->args.trigger.detail);
+}
+
 json_t *status_json(struct worker *worker)
 {
 	uint64_t now = clock_mono_ns(), lease = 0;
 
 	vmap_lease_get(worker->vmap, &lease);
 	return json_pack("{s:s, s:i, s:i, s:I, s:i, s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:b, "
-			 "s:{s:o, s:o}, s:o, s:o, "
+			 "s:o, s:{s:o, s:o}, s:o, s:o, "
 			 "s:o, s:o, s:o, s:o, s:o}",
 			 "version", MXG_VERSION, "pid", (int)worker->args.keeper_pid, "worker_pid",
 			 (int)getpid(), "uptime_sec",
@@ -160,10 +169,10 @@ json_t *status_json(struct worker *worker)
 			 (json_int_t)(lease > now ? (lease - now) / CLOCK_NS_PER_SEC : 0),
 			 "interfaces", links_json(&worker->args.slots), "ports",
 			 ports_json(worker->conf), "destinations", destinations_json(worker->conf),
-			 "decap", (int)worker->conf->decap, "table", "v4", table_json(worker, 4),
-			 "v6", table_json(worker, 6), "exceptions", exceptions_json(worker),
-			 "counters", counters_json(worker), "resolver", resolver_json(worker),
-			 "alarms", alarms_json(&worker->alarms), "confirm",
-			 watch_confirm_json(worker), "breaker", watch_breaker_json(worker),
-			 "evidence", ledger_json(worker));
+			 "decap", (int)worker->conf->decap, "trigger", trigger_json(worker),
+			 "table", "v4", table_json(worker, 4), "v6", table_json(worker, 6),
+			 "exceptions", exceptions_json(worker), "counters", counters_json(worker),
+			 "resolver", resolver_json(worker), "alarms", alarms_json(&worker->alarms),
+			 "confirm", watch_confirm_json(worker), "breaker",
+			 watch_breaker_json(worker), "evidence", ledger_json(worker));
 }

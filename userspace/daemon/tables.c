@@ -232,6 +232,7 @@ int tables_write_config(struct worker *worker)
 		.ask_interval_ns = conf->events.interval_sec * CLOCK_NS_PER_SEC,
 		.decap = conf->decap != 0,
 		.dest_count = conf->destination_count,
+		.established = conf->trigger == CONF_TRIGGER_ESTABLISHED,
 	};
 
 	for (unsigned int i = 0; i < conf->port_count; i++)

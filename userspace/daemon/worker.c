@@ -52,6 +52,24 @@ static void take_link(struct worker *worker, const struct message *message)
 	slots->link[message->index] = message->link;
 }
 
+/* Nobody is judged anew while it lasts, and nobody would notice. */
+static void heed_trigger(struct worker *worker)
+{
+	const struct trigger_info *info = &worker->args.trigger;
+
+	if (info->err)
+		alarms_raise(&worker->alarms, clock_mono_ns(), "trigger-lost",
+			     "new sources pass unjudged: %s", info->detail);
+	else
+		alarms_clear(&worker->alarms, clock_mono_ns(), "trigger-lost", "trigger-back");
+}
+
+static void take_trigger(struct worker *worker, const struct message *message)
+{
+	worker->args.trigger = message->trigger;
+	heed_trigger(worker);
+}
+
 static void on_keeper(uv_poll_t *poll, int status, int events)
 {
 	static struct message message;
@@ -62,6 +80,8 @@ static void on_keeper(uv_poll_t *poll, int status, int events)
 	while (got >= 0 && (got = message_receive(worker->args.keeper_fd, &message)) > 0) {
 		if (message.kind == MESSAGE_LINK)
 			take_link(worker, &message);
+		else if (message.kind == MESSAGE_TRIGGER)
+			take_trigger(worker, &message);
 		else if (message.kind == MESSAGE_RELOADED)
 			commands_on_reloaded(worker, &message);
 		else if (message.kind == MESSAGE_STOP)
@@ -193,6 +213,7 @@ static int start_loop(struct worker *worker)
 			 &worker->events);
 	if (err < 0)
 		return fail("events", err);
+	heed_trigger(worker);
 	remember_start(worker);
 	uv_timer_start(&worker->heartbeat, on_heartbeat, 0, HEARTBEAT_MS);
 	uv_timer_start(&worker->sweep, tables_on_sweep, EXCEPTION_TICK_MS, 0);

@@ -50,6 +50,7 @@ struct worker_args {
 	int listen_fd;              /* the control socket */
 	gid_t read_gid, change_gid; /* (gid_t)-1: no such group */
 	struct slots slots;         /* as the keeper saw them before the fork */
+	struct trigger_info trigger;
 	pid_t keeper_pid;
 	unsigned int restarts;
 	uint64_t keeper_started_ns;
