@@ -21,7 +21,7 @@ _mxgate_options() {
 _mxgate_values() {
 	case $1:$2 in
 	verdicts:--reason) echo pass no-ptr unconfirmed temperror special allow deny generic ;;
-	verdicts:--action) echo pass drop reset ;;
+	verdicts:--action) echo pass drop reset reject ;;
 	esac
 }
 

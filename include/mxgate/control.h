@@ -36,6 +36,7 @@
  *                       hits, expires_in_sec, refresh_in_sec   of that verdict
  *                       enforced     true when the gate acts on it now
  *                       exception    the exception that rules, or null
+ *                       told         what the client reads when it is rejected, or null
  *   verdicts          [prefix] [reason] [action] [limit] -> item per verdict:
  *                       {address, action, reason, hits, expires_in_sec}; result {count, more}
  *   recheck           address -> evaluates now; result as why

@@ -22,7 +22,7 @@ HOSTILE=$MXG_BUILD/hostile
 conf_mode=enforce
 conf_confirm='confirm { apart = 2s hold = 60s }'
 conf_policy='policy pass { ttl_min = 4s ttl_max = 4s }
-	policy no-ptr { ttl_min = 10s ttl_max = 10s }
+	policy no-ptr { action = drop ttl_min = 10s ttl_max = 10s }
 	policy unconfirmed { action = drop ttl_min = 10s ttl_max = 10s }
 	policy temperror { ttl_min = 2s ttl_max = 2s }'
 conf_more='ports = { 25, 2525 }

@@ -353,7 +353,8 @@ knock() { sender_run tcp "$1" "$(mx_for "$1")" 0.9 &>/dev/null; }
 # --- the gate -------------------------------------------------------------------
 
 # What gate_conf writes; a test sets these before it. conf_events is short so that
-# a source can be asked about again within a test.
+# a source can be asked about again within a test. A host without a PTR is dropped, so that
+# knock tells the refused from the others; a policy no-ptr in conf_policy takes its place.
 conf_interfaces='"mx0"'
 conf_attach=native
 conf_mode=monitor
@@ -380,6 +381,7 @@ gate_conf() {
 		}
 		events { interval = $conf_interval }
 		$conf_confirm
+		policy no-ptr { action = drop }
 		$conf_policy
 		$conf_more
 	END

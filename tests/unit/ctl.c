@@ -122,7 +122,7 @@ Test(ctl, what_is_refused_before_the_daemon_is_asked)
 		{"verdicts --prefix x", 65, "\"x\": "},
 		{"verdicts --reason noptr", 65, "\"noptr\" is no reason; did you mean no-ptr?"},
 		{"verdicts --action block", 65,
-		 "\"block\" is no action; there are pass, drop, reset"},
+		 "\"block\" is no action; there are pass, drop, reset, reject"},
 		{"verdicts --limit 0", 65, "--limit 0 is not a number from 1"},
 		{"verdicts --limit -1", 65, "--limit -1 is not a number"},
 		{"audit --limit ten", 65, "--limit ten is not a number"},
@@ -435,7 +435,7 @@ Test(ctl, completion_of_words_and_values)
 		{"mode e", " enforce \n"},
 		{"mode enforce n", " no-ptr \n"},
 		{"verdicts --reason un", " unconfirmed \n"},
-		{"verdicts --action \"\"", " pass drop reset \n"},
+		{"verdicts --action \"\"", " pass drop reset reject \n"},
 		{"exception add 192.0.2.1 --ti", " --ticket \n"},
 		{"why \"\"", "  \n"},
 	};
@@ -504,6 +504,17 @@ Test(ctl, why_of_a_dropped_address)
 	free(text);
 }
 
+Test(ctl, why_says_what_the_client_is_told)
+{
+	char *text = render(out_text_evidence,
+			    "{\"address\":\"192.0.2.25\",\"known\":true,\"reason\":\"no-ptr\","
+			    "\"action\":\"reject\",\"enforced\":true,\"exception\":null,"
+			    "\"told\":\"554 5.7.25 192.0.2.25 has none\"}");
+
+	cr_expect(strstr(text, "\n  told      554 5.7.25 192.0.2.25 has none\n"), "%s", text);
+	free(text);
+}
+
 Test(ctl, the_first_line_of_why)
 {
 	static const struct {
@@ -549,6 +560,10 @@ Test(ctl, the_first_line_of_why)
 		 "{\"address\":\"192.0.2.25\",\"known\":true,\"reason\":\"generic\",\"action\":"
 		 "\"reset\",\"enforced\":false,\"exception\":null}",
 		 "192.0.2.25  PASSES (monitor: would be RESET): generic\n"},
+		{"reject, enforced",
+		 "{\"address\":\"192.0.2.25\",\"known\":true,\"reason\":\"no-ptr\",\"action\":"
+		 "\"reject\",\"enforced\":true,\"exception\":null}",
+		 "192.0.2.25  REJECTED: no-ptr\n"},
 		{"verdict without evidence",
 		 "{\"address\":\"192.0.2.25\",\"known\":true,\"reason\":\"pass\",\"action\":"
 		 "\"pass\",\"enforced\":false,\"exception\":null}",

@@ -112,6 +112,11 @@ Test(policy, only_certain_reasons_reset)
 	only_certain_reasons_block(MXG_ACTION_RESET);
 }
 
+Test(policy, only_certain_reasons_reject)
+{
+	only_certain_reasons_block(MXG_ACTION_REJECT);
+}
+
 Test(policy, bounds_that_contradict_take_the_shorter)
 {
 	struct policy_decision decision;

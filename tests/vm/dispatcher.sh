@@ -120,6 +120,7 @@ daemon_run() {
 		control { path = "$MXGATE_SOCKET" group = nogroup }
 		dns { servers = {"127.0.0.1:5353"} deadline = 1s }
 		confirm { confirmations = 1 proof = 0 }
+		policy no-ptr { action = drop }
 	END
 	[ $# -eq 0 ] || printf '%s\n' "$@" >>/run/mxgate.conf
 	mxgated -c /run/mxgate.conf >"$LOG" 2>&1 &

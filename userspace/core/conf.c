@@ -13,6 +13,14 @@
 /* A dropped source waits at most this long for its repaired PTR to count. */
 #define NEGATIVE_TTL_MAX 3600
 
+enum mxg_action conf_deny_action(const struct conf *conf)
+{
+	static const enum mxg_action actions[] = {MXG_ACTION_DROP, MXG_ACTION_RESET,
+						  MXG_ACTION_REJECT};
+
+	return actions[conf->deny];
+}
+
 static void *field_of(const struct conf_key *key, struct conf *conf)
 {
 	return (char *)conf + key->offset;
@@ -153,7 +161,7 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt)
 	unsigned int n = cfg_opt_size(opt) - 1;
 	/* Big enough for every field, list fields included. */
 	static struct conf scratch;
-	char allowed[160];
+	char allowed[CONF_ALLOWED_MAX];
 	const char *text;
 	int err;
 
@@ -273,6 +281,23 @@ static void all_store(cfg_t *cfg, struct conf *conf)
 		}
 }
 
+/* A text is right by itself: what it comes to with the url. */
+static void check_refusal(const char *path, const struct refusal_conf *conf, enum mxg_reason reason)
+{
+	const char *name = policy_reason_name(reason);
+	struct mxg_say say;
+	size_t len;
+	int err = refusal_line(conf, reason, &say, &len);
+
+	if (err == -EINVAL)
+		error_append("%s: reject: %s and url have an {address} each; one is allowed\n",
+			     path, name);
+	else if (err < 0)
+		error_append("%s: reject: %s comes to %zu characters with url and the longest "
+			     "address (%d); allowed: %d, and %d on either side of the address\n",
+			     path, name, len, MXG_SAY_ADDR, REFUSAL_LINE_MAX, MXG_SAY_PART - 2);
+}
+
 /* What no single line can be blamed for. */
 static int check_whole(const char *path, const struct conf *conf)
 {
@@ -296,6 +321,8 @@ static int check_whole(const char *path, const struct conf *conf)
 			error_append("%s: policy %s: ttl_min is above ttl_max\n", path,
 				     policy_reason_name(CONF_POLICY_ROWS[i]));
 	}
+	for (size_t i = 0; i < REFUSAL_REASON_COUNT; i++)
+		check_refusal(path, &conf->reject, REFUSAL_REASONS[i]);
 	return reading.used ? -EINVAL : 0;
 }
 

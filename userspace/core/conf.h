@@ -19,6 +19,7 @@
 #include "core/breaker.h"
 #include "core/confirm.h"
 #include "core/policy.h"
+#include "core/refusal.h"
 
 #define CONF_INTERFACES_MAX 16
 #define CONF_SERVERS_MAX    8
@@ -47,7 +48,7 @@ struct conf {
 	struct prefix destinations[MXG_DESTS_MAX];
 	unsigned int destination_count; /* 0: any destination is protected */
 	uint32_t decap;                 /* bool */
-	uint32_t deny;                  /* 0 drop, 1 reset */
+	uint32_t deny;                  /* 0 drop, 1 reset, 2 reject; conf_deny_action() */
 	uint32_t trigger;               /* enum conf_trigger */
 	char cgroup[CONF_TEXT_MAX];     /* of the sockets that trigger = established sees */
 	char bpf_object[CONF_TEXT_MAX];
@@ -84,6 +85,7 @@ struct conf {
 	} events;
 	struct confirm_conf confirm;
 	struct breaker_conf breaker;
+	struct refusal_conf reject;
 	struct policy policy;
 };
 
@@ -95,6 +97,9 @@ void conf_defaults(struct conf *conf);
  * per error in errors ("FILE:LINE: what is wrong; what is allowed\n").
  */
 int conf_read(const char *path, struct conf *ret, char errors[static CONF_ERRORS_MAX]);
+
+/* What a deny exception does to a SYN. */
+enum mxg_action conf_deny_action(const struct conf *conf);
 
 /* The whole configuration as a file that reads back to the same struct. */
 void conf_print(const struct conf *conf, FILE *out);

@@ -12,6 +12,11 @@
 #define YEAR      31536000
 #define NO_RANGE  0, 0
 
+#define REPLY_FORM                                                                                 \
+	"5yz 5.x.y or 4yz 4.x.y and printable ASCII without quotes, backslashes and dollar "       \
+	"signs, "                                                                                  \
+	"with {address} and {url} once each at most and no other brace"
+
 /* clang-format off */
 const struct conf_key CONF_KEYS[] = {
 	{"", "interfaces", KEY_IFACES, AT(interfaces), NO_RANGE, NULL, "",
@@ -33,7 +38,7 @@ const struct conf_key CONF_KEYS[] = {
 	 "true: look into IP in IP (IPv4 or IPv6 in either, RFC 2003, 2473, 4213), as an MX behind a "
 	 "load balancer that tunnels receives it. The inner packet's source is judged, and its "
 	 "destination counts. One level only; what is packed deeper passes. false: tunnels pass."},
-	{"", "deny", KEY_CHOICE, AT(deny), NO_RANGE, "drop|reset", "drop",
+	{"", "deny", KEY_CHOICE, AT(deny), NO_RANGE, "drop|reset|reject", "drop",
 	 "What happens to a SYN that a deny exception refuses, as policy's action says it of the others."},
 	{"", "trigger", KEY_CHOICE, AT(trigger), NO_RANGE, "syn|established", "syn",
 	 "What makes an unknown source be looked up: syn, its first packet, of which an address that is "
@@ -165,11 +170,41 @@ const struct conf_key CONF_KEYS[] = {
 	 "comment line). ordinary beats generic, and both beat mxgate's own judgement. A wrong line "
 	 "is refused by mxgated -t and by a reload. mxgate rdns NAME ADDR shows what becomes of a "
 	 "name."},
-	{"policy", "action", KEY_ACTION, IN(action), NO_RANGE, "pass|drop|reset", NULL,
-	 "What happens to a SYN of such a source: it passes, is dropped without a word, or is answered "
-	 "with a TCP reset, so that the client is told at once that the connection is refused. One that "
-	 "cannot be answered is dropped instead: with IP options or extension headers, in a fragment or "
-	 "a tunnel, in several buffers. pass and temperror can only pass."},
+	{"reject", "host", KEY_HOST, AT(reject.host), NO_RANGE, "a host name of at most 100 characters", "",
+	 "The name in the greeting to a client that is rejected. None: this machine's."},
+	{"reject", "url", KEY_URL, AT(reject.url), NO_RANGE,
+	 "a URL without blanks and without braces other than one {address}", "",
+	 "What {url} stands for in the texts below, such as a page for postmasters that says what to do "
+	 "and whom to ask. It may have the {address} that the text has not."},
+	{"reject", "no-ptr", KEY_REPLY, AT(reject.text[MXG_REASON_NO_PTR]), NO_RANGE, REPLY_FORM,
+	 "554 5.7.25 No reverse DNS (PTR record) for " REFUSAL_ADDRESS "; its network's operator can add "
+	 "one " REFUSAL_URL,
+	 "The answer to EHLO and HELO of a client that is rejected for this reason; most senders' bounces "
+	 "show it. {address} becomes the client's address; {url} what url says, or, where that is "
+	 "none, nothing, and the blank before it goes, too. With the longest address (39 characters) it "
+	 "may have 190, and 122 on either side of the address."},
+	{"reject", "unconfirmed", KEY_REPLY, AT(reject.text[MXG_REASON_UNCONFIRMED]), NO_RANGE, REPLY_FORM,
+	 "554 5.7.25 No name in the reverse DNS of " REFUSAL_ADDRESS " has that address; add an A or AAAA "
+	 "record " REFUSAL_URL,
+	 "The same for unconfirmed."},
+	{"reject", "generic", KEY_REPLY, AT(reject.text[MXG_REASON_GENERIC]), NO_RANGE, REPLY_FORM,
+	 "554 5.7.1 The name of " REFUSAL_ADDRESS " looks like a dynamic line's; mail servers need one of "
+	 "their own " REFUSAL_URL,
+	 "The same for generic."},
+	{"reject", "deny", KEY_REPLY, AT(reject.text[MXG_REASON_DENY]), NO_RANGE, REPLY_FORM,
+	 "554 5.7.1 Mail from " REFUSAL_ADDRESS " is refused by local policy " REFUSAL_URL,
+	 "The same for deny exceptions, where deny = reject."},
+	{"reject", "budget", KEY_NUMBER, AT(reject.budget), 0, REFUSAL_BUDGET_MAX, NULL, "100",
+	 "So many connections of a rejected host are answered while its verdict lives; those on top are "
+	 "dropped, until it has stayed away for the life of a verdict. mxgate recheck begins anew. 0: all "
+	 "are answered."},
+	{"policy", "action", KEY_ACTION, IN(action), NO_RANGE, "pass|drop|reset|reject", NULL,
+	 "What happens to a SYN of such a source: it passes, is dropped without a word, is answered "
+	 "with a TCP reset, so that the client is told at once that the connection is refused, or is "
+	 "rejected: the gate itself greets the client and refuses it in SMTP, so that the sender is told "
+	 "why (section reject). One that cannot be answered is dropped instead: with IP options or "
+	 "extension headers, in a fragment or a tunnel, in several buffers. pass and temperror can only "
+	 "pass."},
 	{"policy", "ttl_min", KEY_SPAN, IN(ttl_min_sec), 1, YEAR, NULL, NULL,
 	 "The least life of such a verdict, whatever the DNS data's TTL."},
 	{"policy", "ttl_max", KEY_SPAN, IN(ttl_max_sec), 1, YEAR, NULL, NULL,
@@ -187,8 +222,8 @@ const enum mxg_reason CONF_POLICY_ROWS[CONF_POLICY_ROW_COUNT] = {
 	MXG_REASON_PASS, MXG_REASON_NO_PTR, MXG_REASON_UNCONFIRMED, MXG_REASON_GENERIC,
 	MXG_REASON_TEMPERROR};
 
-const char *const CONF_SECTIONS[] = {"control", "dns",     "verdicts", "events",
-				     "confirm", "breaker", "rdns",     "policy"};
+const char *const CONF_SECTIONS[] = {"control", "dns",  "verdicts", "events", "confirm",
+				     "breaker", "rdns", "reject",   "policy"};
 const size_t CONF_SECTION_COUNT = sizeof(CONF_SECTIONS) / sizeof(CONF_SECTIONS[0]);
 _Static_assert(sizeof(CONF_SECTIONS) / sizeof(CONF_SECTIONS[0]) <= CONF_SECTION_MAX, "raise it");
 
@@ -240,10 +275,20 @@ static bool is_iface(const char *text)
 static int text_store(const struct conf_key *key, const char *text, void *at)
 {
 	/* libconfuse strings come back as written; quotes would break the printer. */
+	bool may_be_none = key->type == KEY_HOST || key->type == KEY_URL;
+
+	if (!*text && may_be_none) {
+		*(char *)at = '\0';
+		return 0;
+	}
 	if (!*text || strlen(text) >= CONF_TEXT_MAX || !text_is_printable(text) ||
 	    strpbrk(text, "\"\\$"))
 		return -EINVAL;
 	if ((key->type == KEY_PATH || key->type == KEY_PATHS) && *text != '/')
+		return -EINVAL;
+	if ((key->type == KEY_HOST && !refusal_host_is_valid(text)) ||
+	    (key->type == KEY_URL && !refusal_url_is_valid(text)) ||
+	    (key->type == KEY_REPLY && !refusal_text_is_valid(text)))
 		return -EINVAL;
 	strcpy(at, text);
 	return 0;
@@ -330,6 +375,9 @@ int conf_key_store(const struct conf_key *key, const char *text, unsigned int n,
 		return 0;
 	case KEY_TEXT:
 	case KEY_PATH:
+	case KEY_HOST:
+	case KEY_URL:
+	case KEY_REPLY:
 		return text_store(key, text, at);
 	case KEY_IFACES:
 	case KEY_PORTS:

@@ -16,6 +16,9 @@ enum conf_key_type {
 	KEY_SPAN,   /* uint32_t seconds in [min, max] */
 	KEY_TEXT,   /* char[CONF_TEXT_MAX] of 1 byte at least, allowed: what it is */
 	KEY_PATH,   /* the same, absolute */
+	KEY_HOST,   /* char[CONF_TEXT_MAX], may be empty: this and the next two: core/refusal.h */
+	KEY_URL,    /* the same */
+	KEY_REPLY,  /* of 1 byte at least */
 	KEY_IFACES, /* list of interface names */
 	KEY_PORTS,  /* list of ports */
 	KEY_NETS,   /* list of addresses and prefixes, struct prefix */
@@ -39,7 +42,7 @@ struct conf_key {
 
 /* Upper bounds for arrays; the counts below are exact. */
 #define CONF_KEY_MAX     64
-#define CONF_SECTION_MAX 8
+#define CONF_SECTION_MAX 9
 
 extern const struct conf_key CONF_KEYS[];
 extern const size_t CONF_KEY_COUNT;
@@ -67,6 +70,7 @@ unsigned int *conf_key_count(const struct conf_key *key, struct conf *conf);
  */
 int conf_key_store(const struct conf_key *key, const char *text, unsigned int n, void *at);
 
+#define CONF_ALLOWED_MAX 192
 /* What may stand there, in words, for error lines and the man page. */
 void conf_key_allowed(const struct conf_key *key, char *buf, size_t size);
 

@@ -30,6 +30,9 @@ static void value_print(const struct conf_key *key, const void *at, unsigned int
 		return;
 	case KEY_TEXT:
 	case KEY_PATH:
+	case KEY_HOST:
+	case KEY_URL:
+	case KEY_REPLY:
 		fprintf(out, "\"%s\"", (const char *)at);
 		return;
 	case KEY_IFACES:
@@ -95,11 +98,12 @@ void conf_print(const struct conf *conf, FILE *out)
 
 static void man_key(const struct conf_key *key, FILE *out)
 {
-	char allowed[160];
+	char allowed[CONF_ALLOWED_MAX];
 
 	conf_key_allowed(key, allowed, sizeof(allowed));
 	fprintf(out, ".TP\n.B %s\n%s\n", key->name, key->help);
-	if (key->type == KEY_ACTION || key->allowed == NULL || strchr(key->allowed, '|'))
+	if (key->type == KEY_ACTION || key->type == KEY_REPLY || key->allowed == NULL ||
+	    strchr(key->allowed, '|'))
 		fprintf(out, "Allowed: %s.\n", allowed);
 	if (key->preset)
 		fprintf(out, "Default: %s.\n", *key->preset ? key->preset : "none");

@@ -6,7 +6,7 @@
  *   address    the source
  *   iprev      RFC 8601 result: pass, fail, permerror, temperror, none
  *   reason     policy reason: pass, no-ptr, unconfirmed, generic, temperror, special
- *   action     pass, drop, reset
+ *   action     pass, drop, reset, reject
  *   names      [string]  PTR names, escaped, sorted
  *   confirmed  [string]  those whose addresses include the source
  *   names_total  names in the PTR answer, only when more than were evaluated

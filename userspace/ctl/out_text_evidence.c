@@ -48,14 +48,16 @@ static void because(FILE *to, const json_t *result)
 	}
 }
 
-/* What an action does to a SYN: "DROPPED", "RESET"; NULL: nothing. */
+/* What an action does to a SYN; NULL: nothing. */
 static const char *done_by(const json_t *result)
 {
-	const char *action = get(result, "action");
+	static const char *const done[][2] = {
+		{"drop", "DROPPED"}, {"reset", "RESET"}, {"reject", "REJECTED"}};
 
-	if (strcmp(action, "drop") == 0)
-		return "DROPPED";
-	return strcmp(action, "reset") == 0 ? "RESET" : NULL;
+	for (size_t i = 0; i < sizeof(done) / sizeof(done[0]); i++)
+		if (strcmp(get(result, "action"), done[i][0]) == 0)
+			return done[i][1];
+	return NULL;
 }
 
 static void headline_exception(FILE *to, const json_t *exception, const json_t *result)
@@ -117,6 +119,16 @@ static void headline(FILE *to, const json_t *result)
 }
 
 /* --- what the gate holds ------------------------------------------------------ */
+
+/* One line, as it is: somebody will look for it in a log. */
+static void told(FILE *to, const json_t *result)
+{
+	if (!*get(result, "told"))
+		return;
+	label(to, "told");
+	out_text_put(to, get(result, "told"));
+	fputc('\n', to);
+}
 
 static void gate(FILE *to, const json_t *result)
 {
@@ -388,6 +400,7 @@ void out_text_evidence(struct ctl *ctl, const json_t *result)
 
 	headline(to, result);
 	gate(to, result);
+	told(to, result);
 	if (has_evidence(result)) {
 		names(to, result);
 		steps(to, json_object_get(result, "steps"));

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "core/evidence.h"
 #include "core/policy.h"
+#include "core/refusal.h"
 #include "daemon/worker.h"
 
 #define AUDIT_LIMIT_DEFAULT 50
@@ -238,7 +239,7 @@ static void add_exception(const struct worker *worker, json_t *object,
 {
 	enum mxg_reason reason =
 		exception->kind == EXCEPTION_ALLOW ? MXG_REASON_ALLOW : MXG_REASON_DENY;
-	enum mxg_action action = worker->conf->deny ? MXG_ACTION_RESET : MXG_ACTION_DROP;
+	enum mxg_action action = conf_deny_action(worker->conf);
 
 	if (reason == MXG_REASON_ALLOW)
 		action = MXG_ACTION_PASS;
@@ -249,6 +250,22 @@ static void add_exception(const struct worker *worker, json_t *object,
 	json_object_set_new(
 		object, "enforced",
 		json_boolean(reason == MXG_REASON_DENY && mode_is_enforced(worker, reason)));
+}
+
+/* The line that the client is told, if it is rejected; else null. */
+static json_t *told_json(const struct worker *worker, const struct addr *addr, const json_t *object)
+{
+	const char *action = json_string_value(json_object_get(object, "action"));
+	const char *name = json_string_value(json_object_get(object, "reason"));
+	char text[MXG_SAY_MAX + 1];
+	enum mxg_reason reason;
+	struct mxg_say say;
+
+	if (!action || strcmp(action, policy_action_name(MXG_ACTION_REJECT)) != 0 || !name ||
+	    policy_reason_parse(name, &reason) < 0 ||
+	    refusal_line(&worker->conf->reject, reason, &say, NULL) < 0)
+		return json_null();
+	return json_string(refusal_format(&say, addr, text));
 }
 
 /* The answer to "why", or NULL when nothing at all is known about addr. */
@@ -280,6 +297,8 @@ static json_t *why_json(const struct worker *worker, const struct addr *addr)
 		add_verdict(worker, object, &verdict, now);
 	if (exception)
 		add_exception(worker, object, exception);
+	json_object_set_new(object, "told",
+			    live || exception ? told_json(worker, addr, object) : json_null());
 	return object;
 }
 

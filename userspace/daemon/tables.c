@@ -49,7 +49,7 @@ int tables_sync_prefix(struct worker *worker, const struct prefix *prefix)
 		value.action = MXG_ACTION_PASS;
 		value.reason = MXG_REASON_ALLOW;
 	} else {
-		value.action = worker->conf->deny ? MXG_ACTION_RESET : MXG_ACTION_DROP;
+		value.action = conf_deny_action(worker->conf);
 		value.reason = MXG_REASON_DENY;
 	}
 	if (vmap_prefix_get(worker->vmap, prefix, &old) == 0 && old.id == value.id)
@@ -231,6 +231,8 @@ int tables_write_config(struct worker *worker)
 		.event_burst = conf->events.burst,
 		.ask_interval_ns = conf->events.interval_sec * CLOCK_NS_PER_SEC,
 		.decap = conf->decap != 0,
+		.reject = replies_are_wanted(worker),
+		.reject_budget = (__u8)conf->reject.budget,
 		.dest_count = conf->destination_count,
 		.established = conf->trigger == CONF_TRIGGER_ESTABLISHED,
 	};

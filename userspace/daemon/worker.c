@@ -150,6 +150,9 @@ static int fill_tables(struct worker *worker)
 	if (getrandom(&worker->hash_seed, sizeof(worker->hash_seed), 0) < 0)
 		return fail("random", -errno);
 	mode_load(worker);
+	err = replies_write(worker);
+	if (err < 0)
+		return fail("replies", err);
 	err = tables_write_config(worker);
 	return err < 0 ? fail("configuration", err) : 0;
 }

@@ -11,6 +11,7 @@
  *   ledger.c    what is written down of it: evidence and log lines, in measure
  *   remember.c  who was good, for the worker after it
  *   mode.c      which reasons the gate acts on
+ *   replies.c   what it says to who is rejected
  *   alarms.c    what an operator should know now;  health.c  that DNS is in trouble
  *   commands.c  the control commands;  status.c  the answer to `mxgate status`
  */
@@ -186,6 +187,14 @@ bool mode_is_enforced(const struct worker *worker, enum mxg_reason reason);
 
 /* [reason names] that the gate acts on. A new reference or NULL. */
 json_t *mode_enforced_json(const struct worker *worker);
+
+/* --- replies.c -------------------------------------------------------------------- */
+
+/* Gives the gate what this configuration has it say. 0 or -errno. */
+int replies_write(struct worker *worker);
+
+/* True if somebody may be rejected now: a reason that is enforced has that action. */
+bool replies_are_wanted(const struct worker *worker);
 
 /* --- commands.c, status.c -------------------------------------------------------- */
 
