@@ -341,6 +341,13 @@ static void on_done(const struct iprev_report *got, void *user)
 }
 
 static uint32_t channel_ms;
+static unsigned int rooms;
+
+static void on_room(void *user)
+{
+	cr_expect_eq(user, &rooms);
+	rooms++;
+}
 
 static struct resolver *resolver_start(unsigned int count, const enum behaviour *behaviours,
 				       uint32_t deadline_ms, uint32_t max)
@@ -348,7 +355,9 @@ static struct resolver *resolver_start(unsigned int count, const enum behaviour 
 	struct resolver_conf conf = {.server_count = count,
 				     .deadline_ms = deadline_ms,
 				     .max_outstanding = max,
-				     .channel_ms = channel_ms};
+				     .channel_ms = channel_ms,
+				     .on_room = on_room,
+				     .room_user = &rooms};
 	struct resolver *resolver = NULL;
 	unsigned int i;
 
@@ -774,6 +783,57 @@ Test(resolver, deadline_holds_over_all_queries)
 	uv_walk(&loop, hurry, NULL);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	cr_expect_eq(uv_loop_close(&loop), 0, "a handle is left open");
+}
+
+/* --- who may come next -------------------------------------------------------------------------
+ */
+
+/* Starts checks while there is room. */
+static unsigned int fill(struct resolver *resolver)
+{
+	struct addr addr = {.family = 4, .bytes = {198, 18}};
+	static uint8_t next;
+	unsigned int count = 0;
+
+	while (resolver_room(resolver) > 0) {
+		addr.bytes[2] = (uint8_t)(next + count / 256);
+		addr.bytes[3] = (uint8_t)count++;
+		cr_assert_eq(resolver_check(resolver, &addr, on_done, &done), 0);
+	}
+	next = (uint8_t)(next + 16);
+	return count;
+}
+
+/* A burst is let in as it can be sent; what nobody answers does not keep the next out. */
+Test(resolver, room_is_what_can_be_sent)
+{
+	static const enum behaviour behaviours[] = {DO_GOOD, DO_SILENT};
+	struct resolver *resolver;
+	unsigned int started, i;
+
+	for (i = 0; i < 2; i++) {
+		done = rooms = 0;
+		resolver = resolver_start(1, &behaviours[i], 1500, 4000);
+		started = fill(resolver);
+		cr_expect_eq(started, 200);
+		cr_expect_eq(rooms, 0, "nothing has been sent");
+		/* Whoever cannot wait comes in all the same. */
+		check_addr(resolver, "192.0.2.1");
+		while (rooms == 0)
+			uv_run(&loop, UV_RUN_ONCE);
+		cr_expect_geq(resolver_room(resolver), 25);
+		cr_expect(behaviours[i] == DO_GOOD || done == 0, "they are still under way");
+		uv_run(&loop, UV_RUN_NOWAIT);
+		cr_expect_eq(rooms, 1, "told once");
+		started += fill(resolver);
+		wait_for(started + 1);
+		cr_expect_eq(rooms, 2);
+		resolver_end(resolver, 1);
+	}
+	/* Where fewer are wanted at once, there is no more room than that. */
+	resolver = resolver_start(1, &behaviours[1], 1500, 7);
+	cr_expect_eq(fill(resolver), 7);
+	resolver_end(resolver, 1);
 }
 
 /* --- what is told of the servers -------------------------------------------------------------- */

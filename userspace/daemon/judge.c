@@ -12,8 +12,6 @@
 #include "core/rdns.h"
 #include "daemon/worker.h"
 
-#define ROOM_PART 8 /* events are read again when one part of so many is free */
-
 static bool is_live(const struct mxg_verdict *verdict, uint64_t now_ns)
 {
 	return now_ns < verdict->expires_ns;
@@ -33,17 +31,16 @@ uint32_t judge_now_sec(void)
 	return sec_of(clock_mono_ns());
 }
 
-/* Once there is room for some more, those that wait in the ring have their turn. */
-static void resume(struct worker *worker)
+void judge_on_room(void *user)
 {
-	if (resolver_room(worker->resolver) >= worker->conf->dns.max_outstanding / ROOM_PART)
-		events_resume(worker->events);
+	struct worker *worker = user;
+
+	events_resume(worker->events);
 }
 
 void judge_on_done(const struct iprev_report *report, void *user)
 {
 	judge_apply(user, report);
-	resume(user);
 }
 
 int judge_look_up(struct worker *worker, const struct addr *addr, resolver_done_fn on_done,

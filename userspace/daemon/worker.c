@@ -34,7 +34,6 @@ static void on_heartbeat(uv_timer_t *timer)
 	if (err < 0)
 		log_error("event=lease-not-written error=\"%s\"", strerror(-err));
 	tell_keeper(worker, MESSAGE_ALIVE);
-	events_resume(worker->events); /* if whoever took the room has not said that it is free */
 	resolver_get_stats(worker->resolver, &stats);
 	health_tick(&worker->health, &stats, &worker->alarms, now);
 	if (worker->conf->confirm.different_servers)
@@ -177,6 +176,8 @@ static int start_resolver(struct worker *worker)
 		.server_count = conf->dns.server_count,
 		.deadline_ms = conf->dns.deadline_sec * 1000,
 		.max_outstanding = conf->dns.max_outstanding,
+		.on_room = judge_on_room,
+		.room_user = worker,
 	};
 	int err;
 

@@ -118,7 +118,10 @@ uint32_t judge_now_sec(void);
 int judge_look_up(struct worker *worker, const struct addr *addr, resolver_done_fn on_done,
 		  void *user);
 
-/* resolver_done_fn; user is the worker. Applies the report, and lets waiting events in. */
+/* resolver_room_fn; user is the worker. The events that wait in the ring have their turn. */
+void judge_on_room(void *user);
+
+/* resolver_done_fn; user is the worker. Applies the report. */
 void judge_on_done(const struct iprev_report *report, void *user);
 
 /* True if this refusal came of what the breaker is now open for: it is to go. */

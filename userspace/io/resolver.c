@@ -39,6 +39,7 @@
 
 #include "base/clock.h"
 #include "base/datagrams.h"
+#include "base/min.h"
 
 #define RESOLV_CONF    "/etc/resolv.conf"
 #define DNS_PORT       53
@@ -53,6 +54,7 @@
 #define QUERIES_A_PORT 1000 /* where c-ares can count them */
 #define YOUNG_MAX      200  /* the default 208 KiB take some 270 small datagrams */
 #define YOUNG_NS       (50 * NS_PER_MS)
+#define ROOM_PART      8 /* who was told that there is no room hears of one part of so many */
 #define SILENT_MAX     3 /* unanswered in a row, and a server is not asked first */
 #define SMOOTH         8 /* a reply's weight in the smoothed time is one in so many */
 #define TRIES_MAX      2 /* of one server for one query */
@@ -200,6 +202,11 @@ struct resolver {
 	uint32_t live;
 	TAILQ_HEAD(, attempt) young; /* oldest first */
 	uint32_t young_count;
+	uint32_t turn_count;  /* queries that wait for a turn */
+	uint32_t fresh_count; /* checks that have not asked anything yet */
+	resolver_room_fn on_room;
+	void *room_user;
+	bool has_refused;     /* resolver_room() has said 0 since on_room() was called */
 	struct check *checks; /* uthash, by address */
 	uint64_t names;       /* asked for so far: each has a number */
 	struct zone *zones;   /* uthash, by network */
@@ -543,6 +550,7 @@ static void wait_end(struct query *query)
 	if (query->wait == WAIT_NONE)
 		return;
 	TAILQ_REMOVE(&query->check->resolver->waits[query->wait], query, link);
+	query->check->resolver->turn_count -= query->wait == WAIT_TURN;
 	query->wait = WAIT_NONE;
 }
 
@@ -552,6 +560,7 @@ static void wait_until(struct query *query, enum wait wait, uint64_t due_ns)
 	query->wait = wait;
 	query->due_ns = due_ns;
 	TAILQ_INSERT_TAIL(&query->check->resolver->waits[wait], query, link);
+	query->check->resolver->turn_count += wait == WAIT_TURN;
 }
 
 /* The length is the same for all, so that the queue stays in order. */
@@ -582,9 +591,7 @@ static bool take_turn(struct query *query, uint64_t now_ns)
 {
 	struct resolver *resolver = query->check->resolver;
 
-	let_age(resolver, now_ns);
-	if (!query->has_turn &&
-	    (resolver->young_count >= YOUNG_MAX || !TAILQ_EMPTY(&resolver->waits[WAIT_TURN]))) {
+	if (!query->has_turn && (resolver->young_count >= YOUNG_MAX || resolver->turn_count > 0)) {
 		wait_until(query, WAIT_TURN, now_ns);
 		return false;
 	}
@@ -600,6 +607,35 @@ static uint64_t next_turn_ns(const struct resolver *resolver)
 	return oldest ? oldest->start_ns + YOUNG_NS : 0;
 }
 
+/* How many more addresses may be under way. */
+static uint32_t places(const struct resolver *resolver)
+{
+	if (resolver->stats.outstanding >= resolver->max_outstanding ||
+	    resolver->live / ATTEMPTS_EACH >= resolver->max_outstanding)
+		return 0;
+	return resolver->max_outstanding - resolver->stats.outstanding;
+}
+
+/* Those of them whose first query need not wait for a turn. */
+static uint32_t room(const struct resolver *resolver)
+{
+	uint32_t taken = resolver->young_count + resolver->turn_count + resolver->fresh_count;
+
+	return taken < YOUNG_MAX ? min_u32(YOUNG_MAX - taken, places(resolver)) : 0;
+}
+
+/* Whoever was told that there is none waits for more than one address' worth of it. */
+static void tell_room(struct resolver *resolver)
+{
+	uint32_t enough = max_u32(min_u32(resolver->max_outstanding, YOUNG_MAX) / ROOM_PART, 1);
+
+	if (!resolver->has_refused || room(resolver) < enough)
+		return;
+	resolver->has_refused = false;
+	if (resolver->on_room)
+		resolver->on_room(resolver->room_user);
+}
+
 static uint64_t earliest_ns(const struct resolver *resolver)
 {
 	const struct check *check = TAILQ_FIRST(&resolver->deadlines);
@@ -607,6 +643,8 @@ static uint64_t earliest_ns(const struct resolver *resolver)
 	const struct query *query;
 	unsigned int i;
 
+	if (resolver->has_refused && resolver->young_count > 0 && next_turn_ns(resolver) < due_ns)
+		due_ns = next_turn_ns(resolver);
 	for (i = 0; i < WAIT_MAX; i++) {
 		query = TAILQ_FIRST(&resolver->waits[i]);
 		if (!query)
@@ -1060,7 +1098,6 @@ static void give_turns(struct resolver *resolver)
 	struct query *query;
 	unsigned int room;
 
-	let_age(resolver, clock_mono_ns());
 	for (room = resolver->young_count; room < YOUNG_MAX; room++) {
 		query = TAILQ_FIRST(&resolver->waits[WAIT_TURN]);
 		if (!query)
@@ -1114,19 +1151,22 @@ static void pump(struct resolver *resolver)
 	if (resolver->pumping || resolver->freeing)
 		return;
 	resolver->pumping = true;
+	let_age(resolver, clock_mono_ns());
 	do {
-		if (!TAILQ_EMPTY(&resolver->waits[WAIT_TURN]))
+		if (resolver->turn_count > 0)
 			give_turns(resolver);
 		while ((check = TAILQ_FIRST(&resolver->ready))) {
 			TAILQ_REMOVE(&resolver->ready, check, by_ready);
 			check->ready = false;
 			check_step(check);
 		}
+		resolver->fresh_count = 0;
 		send_all(resolver);
 	} while (resolver->unsent.count > 0 || !TAILQ_EMPTY(&resolver->ready));
 	resolver->pumping = false;
 	uv_idle_stop(&resolver->idle);
 	reap_retired(resolver);
+	tell_room(resolver);
 	set_timers(resolver);
 }
 
@@ -1260,6 +1300,8 @@ static void init_conf(struct resolver *resolver, const struct resolver_conf *con
 	resolver->deadline_ns = conf->deadline_ms * NS_PER_MS;
 	resolver->channel_ns = (conf->channel_ms ? conf->channel_ms : CHANNEL_MS) * NS_PER_MS;
 	resolver->max_outstanding = conf->max_outstanding;
+	resolver->on_room = conf->on_room;
+	resolver->room_user = conf->room_user;
 	if (first_ms > FIRST_MS_MAX)
 		first_ms = FIRST_MS_MAX;
 	resolver->first_ms = first_ms < FIRST_MS_MIN ? FIRST_MS_MIN : first_ms;
@@ -1351,22 +1393,23 @@ static struct check *check_new(struct resolver *resolver, const struct addr *add
 	check->due_ns = clock_mono_ns() + resolver->deadline_ns;
 	TAILQ_INSERT_TAIL(&resolver->deadlines, check, by_deadline);
 	resolver->stats.outstanding++;
+	resolver->fresh_count++;
 	make_ready(check);
 	uv_idle_start(&resolver->idle, on_idle);
 	return check;
 }
 
-uint32_t resolver_room(const struct resolver *resolver)
+uint32_t resolver_room(struct resolver *resolver)
 {
-	if (resolver->stats.outstanding >= resolver->max_outstanding ||
-	    resolver->live / ATTEMPTS_EACH >= resolver->max_outstanding)
-		return 0;
-	return resolver->max_outstanding - resolver->stats.outstanding;
+	uint32_t count = room(resolver);
+
+	resolver->has_refused |= count == 0;
+	return count;
 }
 
 static bool is_full(const struct resolver *resolver, const struct addr *addr)
 {
-	return resolver_room(resolver) == 0 || zone_is_full(resolver, addr);
+	return places(resolver) == 0 || zone_is_full(resolver, addr);
 }
 
 static int check_start(struct resolver *resolver, const struct addr *addr, unsigned int avoid,

@@ -24,12 +24,16 @@
 
 #define RESOLVER_SERVERS_MAX 8
 
+typedef void (*resolver_room_fn)(void *user);
+
 struct resolver_conf {
 	struct endpoint servers[RESOLVER_SERVERS_MAX];
 	unsigned int server_count; /* 0: those of /etc/resolv.conf */
 	uint32_t deadline_ms;      /* per address, over all its queries */
 	uint32_t max_outstanding;  /* addresses being evaluated at once */
 	uint32_t channel_ms;       /* how long one source port serves; 0: 10 s */
+	resolver_room_fn on_room;  /* there is some again, see resolver_room(); may be NULL */
+	void *room_user;
 };
 
 struct resolver_server_stats {
@@ -99,8 +103,13 @@ int resolver_forward(struct resolver *resolver, const char *name, resolver_forwa
 /* The number of the server of this name, or -1. */
 int resolver_server_number(const struct resolver *resolver, const char *name);
 
-/* For how many addresses there is room; what one zone may have is another question. */
-uint32_t resolver_room(const struct resolver *resolver);
+/*
+ * How many addresses could be asked about at once; what one zone may have is another
+ * question. More may be started, as long as max_outstanding allows, but a burst is paced and
+ * they would wait here, where each costs memory and the time of its own deadline. After it
+ * has said 0, on_room is called from the loop when there is room for some.
+ */
+uint32_t resolver_room(struct resolver *resolver);
 
 void resolver_get_stats(const struct resolver *resolver, struct resolver_stats *ret);
 
