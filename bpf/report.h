@@ -7,7 +7,9 @@
  * SYN tries again.
  *
  * Both kinds of event share the marks: either makes the worker look the source
- * up, so one that was sent lately stands for the other.
+ * up, so one that was sent lately stands for the other. But no flood of unknown sources
+ * takes all of the credit or of the ring: a part is kept for refreshes, of which there
+ * are no more than sources that are known, so that those stay known.
  */
 #ifndef MXGATE_BPF_REPORT_H
 #define MXGATE_BPF_REPORT_H
@@ -24,6 +26,7 @@
 #define REPORT_NS_PER_SEC 1000000000ULL
 #define REPORT_TICK_SHIFT 20 /* the marks count in 2^20 ns and wrap after 52 days */
 #define REPORT_SLOT_BITS  20
+#define REPORT_RESERVE    8 /* one part of so many of credit and ring is for refreshes */
 
 _Static_assert(MXG_ASKED_SLOTS == 1u << REPORT_SLOT_BITS, "asked table and its index agree");
 
@@ -81,12 +84,13 @@ static __always_inline bool report_was_asked(const struct mxg_config *config, __
 	return (__u32)(tick - (__u32)mark) < config->ask_interval_ns >> REPORT_TICK_SHIFT;
 }
 
-/* Takes one event's worth of credit from this CPU's bucket, if there is that much. */
-static __always_inline bool report_take_token(const struct mxg_config *config, __u64 now)
+/* Takes one event's worth of credit from this CPU's bucket, if there is that much for it. */
+static __always_inline bool report_take_token(const struct mxg_config *config,
+					      enum mxg_event_kind kind, __u64 now)
 {
 	const __u32 zero = 0;
 	struct mxg_bucket *bucket = bpf_map_lookup_elem(&mxg3_bucket, &zero);
-	__u64 cost, depth, credit;
+	__u64 cost, depth, credit, least;
 
 	if (!bucket || !config->event_rate)
 		return false;
@@ -97,7 +101,10 @@ static __always_inline bool report_take_token(const struct mxg_config *config, _
 		credit = depth;
 	bucket->last_ns = now;
 	bucket->credit_ns = credit;
-	if (credit < cost)
+	least = cost;
+	if (kind == MXG_EVENT_UNKNOWN)
+		least += cost * (config->event_burst / REPORT_RESERVE);
+	if (credit < least)
 		return false;
 	bucket->credit_ns = credit - cost;
 	return true;
@@ -106,8 +113,12 @@ static __always_inline bool report_take_token(const struct mxg_config *config, _
 static __always_inline bool report_send(__u32 ifindex, const struct source *source,
 					enum mxg_event_kind kind, __u64 now)
 {
-	struct mxg_event *event = bpf_ringbuf_reserve(&mxg3_events, sizeof(*event), 0);
+	const __u64 most = MXG_EVENTS_SIZE - MXG_EVENTS_SIZE / REPORT_RESERVE;
+	struct mxg_event *event;
 
+	if (kind == MXG_EVENT_UNKNOWN && bpf_ringbuf_query(&mxg3_events, BPF_RB_AVAIL_DATA) >= most)
+		return false;
+	event = bpf_ringbuf_reserve(&mxg3_events, sizeof(*event), 0);
 	if (!event)
 		return false;
 	event->abi = MXG_ABI;
@@ -132,7 +143,7 @@ static __always_inline void report_event(__u32 ifindex, const struct mxg_config 
 		count_one(MXG_CTR_EVENT_ASKED);
 		return;
 	}
-	if (!report_take_token(config, now)) {
+	if (!report_take_token(config, kind, now)) {
 		count_one(MXG_CTR_EVENT_LIMITED);
 		return;
 	}

@@ -431,7 +431,7 @@ static void limit(struct gate *gate, uint32_t rate, uint32_t burst)
 
 Test(gate_events, a_bucket_holds_a_burst_and_refills)
 {
-	const uint32_t rate = 2, burst = 5;
+	const uint32_t rate = 2, burst = 8, kept = 1; /* for a refresh */
 	unsigned int first, second;
 	struct inbox inbox;
 	struct gate gate;
@@ -441,13 +441,31 @@ Test(gate_events, a_bucket_holds_a_burst_and_refills)
 	limit(&gate, rate, burst);
 	start = gate_now_ns();
 	first = knock(&gate, &inbox, 20);
-	bound = burst + (gate_now_ns() - start) * rate / GATE_NS_PER_SEC;
-	cr_expect(first >= burst && first <= bound, "told %u", first);
+	bound = burst - kept + (gate_now_ns() - start) * rate / GATE_NS_PER_SEC;
+	cr_expect(first >= burst - kept && first <= bound, "told %u", first);
 	cr_expect_eq(counter(&gate, MXG_CTR_EVENT_LIMITED), 20 - first);
 	gate_sleep_ms(1250);
 	second = knock(&gate, &inbox, 20);
-	bound = burst + (gate_now_ns() - start) * rate / GATE_NS_PER_SEC;
+	bound = burst - kept + (gate_now_ns() - start) * rate / GATE_NS_PER_SEC;
 	cr_expect(second >= 2 && first + second <= bound, "told %u after 1.25 s", second);
+	done(&gate, &inbox);
+}
+
+/* Who is known stays known: of the burst, an eighth is for refreshes. */
+Test(gate_events, unknown_sources_leave_credit_for_refreshes)
+{
+	struct inbox inbox;
+	struct gate gate;
+
+	setup(&gate, &inbox);
+	limit(&gate, 1, 16);
+	cr_expect_eq(knock(&gate, &inbox, 20), 14);
+	put(&gate, 4, MXG_ACTION_PASS, MXG_NEVER, gate_now_ns());
+	put(&gate, 6, MXG_ACTION_PASS, MXG_NEVER, gate_now_ns());
+	for_each_syn(syn) gate_expect_spec(&gate, *syn, MXG_CTR_KNOWN_PASS, "in the window");
+	cr_expect_eq(inbox_take(&inbox), 2);
+	cr_expect_eq(inbox.last.kind, MXG_EVENT_REFRESH);
+	cr_expect_eq(knock(&gate, &inbox, 5), 0);
 	done(&gate, &inbox);
 }
 
@@ -520,7 +538,7 @@ Test(gate_events, each_cpu_has_its_bucket)
 
 Test(gate_events, a_full_ring_loses_events_and_passes)
 {
-	const uint32_t tries = 40000;
+	const uint32_t tries = 40000, record = sizeof(struct mxg_event) + BPF_RINGBUF_HDR_SZ;
 	struct inbox inbox;
 	struct packet pkt;
 	struct gate gate;
@@ -532,10 +550,15 @@ Test(gate_events, a_full_ring_loses_events_and_passes)
 	packet_build(&pkt, &syn4);
 	cr_expect_eq(gate_run(&gate, &pkt, tries), XDP_PASS);
 	sent = counter(&gate, MXG_CTR_EVENT_UNKNOWN);
-	cr_expect_eq(sent, MXG_EVENTS_SIZE / (sizeof(struct mxg_event) + BPF_RINGBUF_HDR_SZ));
+	cr_expect_eq(sent, (MXG_EVENTS_SIZE / 8 * 7 + record - 1) / record);
 	cr_expect_eq(counter(&gate, MXG_CTR_EVENT_LOST), tries - sent);
 	cr_expect_eq(counter(&gate, MXG_CTR_UNKNOWN), tries);
 
+	/* The rest is for refreshes, and then it is full for them as well. */
+	put(&gate, 4, MXG_ACTION_PASS, MXG_NEVER, gate_now_ns());
+	cr_expect_eq(gate_run(&gate, &pkt, tries), XDP_PASS);
+	sent += counter(&gate, MXG_CTR_EVENT_REFRESH);
+	cr_expect_eq(sent, MXG_EVENTS_SIZE / record);
 	put(&gate, 4, MXG_ACTION_DROP, MXG_NEVER, gate_now_ns());
 	gate_expect_spec(&gate, &syn4, MXG_CTR_DROP_NO_PTR, "verdicts stand when it is full");
 

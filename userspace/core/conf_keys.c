@@ -97,7 +97,8 @@ const struct conf_key CONF_KEYS[] = {
 	{"events", "rate", KEY_NUMBER, AT(events.rate), 1, 1000000, NULL, "10000",
 	 "Lookups that the gate may ask for, per second and CPU."},
 	{"events", "burst", KEY_NUMBER, AT(events.burst), 1, 1000000, NULL, "2000",
-	 "How many of them at once."},
+	 "How many of them at once. An eighth of it, and of the ring buffer, is kept for verdicts that "
+	 "near their end, so that no flood of unknown sources makes the known ones unknown."},
 	{"events", "interval", KEY_SPAN, AT(events.interval_sec), 1, 600, NULL, "3s",
 	 "A source is asked about at most once in this time."},
 	{"confirm", "confirmations", KEY_NUMBER, AT(confirm.confirmations), 1, 10, NULL, "2",
