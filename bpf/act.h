@@ -21,6 +21,13 @@ static __always_inline int act_pass(enum mxg_counter outcome)
 	return XDP_PASS;
 }
 
+/* A SYN that is to come again: hold. */
+static __always_inline int act_hold(void)
+{
+	count_one(MXG_CTR_HELD);
+	return XDP_DROP;
+}
+
 /* How a refusal for one reason counts. */
 struct act_counters {
 	enum mxg_counter would, drop, reset;

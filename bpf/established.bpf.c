@@ -62,7 +62,7 @@ static __always_inline bool established_ends(const struct bpf_sock_ops *ops, str
 static __always_inline bool established_is_unknown(const struct mxg_config *config,
 						   const struct source *source, __u64 now)
 {
-	return verdict_lease_holds(now) && !verdict_is_live(source, now) &&
+	return verdict_lease(now) && !verdict_is_live(source, now) &&
 	       !verdict_prefix(config, source, now);
 }
 

@@ -3,7 +3,9 @@
  * The gate: an XDP program that judges TCP connections to mail ports at their
  * first packet. Only a pure SYN to a protected port can be dropped or reset, and only if
  * a live verdict or exception says so and its reason is enforced; everything
- * else passes, among it all that the gate does not know or understand.
+ * else passes, among it all that the gate does not know or understand. The one SYN that
+ * is dropped for want of knowledge is the first of a source that is held, which comes
+ * again.
  *
  * It loads without a daemon (plain `ip link`, xdp-loader) and then passes
  * everything: all it needs is in pinned maps, whose first state is all zero.
@@ -20,6 +22,8 @@
 #include "report.h"
 #include "verdict.h"
 
+#define GATE_TICK_NS 100000000ULL /* more than the coarse clock is behind the worker's */
+
 /* For libxdp: early in the chain, and the next program gets what passes. */
 struct {
 	__uint(priority, 20);
@@ -31,16 +35,42 @@ struct {
 	__uint(XDP_PASS, 1);
 } XDP_RUN_CONFIG(mxgate_frags);
 
+/* The worker has given a sign of life lately, and said that it holds. */
+static __always_inline bool gate_may_hold(const struct mxg_config *config, __u64 lease_ns)
+{
+	/* Less than 0 is a very long time. So is a lease of when the leases were longer. */
+	return config->enforce_mask &&
+	       lease_ns - config->hold_left_ns <= MXG_HOLD_BEAT_NS + GATE_TICK_NS;
+}
+
+/* A SYN of whom nothing is known. It passes; the first one may be to come again. */
+static __always_inline int gate_unknown(struct xdp_md *ctx, const struct mxg_config *config,
+					const struct source *source, enum verdict_state state,
+					__u64 lease_ns, __u64 now)
+{
+	enum report_result told = REPORT_ASKED;
+
+	/* With the other trigger it is told when its connection stands: established.bpf.c. */
+	if (!config->established)
+		told = report_event(ctx->ingress_ifindex, config, source, MXG_EVENT_UNKNOWN, now);
+	if (config->hold_left_ns && told != REPORT_ASKED && told != REPORT_AGAIN) {
+		if (told == REPORT_NEW && gate_may_hold(config, lease_ns))
+			return act_hold();
+		count_one(MXG_CTR_NOT_HELD);
+	}
+	return act_pass(state == VERDICT_EXPIRED ? MXG_CTR_EXPIRED : MXG_CTR_UNKNOWN);
+}
+
 /* A SYN to a protected port: the learned verdict, then the exceptions, then the question. */
 static __always_inline int gate_syn(struct xdp_md *ctx, const struct mxg_config *config,
 				    const struct source *source)
 {
-	const __u64 now = bpf_ktime_get_coarse_ns();
+	const __u64 now = bpf_ktime_get_coarse_ns(), lease_ns = verdict_lease(now);
 	const struct mxg_prefix *exception;
 	struct verdict verdict;
 	enum verdict_state state;
 
-	if (!verdict_lease_holds(now))
+	if (!lease_ns)
 		return act_pass(MXG_CTR_NO_LEASE);
 	state = verdict_lookup(source, now, &verdict);
 	if (state == VERDICT_LIVE) {
@@ -51,10 +81,7 @@ static __always_inline int gate_syn(struct xdp_md *ctx, const struct mxg_config 
 	exception = verdict_exception(config, source, now);
 	if (exception)
 		return act_on(ctx, config, exception->action, exception->reason);
-	/* With the other trigger it is told when its connection stands: established.bpf.c. */
-	if (!config->established)
-		report_event(ctx->ingress_ifindex, config, source, MXG_EVENT_UNKNOWN, now);
-	return act_pass(state == VERDICT_EXPIRED ? MXG_CTR_EXPIRED : MXG_CTR_UNKNOWN);
+	return gate_unknown(ctx, config, source, state, lease_ns, now);
 }
 
 static __always_inline int gate_packet(struct xdp_md *ctx)

@@ -131,29 +131,60 @@ static __always_inline bool report_send(__u32 ifindex, const struct source *sour
 	return true;
 }
 
-static __always_inline void report_event(__u32 ifindex, const struct mxg_config *config,
-					 const struct source *source, enum mxg_event_kind kind,
-					 __u64 now)
+/*
+ * What became of an event. New: sent, and the place of the source had no mark of anybody's
+ * that is younger than MXG_HOLD_PERIOD_NS. As each mark is younger than the one before, a
+ * place is not new again before that time is over, whoever shares it.
+ */
+enum report_result {
+	REPORT_NEW,
+	REPORT_AGAIN,  /* sent, and once before in that time */
+	REPORT_ASKED,  /* not sent, as it was a moment ago */
+	REPORT_SHARED, /* sent, but another has left his mark in that time */
+	REPORT_FAILED, /* not sent */
+};
+
+static __always_inline bool report_is_free(__u64 mark, __u32 tick)
+{
+	return !mark || (__u32)(tick - (__u32)mark) >= MXG_HOLD_PERIOD_NS >> REPORT_TICK_SHIFT;
+}
+
+/* Leaves the mark. Of several CPUs that do so at once, one has found the place new. */
+static __always_inline enum report_result report_mark(__u64 *slot, __u64 was, __u32 tag, __u32 tick)
+{
+	const __u64 mark = (__u64)tag << 32 | tick;
+
+	if (__sync_val_compare_and_swap(slot, was, mark) != was)
+		return REPORT_SHARED;
+	if (report_is_free(was, tick))
+		return REPORT_NEW;
+	return (__u32)(was >> 32) == tag ? REPORT_AGAIN : REPORT_SHARED;
+}
+
+static __always_inline enum report_result report_event(__u32 ifindex,
+						       const struct mxg_config *config,
+						       const struct source *source,
+						       enum mxg_event_kind kind, __u64 now)
 {
 	const __u32 tick = (__u32)(now >> REPORT_TICK_SHIFT);
 	__u32 tag;
 	__u64 *slot = report_slot(config, source, &tag);
+	const __u64 was = slot ? *(volatile __u64 *)slot : 0;
 
-	if (slot && report_was_asked(config, *slot, tag, tick)) {
+	if (slot && report_was_asked(config, was, tag, tick)) {
 		count_one(MXG_CTR_EVENT_ASKED);
-		return;
+		return REPORT_ASKED;
 	}
 	if (!report_take_token(config, kind, now)) {
 		count_one(MXG_CTR_EVENT_LIMITED);
-		return;
+		return REPORT_FAILED;
 	}
 	if (!report_send(ifindex, source, kind, now)) {
 		count_one(MXG_CTR_EVENT_LOST);
-		return;
+		return REPORT_FAILED;
 	}
-	if (slot)
-		*slot = (__u64)tag << 32 | tick;
 	count_one(kind == MXG_EVENT_REFRESH ? MXG_CTR_EVENT_REFRESH : MXG_CTR_EVENT_UNKNOWN);
+	return slot ? report_mark(slot, was, tag, tick) : REPORT_SHARED;
 }
 
 #endif

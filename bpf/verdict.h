@@ -66,12 +66,14 @@ struct verdict {
 	bool wants_refresh;
 };
 
-static __always_inline bool verdict_lease_holds(__u64 now)
+/* How much longer the worker's word holds, in ns; 0: it does not. */
+static __always_inline __u64 verdict_lease(__u64 now)
 {
 	const __u32 zero = 0;
 	const __u64 *lease = bpf_map_lookup_elem(&mxg3_lease, &zero);
+	const __u64 until = lease ? *lease : 0;
 
-	return lease && now < *lease;
+	return now < until ? until - now : 0;
 }
 
 /*

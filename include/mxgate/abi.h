@@ -107,14 +107,26 @@ struct mxg_config {
 	__u8 rollup;           /* not 0: there is something in the roll-up table */
 	__u32 dest_count;      /* protected destinations, 0..MXG_DESTS_MAX; 0: any */
 	struct mxg_dest dests[MXG_DESTS_MAX];
-	__u32 established; /* not 0: of unknown sources mxgate_established tells, not the gate */
-	__u32 zero;        /* rounds it to 8 bytes */
+	__u32 established;  /* not 0: of unknown sources mxgate_established tells, not the gate */
+	__u32 zero;         /* rounds it to 8 bytes */
+	__u64 hold_left_ns; /* not 0: unknown sources are held while the lease has more than so
+			     * much left; see MXG_HOLD_BEAT_NS */
 };
 
 /*
  * The lease: CLOCK_MONOTONIC ns until which the worker's word holds. Past it
  * everything passes. One __u64 of its own, so that a heartbeat cannot tear.
  */
+
+/*
+ * To hold is to drop the first SYN of an unknown source, whose verdict is there when it is
+ * sent again a second later. Only while somebody is at work on that: the heartbeat that
+ * wrote the lease is MXG_HOLD_BEAT_NS old at most, so hold_left_ns is the lease's length
+ * less that. And only once: not where the source, or another in its place of the asked
+ * table, was asked about within MXG_HOLD_PERIOD_NS. In doubt the SYN passes.
+ */
+#define MXG_HOLD_BEAT_NS   3000000000ULL
+#define MXG_HOLD_PERIOD_NS 60000000000ULL
 
 /*
  * One learned verdict, as the worker speaks of it; table.h has how it lies in a table.
@@ -246,6 +258,7 @@ enum mxg_counter_kind {
 	MXG_KIND_WOULD_DROP, /* a SYN that was passed because its reason is not enforced */
 	MXG_KIND_DROPPED,    /* a SYN that was dropped */
 	MXG_KIND_RESET,      /* a SYN that was answered with a reset */
+	MXG_KIND_HELD,       /* a SYN that was dropped, to be judged when it comes again */
 	MXG_KIND_BESIDE,     /* no outcome */
 	MXG_KIND_MAX
 };
@@ -291,7 +304,10 @@ enum mxg_counter_kind {
 	  "SYNs reset: PTR not confirmed (iprev fail)")                                            \
 	X(RESET_GENERIC, RESET, "reset_generic",                                                   \
 	  "SYNs reset: PTR confirmed, but the name looks generic")                                 \
-	X(RESET_DENY, RESET, "reset_deny", "SYNs reset by a deny exception")
+	X(RESET_DENY, RESET, "reset_deny", "SYNs reset by a deny exception")                       \
+	X(HELD, HELD, "held", "first SYNs of unknown sources, dropped once while they are judged") \
+	X(NOT_HELD, BESIDE, "not_held",                                                            \
+	  "SYNs of unknown sources passed although hold is on: nothing could be promised")
 
 enum mxg_counter {
 #define X(sym, kind, name, help) MXG_CTR_##sym,
@@ -307,7 +323,7 @@ struct mxg_counters {
 };
 
 _Static_assert(sizeof(struct mxg_dest) == 40, "mxg_dest layout");
-_Static_assert(sizeof(struct mxg_config) == 64 + 40 * MXG_DESTS_MAX + 8, "mxg_config layout");
+_Static_assert(sizeof(struct mxg_config) == 64 + 40 * MXG_DESTS_MAX + 16, "mxg_config layout");
 _Static_assert(sizeof(struct mxg_verdict) == 24, "mxg_verdict layout");
 _Static_assert(sizeof(struct mxg_key6) == 16, "mxg_key6 layout");
 _Static_assert(sizeof(struct mxg_prefix4_key) == 8, "mxg_prefix4_key layout");

@@ -83,6 +83,7 @@
  *   ports           [25]
  *   trigger         {kind: "syn" | "established", cgroup: of the latter, or "", detail: why it
  *                    is not in force, or ""}
+ *   hold            {on: first SYNs of unknown sources are held now, why_not: or ""}
  *   table           {v4: {entries, max}, v6: {entries, max}}
  *   exceptions      {active, total}
  *   counters        {name: count} for every MXG_COUNTERS name

@@ -378,6 +378,7 @@ uint32_t gate_action_of(enum mxg_counter outcome)
 {
 	switch (gate_counter_kind(outcome)) {
 	case MXG_KIND_DROPPED:
+	case MXG_KIND_HELD:
 		return XDP_DROP;
 	case MXG_KIND_RESET:
 		return XDP_TX;

@@ -307,6 +307,11 @@ static int check_whole(const char *path, const struct conf *conf)
 			     path);
 	if (conf->port_count == 0)
 		error_append("%s: ports: empty; name 1 to %d ports\n", path, MXG_PORTS_MAX);
+	if (conf->hold && conf->trigger == CONF_TRIGGER_ESTABLISHED)
+		error_append(
+			"%s: hold: needs trigger = syn; when a connection is established, there "
+			"is no SYN left to hold\n",
+			path);
 	if (conf->confirm.within_sec <= conf->confirm.apart_sec)
 		error_append("%s: confirm: within is not above apart\n", path);
 	if (conf->confirm.different_servers && conf->dns.server_count == 1)

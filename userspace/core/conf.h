@@ -50,6 +50,7 @@ struct conf {
 	uint32_t decap;                 /* bool */
 	uint32_t deny;                  /* 0 drop, 1 reset, 2 reject; conf_deny_action() */
 	uint32_t trigger;               /* enum conf_trigger */
+	uint32_t hold;                  /* bool */
 	char cgroup[CONF_TEXT_MAX];     /* of the sockets that trigger = established sees */
 	char bpf_object[CONF_TEXT_MAX];
 	char state_directory[CONF_TEXT_MAX];

@@ -50,6 +50,13 @@ const struct conf_key CONF_KEYS[] = {
 	 "The control group whose sockets trigger = established sees, as systemctl show -p ControlGroup "
 	 "names it; / is all of this system, containers and other network namespaces included. The local "
 	 "address of a connection must be one of destinations, if there are any."},
+	{"", "hold", KEY_CHOICE, AT(hold), NO_RANGE, "false|true", "false",
+	 "true: the first SYN of an unknown source is dropped while it is looked up, so that its verdict "
+	 "counts when the client sends it again, after a second, and not only for its next connection. "
+	 "Each new host that is good waits that second, once a minute at most; it is let in then, judged "
+	 "or not. Nobody is held in monitor mode, whom an exception covers, while the DNS is in trouble or "
+	 "no more can be asked, nor once the worker has been silent for three seconds. Where confirm needs "
+	 "more than one look, the first refuses nobody and holding gains little. Needs trigger = syn."},
 	{"", "bpf_object", KEY_PATH, AT(bpf_object), NO_RANGE, "an absolute path",
 	 MXG_PREFIX "/lib/mxgate/mxgate.bpf.o", "The compiled gate. What trigger = established needs lies "
 	 "beside it, mxgate-established.bpf.o."},

@@ -32,6 +32,7 @@ static const struct {
 	{"SYNs that enforcing would refuse", MXG_KIND_WOULD_DROP},
 	{"SYNs dropped", MXG_KIND_DROPPED},
 	{"SYNs reset", MXG_KIND_RESET},
+	{"SYNs held until they come again", MXG_KIND_HELD},
 	{"packets not judged, passed", MXG_KIND_UNJUDGED},
 	{"events to the daemon", MXG_KIND_BESIDE},
 };
@@ -105,6 +106,20 @@ static void trigger(FILE *to, const json_t *object)
 			 out_text_string(object, "cgroup"), *detail ? "; not now: " : "", detail);
 	fputs("trigger     ", to);
 	out_text_wrap(to, 12, line);
+}
+
+/* Nothing where nobody has asked for it. */
+static void hold(FILE *to, const json_t *object)
+{
+	const char *why_not = out_text_string(object, "why_not");
+	bool is_on = json_is_true(json_object_get(object, "on"));
+
+	if (!is_on && !*why_not)
+		return;
+	fputs(is_on ? "hold        on" : "hold        off: ", to);
+	if (!is_on)
+		out_text_put(to, why_not);
+	fputc('\n', to);
 }
 
 static void interfaces(FILE *to, const json_t *list)
@@ -370,6 +385,7 @@ void out_text_status(struct ctl *ctl, const json_t *result)
 	head(ctl->to, result);
 	ports(ctl->to, result);
 	trigger(ctl->to, json_object_get(result, "trigger"));
+	hold(ctl->to, json_object_get(result, "hold"));
 	interfaces(ctl->to, json_object_get(result, "interfaces"));
 	tables(ctl->to, result);
 	evaluations(ctl->to, resolver);

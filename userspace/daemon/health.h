@@ -9,8 +9,9 @@
  * then and nothing else would tell.
  *
  * One zone that is dead is not trouble, however many hosts it has: the failures must
- * be spread over several networks. Nothing else depends on the alarm: each lookup
- * that fails passes its source by itself.
+ * be spread over several networks. Nothing depends on the alarm but hold, which makes
+ * nobody wait for answers that do not come: each lookup that fails passes its source by
+ * itself.
  */
 #ifndef MXGATE_DAEMON_HEALTH_H
 #define MXGATE_DAEMON_HEALTH_H

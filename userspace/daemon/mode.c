@@ -125,6 +125,43 @@ bool mode_is_enforced(const struct worker *worker, enum mxg_reason reason)
 	       worker->conf->policy.row[reason].action != MXG_ACTION_PASS;
 }
 
+/* A verdict that is learned must be able to refuse, else there is nothing to wait for. */
+static bool may_refuse_learned(const struct worker *worker)
+{
+	for (size_t i = 0; i < ENFORCEABLE_COUNT; i++)
+		if (ENFORCEABLE[i] != MXG_REASON_DENY && mode_is_enforced(worker, ENFORCEABLE[i]))
+			return true;
+	return false;
+}
+
+const char *mode_hold_why_not(const struct worker *worker)
+{
+	if (!worker->conf->hold)
+		return "";
+	if (!may_refuse_learned(worker))
+		return "no reason is enforced that can be learned";
+	if (!worker->resolver || resolver_room(worker->resolver) == 0)
+		return "no more can be looked up now";
+	if (alarms_is_raised(&worker->alarms, HEALTH_ALARM))
+		return "the DNS is in trouble";
+	return NULL;
+}
+
+void mode_hold_tick(struct worker *worker)
+{
+	const char *why_not = mode_hold_why_not(worker);
+	int err;
+
+	if (!why_not == worker->is_holding)
+		return;
+	err = tables_write_config(worker);
+	if (err < 0)
+		log_error("event=hold-not-written error=\"%s\"", strerror(-err));
+	else
+		log_debug("event=hold state=%s why=\"%s\"", why_not ? "off" : "on",
+			  why_not ? why_not : "");
+}
+
 json_t *mode_enforced_json(const struct worker *worker)
 {
 	json_t *list = json_array();

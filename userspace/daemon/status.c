@@ -151,13 +151,21 @@ static json_t *trigger_json(const struct worker *worker)
 			 is_syn ? "" : conf->cgroup, "detail", worker->args.trigger.detail);
 }
 
+static json_t *hold_json(const struct worker *worker)
+{
+	const char *why_not = mode_hold_why_not(worker);
+
+	return json_pack("{s:b, s:s}", "on", (int)worker->is_holding, "why_not",
+			 why_not ? why_not : "");
+}
+
 json_t *status_json(struct worker *worker)
 {
 	uint64_t now = clock_mono_ns(), lease = 0;
 
 	vmap_lease_get(worker->vmap, &lease);
 	return json_pack("{s:s, s:i, s:i, s:I, s:i, s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:b, "
-			 "s:o, s:{s:o, s:o}, s:o, s:o, "
+			 "s:o, s:o, s:{s:o, s:o}, s:o, s:o, "
 			 "s:o, s:o, s:o, s:o, s:o}",
 			 "version", MXG_VERSION, "pid", (int)worker->args.keeper_pid, "worker_pid",
 			 (int)getpid(), "uptime_sec",
@@ -169,10 +177,10 @@ json_t *status_json(struct worker *worker)
 			 (json_int_t)(lease > now ? (lease - now) / CLOCK_NS_PER_SEC : 0),
 			 "interfaces", links_json(&worker->args.slots), "ports",
 			 ports_json(worker->conf), "destinations", destinations_json(worker->conf),
-			 "decap", (int)worker->conf->decap, "trigger", trigger_json(worker),
-			 "table", "v4", table_json(worker, 4), "v6", table_json(worker, 6),
-			 "exceptions", exceptions_json(worker), "counters", counters_json(worker),
-			 "resolver", resolver_json(worker), "alarms", alarms_json(&worker->alarms),
-			 "confirm", watch_confirm_json(worker), "breaker",
-			 watch_breaker_json(worker), "evidence", ledger_json(worker));
+			 "decap", (int)worker->conf->decap, "trigger", trigger_json(worker), "hold",
+			 hold_json(worker), "table", "v4", table_json(worker, 4), "v6",
+			 table_json(worker, 6), "exceptions", exceptions_json(worker), "counters",
+			 counters_json(worker), "resolver", resolver_json(worker), "alarms",
+			 alarms_json(&worker->alarms), "confirm", watch_confirm_json(worker),
+			 "breaker", watch_breaker_json(worker), "evidence", ledger_json(worker));
 }

@@ -236,13 +236,19 @@ int tables_write_config(struct worker *worker)
 		.dest_count = conf->destination_count,
 		.established = conf->trigger == CONF_TRIGGER_ESTABLISHED,
 	};
+	int err;
 
 	for (unsigned int i = 0; i < conf->port_count; i++)
 		config.ports[i] = htons(conf->ports[i]);
 	for (unsigned int i = 0; i < conf->destination_count; i++)
 		config.dests[i] = dest_of(&conf->destinations[i]);
 	exceptions_each(worker->exceptions, count_family, &config);
-	return vmap_config_put(worker->vmap, &config);
+	if (!mode_hold_why_not(worker))
+		config.hold_left_ns = conf->lease_sec * CLOCK_NS_PER_SEC - MXG_HOLD_BEAT_NS;
+	err = vmap_config_put(worker->vmap, &config);
+	if (err == 0)
+		worker->is_holding = config.hold_left_ns != 0;
+	return err;
 }
 
 /* --- verdicts ------------------------------------------------------------------------ */

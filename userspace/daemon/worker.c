@@ -39,6 +39,7 @@ static void on_heartbeat(uv_timer_t *timer)
 	if (worker->conf->confirm.different_servers)
 		health_opinions(&worker->health, &stats, &worker->alarms, now);
 	alarms_tick(&worker->alarms, now);
+	mode_hold_tick(worker);
 }
 
 static void take_link(struct worker *worker, const struct message *message)

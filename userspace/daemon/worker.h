@@ -83,6 +83,7 @@ struct worker {
 	struct table_entry *sweep_entries;
 	uint32_t hash_seed;
 	uint32_t enforce_mask;
+	bool is_holding;      /* the gate has been told to hold unknown sources */
 	bool mode_is_command; /* set by `mxgate mode`, not by the configuration */
 	uint64_t table_full, table_full_logged_ns;
 	struct alarms alarms;
@@ -187,6 +188,12 @@ int mode_set(struct worker *worker, const char *what, const char *reason, bool *
 
 /* True if the gate acts on this reason now: enforced, and its action is not pass. */
 bool mode_is_enforced(const struct worker *worker, enum mxg_reason reason);
+
+/* NULL: unknown sources are to be held now. Else why not, "" when it is not configured. */
+const char *mode_hold_why_not(const struct worker *worker);
+
+/* Tells the gate when that has changed. */
+void mode_hold_tick(struct worker *worker);
 
 /* [reason names] that the gate acts on. A new reference or NULL. */
 json_t *mode_enforced_json(const struct worker *worker);
