@@ -6,6 +6,8 @@
  *                              source and send it out
  *   bench_drop                 the least an XDP program can do
  *   bench_parse                the gate's own parser, then the same drop
+ *   bench_line                 the same, and one word of a line of memory that the source
+ *                              picks: less than this no table can do
  *   bench_on_poll              takes the time between two full polls of the receiving
  *                              thread, one after the other: all that those packets cost
  */
@@ -13,6 +15,8 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
+
+#include <mxgate/table.h>
 
 #include "../../bpf/parse.h"
 #include "packets_sources.h"
@@ -40,6 +44,16 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } bench_samples SEC(".maps");
+
+/* As many as the gate has for the sources. One buffer, reached without a helper. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct mxg_line4));
+} bench_lines SEC(".maps");
+
+const volatile __u32 bench_line_count = 1;
 
 #define WAIT_STEPS (1 << 20) /* longer than the slowest receiver needs */
 
@@ -149,6 +163,25 @@ int bench_parse(struct xdp_md *ctx)
 	if (parse_packet(ctx, false, &pkt) != PARSE_TCP)
 		return XDP_PASS;
 	return pkt.is_syn && pkt.dport == bpf_htons(25) ? XDP_DROP : XDP_PASS;
+}
+
+SEC("xdp")
+int bench_line(struct xdp_md *ctx)
+{
+	struct source source = {};
+	struct packet pkt = {};
+	__u64 *word;
+	__u32 at;
+
+	if (parse_packet(ctx, false, &pkt) != PARSE_TCP || !pkt.is_syn ||
+	    pkt.dport != bpf_htons(25))
+		return XDP_PASS;
+	packet_source(&pkt, &source);
+	at = (mxg_mix(source.family == 4 ? source.v4 : source.word[0]) >> 32) * bench_line_count >>
+	     32;
+	word = bpf_map_lookup_elem(&bench_lines, &at);
+	/* All are zero; the drop has to wait for that. */
+	return word && !*(volatile __u64 *)word ? XDP_DROP : XDP_PASS;
 }
 
 /* Args: napi, work done, budget. */

@@ -116,6 +116,8 @@ static int call(const char *what, const struct packets *packets)
 		return packets_attach(packets, "bench_drop");
 	if (strcmp(what, "parse") == 0 && has_interface)
 		return packets_attach(packets, "bench_parse");
+	if (strcmp(what, "line") == 0 && has_interface)
+		return packets_attach(packets, "bench_line");
 	if (strcmp(what, "xdp-filter") == 0 && has_interface)
 		return packets_xdp_filter(packets);
 	if (strcmp(what, "run") == 0 && has_interface && packets->napi_pid &&

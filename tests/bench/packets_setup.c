@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include <mxgate/abi.h>
+#include <mxgate/table.h>
 
 #include "base/clock.h"
 #include "io/gate.h"
@@ -108,6 +109,23 @@ static int attach(const struct bpf_object *object, const char *program, const ch
 	return bpf_xdp_attach(ifindex, bpf_program__fd(prog), XDP_FLAGS_DRV_MODE, NULL);
 }
 
+/* As many lines as a table for the sources has, filled as far as it may be. */
+static int size_lines(const struct bpf_object *object, const struct packets *packets)
+{
+	struct bpf_map *lines = bpf_object__find_map_by_name(object, LINES_MAP);
+	struct bpf_map *constants = bpf_object__find_map_by_name(object, ".rodata");
+	const uint32_t count = packets->family == 4 ? packets->sources / MXG_LINE4_SLOTS * 20 / 17
+						    : packets->sources / MXG_LINE6_SLOTS * 5 / 4;
+	const size_t size =
+		packets->family == 4 ? sizeof(struct mxg_line4) : sizeof(struct mxg_line6);
+	int err = lines && constants ? bpf_map__set_max_entries(lines, count + 1) : -ENOENT;
+
+	if (err == 0)
+		err = bpf_map__set_value_size(lines, (__u32)size);
+	/* The one constant there is. */
+	return err < 0 ? err : bpf_map__set_initial_value(constants, &count, sizeof(count));
+}
+
 int packets_attach(const struct packets *packets, const char *program)
 {
 	struct bpf_object *object = packets_open(packets->object);
@@ -115,7 +133,9 @@ int packets_attach(const struct packets *packets, const char *program)
 
 	if (!object)
 		return -errno;
-	err = bpf_object__load(object);
+	err = size_lines(object, packets);
+	if (err == 0)
+		err = bpf_object__load(object);
 	if (err == 0)
 		err = attach(object, program, packets->interface);
 	bpf_object__close(object);

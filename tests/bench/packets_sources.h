@@ -18,6 +18,7 @@
 #define SAMPLES_MAP "bench_samples"
 #define SEND_MAP    "bench_send"
 #define METER_MAP   "bench_meter"
+#define LINES_MAP   "bench_lines"
 #define CACHE_LINE  64
 /*
  * So many frames are sent, then all are received, then the next. The ring of a veth takes
