@@ -2,7 +2,8 @@
 /*
  * What becomes of a packet. The only place that drops or answers, and only for the
  * reasons in act_on(): an action or a reason that is not known here passes, whatever the
- * enforce mask says. What is to be reset and cannot be answered is dropped.
+ * enforce mask says. What is to be told in SMTP and cannot be is reset, what is to be
+ * reset and cannot be answered is dropped.
  */
 #ifndef MXGATE_BPF_ACT_H
 #define MXGATE_BPF_ACT_H
@@ -13,7 +14,9 @@
 
 #include <mxgate/abi.h>
 #include "count.h"
+#include "refuse.h"
 #include "reply.h"
+#include "verdict.h"
 
 static __always_inline int act_pass(enum mxg_counter outcome)
 {
@@ -30,15 +33,43 @@ static __always_inline int act_hold(void)
 
 /* How a refusal for one reason counts. */
 struct act_counters {
-	enum mxg_counter would, drop, reset;
+	enum mxg_counter would, drop, reset, reject;
 };
 
-static __always_inline int act_refuse(struct xdp_md *ctx, const struct mxg_config *config,
-				      __u8 action, enum mxg_reason reason,
-				      struct act_counters counters)
+/* A program in which frames cannot grow has nothing to say. */
+static __always_inline bool act_reject(struct xdp_md *ctx, const struct mxg_config *config,
+				       enum mxg_reason reason, __u64 now, bool can_reject)
 {
+	if (can_reject && config->reject && refuse_syn(ctx, reason, now))
+		return true;
+	count_one(MXG_CTR_REJECT_UNABLE);
+	return false;
+}
+
+/* What the verdict says, or drop: it has been told so often that telling is no use. */
+static __always_inline __u32 act_harden(const struct mxg_config *config,
+					const struct verdict *verdict)
+{
+	if (verdict->action != MXG_ACTION_REJECT || !config->reject_budget ||
+	    verdict->hits < config->reject_budget)
+		return verdict->action;
+	count_one(MXG_CTR_REJECT_HARDENED);
+	return MXG_ACTION_DROP;
+}
+
+static __always_inline int act_refuse(struct xdp_md *ctx, const struct mxg_config *config,
+				      const struct verdict *verdict, enum mxg_reason reason,
+				      struct act_counters counters, __u64 now, bool can_reject)
+{
+	__u32 action;
+
 	if (!(config->enforce_mask >> reason & 1))
 		return act_pass(counters.would);
+	action = act_harden(config, verdict);
+	if (action == MXG_ACTION_REJECT && act_reject(ctx, config, reason, now, can_reject)) {
+		count_one(counters.reject);
+		return XDP_TX;
+	}
 	if (action != MXG_ACTION_DROP && reply_reset(ctx)) {
 		count_one(counters.reset);
 		return XDP_TX;
@@ -49,28 +80,41 @@ static __always_inline int act_refuse(struct xdp_md *ctx, const struct mxg_confi
 
 #define ACT_COUNTERS(name)                                                                         \
 	((struct act_counters){MXG_CTR_WOULD_DROP_##name, MXG_CTR_DROP_##name,                     \
-			       MXG_CTR_RESET_##name})
+			       MXG_CTR_RESET_##name, MXG_CTR_REJECT_##name})
+
+#define ACT_REFUSE(name)                                                                           \
+	act_refuse(ctx, config, verdict, MXG_REASON_##name, ACT_COUNTERS(name), now, can_reject)
 
 /* Acts on what is known of the source of a SYN to a protected port. */
-static __always_inline int act_on(struct xdp_md *ctx, const struct mxg_config *config, __u8 action,
-				  __u8 reason)
+static __always_inline int act_on(struct xdp_md *ctx, const struct mxg_config *config,
+				  const struct verdict *verdict, __u64 now, bool can_reject)
 {
-	if (reason == MXG_REASON_ALLOW)
+	if (verdict->reason == MXG_REASON_ALLOW)
 		return act_pass(MXG_CTR_ALLOW);
-	if (action != MXG_ACTION_DROP && action != MXG_ACTION_RESET && action != MXG_ACTION_REJECT)
+	if (verdict->action != MXG_ACTION_DROP && verdict->action != MXG_ACTION_RESET &&
+	    verdict->action != MXG_ACTION_REJECT)
 		return act_pass(MXG_CTR_KNOWN_PASS);
-	switch (reason) {
+	switch (verdict->reason) {
 	case MXG_REASON_NO_PTR:
-		return act_refuse(ctx, config, action, MXG_REASON_NO_PTR, ACT_COUNTERS(NO_PTR));
+		return ACT_REFUSE(NO_PTR);
 	case MXG_REASON_UNCONFIRMED:
-		return act_refuse(ctx, config, action, MXG_REASON_UNCONFIRMED,
-				  ACT_COUNTERS(UNCONFIRMED));
+		return ACT_REFUSE(UNCONFIRMED);
 	case MXG_REASON_GENERIC:
-		return act_refuse(ctx, config, action, MXG_REASON_GENERIC, ACT_COUNTERS(GENERIC));
+		return ACT_REFUSE(GENERIC);
 	case MXG_REASON_DENY:
-		return act_refuse(ctx, config, action, MXG_REASON_DENY, ACT_COUNTERS(DENY));
+		return ACT_REFUSE(DENY);
 	}
 	return act_pass(MXG_CTR_KNOWN_PASS);
+}
+
+/* Whether a SYN of this source would be rejected now: for what comes after it. */
+static __always_inline bool act_rejects(const struct mxg_config *config,
+					const struct verdict *verdict)
+{
+	return verdict->action == MXG_ACTION_REJECT &&
+	       config->enforce_mask >> (verdict->reason & 31) & 1 &&
+	       (verdict->reason == MXG_REASON_NO_PTR || verdict->reason == MXG_REASON_UNCONFIRMED ||
+		verdict->reason == MXG_REASON_GENERIC || verdict->reason == MXG_REASON_DENY);
 }
 
 #endif

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
  * The gate: an XDP program that judges TCP connections to mail ports at their
- * first packet. Only a pure SYN to a protected port can be dropped or reset, and only if
+ * first packet. Only a pure SYN to a protected port can be refused, and only if
  * a live verdict or exception says so and its reason is enforced; everything
  * else passes, among it all that the gate does not know or understand. The one SYN that
  * is dropped for want of knowledge is the first of a source that is held, which comes
  * again.
+ * Of packets after the SYN it takes those of connections alone that it has opened itself
+ * (refuse.h).
  *
  * It loads without a daemon (plain `ip link`, xdp-loader) and then passes
  * everything: all it needs is in pinned maps, whose first state is all zero.
@@ -35,6 +37,11 @@ struct {
 	__uint(XDP_PASS, 1);
 } XDP_RUN_CONFIG(mxgate_frags);
 
+struct {
+	__uint(priority, 20);
+	__uint(XDP_PASS, 1);
+} XDP_RUN_CONFIG(mxgate_reject);
+
 /* The worker has given a sign of life lately, and said that it holds. */
 static __always_inline bool gate_may_hold(const struct mxg_config *config, __u64 lease_ns)
 {
@@ -63,28 +70,61 @@ static __always_inline int gate_unknown(struct xdp_md *ctx, const struct mxg_con
 
 /* A SYN to a protected port: the learned verdict, then the exceptions, then the question. */
 static __always_inline int gate_syn(struct xdp_md *ctx, const struct mxg_config *config,
-				    const struct source *source)
+				    const struct source *source, bool can_reject)
 {
 	const __u64 now = bpf_ktime_get_coarse_ns(), lease_ns = verdict_lease(now);
-	const struct mxg_prefix *exception;
-	struct verdict verdict;
+	struct verdict verdict = {};
 	enum verdict_state state;
 
 	if (!lease_ns)
 		return act_pass(MXG_CTR_NO_LEASE);
-	state = verdict_lookup(source, now, &verdict);
+	state = verdict_lookup(source, now, true, &verdict);
 	if (state == VERDICT_LIVE) {
 		if (verdict.wants_refresh)
 			report_event(ctx->ingress_ifindex, config, source, MXG_EVENT_REFRESH, now);
-		return act_on(ctx, config, verdict.action, verdict.reason);
+		return act_on(ctx, config, &verdict, now, can_reject);
 	}
-	exception = verdict_exception(config, source, now);
-	if (exception)
-		return act_on(ctx, config, exception->action, exception->reason);
+	if (verdict_exception(config, source, now, true, &verdict))
+		return act_on(ctx, config, &verdict, now, can_reject);
 	return gate_unknown(ctx, config, source, state, lease_ns, now);
 }
 
-static __always_inline int gate_packet(struct xdp_md *ctx)
+/* The refusal of a source that is refused in SMTP: what a SYN of it would meet now. */
+static __always_inline bool gate_rejects(const struct mxg_config *config,
+					 const struct source *source, __u64 now,
+					 struct verdict *ret)
+{
+	if (!verdict_lease(now))
+		return false;
+	if (verdict_lookup(source, now, false, ret) != VERDICT_LIVE &&
+	    !verdict_exception(config, source, now, false, ret))
+		return false;
+	return act_rejects(config, ret);
+}
+
+/*
+ * Not a SYN, but to a protected port, while something is rejected. The cookie is looked
+ * at first: it costs the packets of good connections less than the table does.
+ */
+static __always_inline int gate_talk(struct xdp_md *ctx, const struct mxg_config *config,
+				     const struct source *source)
+{
+	const __u64 now = bpf_ktime_get_coarse_ns();
+	struct refuse_talk talk = {};
+	struct verdict verdict = {};
+	int action = XDP_PASS;
+
+	if (!refuse_prove(ctx, now, &talk))
+		return act_pass(MXG_CTR_NOT_SYN);
+	if (gate_rejects(config, source, now, &verdict))
+		action = refuse_answer(ctx, &talk, source, verdict.reason);
+	if (action != XDP_PASS)
+		return action;
+	count_one(MXG_CTR_REJECT_LEFT);
+	return act_pass(MXG_CTR_NOT_SYN);
+}
+
+static __always_inline int gate_packet(struct xdp_md *ctx, bool can_reject)
 {
 	const struct mxg_config *config = config_get();
 	struct packet pkt = {};
@@ -106,19 +146,21 @@ static __always_inline int gate_packet(struct xdp_md *ctx)
 	}
 	if (!config_is_protected(config, pkt.dport))
 		return act_pass(MXG_CTR_NOT_PORT);
-	if (!pkt.is_syn)
+	if (!pkt.is_syn && !(can_reject && config->reject))
 		return act_pass(MXG_CTR_NOT_SYN);
 	packet_source(&pkt, &source);
+	if (!pkt.is_syn)
+		return gate_talk(ctx, config, &source);
 	packet_dest(&pkt, &dest);
 	if (!config_is_destination(config, &dest))
 		return act_pass(MXG_CTR_NOT_DESTINATION);
-	return gate_syn(ctx, config, &source);
+	return gate_syn(ctx, config, &source, can_reject);
 }
 
 SEC("xdp")
 int mxgate_gate(struct xdp_md *ctx)
 {
-	return gate_packet(ctx);
+	return gate_packet(ctx, false);
 }
 
 /*
@@ -128,7 +170,17 @@ int mxgate_gate(struct xdp_md *ctx)
 SEC("xdp.frags")
 int mxgate_frags(struct xdp_md *ctx)
 {
-	return gate_packet(ctx);
+	return gate_packet(ctx, false);
+}
+
+/*
+ * The same with a tongue: what is to be rejected is told so. By itself, since a program in
+ * which frames grow is refused by some dispatchers (reply.h). Chosen by its name.
+ */
+SEC("xdp.frags")
+int mxgate_reject(struct xdp_md *ctx)
+{
+	return gate_packet(ctx, true);
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

@@ -40,6 +40,7 @@ _Static_assert(14 + 4 * PARSE_VLAN_MAX + 40 + 2048 * PARSE_EXT_MAX <= CURSOR_MAX
 #define PARSE_TCP_FIN 0x01
 #define PARSE_TCP_SYN 0x02
 #define PARSE_TCP_RST 0x04
+#define PARSE_TCP_PSH 0x08
 #define PARSE_TCP_ACK 0x10
 
 struct source {

@@ -1,30 +1,254 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What the refusal responder shares with the worker: what it says, and what keys the
- * cookies by which it knows its own connections.
+ * The refusal responder: a mail server's whole talk with a client that is to be turned
+ * away, without a socket and without memory.
+ *
+ *   SYN              SYN-ACK, numbered by a cookie (cookie.h)
+ *   ACK              220, again and again until it is acknowledged
+ *   EHLO, HELO       554 and why (RFC 5321 §4.2.5, RFC 7372)
+ *   QUIT             221 and FIN
+ *   any other line   503 and FIN
+ *   half a line      its acknowledgment
+ *   FIN              FIN, or its acknowledgment after ours
+ *
+ * Where a talk is follows from how many of our bytes the client acknowledges, since each
+ * reply has one length for one client. So a packet that comes twice gets one answer twice,
+ * and each packet gets one at most. Behind the greeting, not in its place, stands the 554:
+ * to a greeting of 554 Postfix does not return the mail, but tries again for days.
+ *
+ * Only a proven cookie and a refusal that is in force take a packet that is not a SYN.
+ * What is not understood is left alone, and the host resets a connection that it does not
+ * have. Nothing is acknowledged before the greeting is: the client sends it again then.
  */
 #ifndef MXGATE_BPF_REFUSE_H
 #define MXGATE_BPF_REFUSE_H
 
+#include <stdbool.h>
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
 #include <mxgate/abi.h>
+#include "cookie.h"
+#include "count.h"
+#include "parse.h"
+#include "reply.h"
+#include "say.h"
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, MXG_SAY_SLOTS);
-	__type(key, __u32);
-	__type(value, struct mxg_say);
-	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} mxg3_say SEC(".maps");
+#define REFUSE_WINDOW   512 /* bytes: some command lines */
+#define REFUSE_TOLD_MAX 4   /* to EHLO, to HELO, and to who begins again */
+#define REFUSE_VERB     5   /* with what ends the word */
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 2);
-	__type(key, __u32);
-	__type(value, struct mxg_secret);
-	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} mxg3_secret SEC(".maps");
+/* More of our bytes than this no talk has. */
+#define REFUSE_BYTES_MAX (2 + (REFUSE_TOLD_MAX + 2) * MXG_SAY_MAX)
+
+/* How long what is said to one client is. */
+struct refuse_lens {
+	__u32 greeting, reason, bye, wrong;
+};
+
+/* A packet of a connection that the gate has opened. */
+struct refuse_talk {
+	__u32 seq, ack;
+	__u32 acked; /* of our bytes, the SYN among them: 1 and more */
+	__u32 data;  /* bytes that it carries */
+	__u32 at;    /* their offset in the frame */
+	bool is_fin;
+};
+
+/* What a packet asks for. */
+enum refuse_step {
+	REFUSE_GREET,   /* the greeting has not arrived */
+	REFUSE_COMMAND, /* it has, and all that was said after it */
+	REFUSE_CLOSED,  /* and so has our FIN */
+	REFUSE_STRANGE,
+};
+
+/* False if there is nothing to say: one of the texts is missing. */
+static __always_inline bool refuse_find_lens(__u32 reason, const struct say_addr *addr,
+					     struct refuse_lens *ret)
+{
+	ret->greeting = say_len(say_get(MXG_SAY_GREETING), addr);
+	ret->reason = say_len(say_get(reason), addr);
+	ret->bye = say_len(say_get(MXG_SAY_BYE), addr);
+	ret->wrong = say_len(say_get(MXG_SAY_WRONG), addr);
+	return ret->greeting && ret->reason && ret->bye && ret->wrong;
+}
+
+/* The SYN becomes the SYN-ACK. False, and nothing has changed: it cannot be refused so. */
+static __noinline bool refuse_syn(struct xdp_md *ctx, __u32 reason, __u64 now)
+{
+	struct reply_headers headers = {};
+	const struct say_addr none = {};
+	struct refuse_lens lens;
+	struct reply reply = {
+		.flags = PARSE_TCP_SYN | PARSE_TCP_ACK,
+		.window = REFUSE_WINDOW,
+		.is_syn = true,
+	};
+
+	if (!refuse_find_lens(reason, &none, &lens) || !reply_is_whole(ctx) ||
+	    !reply_find(ctx, &headers) || !cookie_make(&headers, cookie_slot(now), &reply.seq))
+		return false;
+	/* Data of the SYN is not taken: it comes again (RFC 7413 §4.2.2). */
+	reply.ack = bpf_ntohl(headers.tcp->seq) + 1;
+	reply_in_place(&headers, &reply);
+	return true;
+}
+
+/* Whether the packet, not a SYN, is of a connection that the gate has opened; *ret then. */
+static __noinline bool refuse_prove(struct xdp_md *ctx, __u64 now, struct refuse_talk *ret)
+{
+	const __u8 mask = PARSE_TCP_SYN | PARSE_TCP_RST | PARSE_TCP_ACK;
+	struct reply_headers headers = {};
+	__u8 flags;
+
+	if (!ret || !reply_find(ctx, &headers))
+		return false;
+	flags = ((const __u8 *)headers.tcp)[13];
+	if ((flags & mask) != PARSE_TCP_ACK ||
+	    !cookie_prove(&headers, now, REFUSE_BYTES_MAX, &ret->acked))
+		return false;
+	ret->seq = bpf_ntohl(headers.tcp->seq);
+	ret->ack = bpf_ntohl(headers.tcp->ack_seq);
+	ret->data = reply_data_len(&headers);
+	ret->at = (__u32)((void *)headers.tcp - (void *)headers.eth) + headers.tcp->doff * 4U;
+	ret->is_fin = flags & PARSE_TCP_FIN;
+	return true;
+}
+
+static __always_inline enum refuse_step refuse_step_of(const struct refuse_talk *talk,
+						       const struct refuse_lens *lens)
+{
+	__u32 rest = talk->acked - 1;
+
+	if (rest == 0)
+		return REFUSE_GREET;
+	rest -= lens->greeting;
+#pragma unroll
+	for (int i = 0; i <= REFUSE_TOLD_MAX; i++) {
+		if (rest == i * lens->reason)
+			return REFUSE_COMMAND;
+	}
+#pragma unroll
+	for (int i = 0; i <= REFUSE_TOLD_MAX; i++) {
+		const __u32 last = rest - i * lens->reason - 1; /* without the FIN */
+
+		if (last == 0 || last == lens->bye || last == lens->wrong)
+			return REFUSE_CLOSED;
+	}
+	return REFUSE_STRANGE;
+}
+
+/* How many refusals the client has acknowledged: as many as are enough end the talk. */
+static __always_inline bool refuse_is_enough(const struct refuse_talk *talk,
+					     const struct refuse_lens *lens)
+{
+	return talk->acked - 1 - lens->greeting == REFUSE_TOLD_MAX * lens->reason;
+}
+
+/* Bytes of a word, in small letters, as one number. */
+#define REFUSE_WORD(a, b, c, d) ((__u32)(a) | (__u32)(b) << 8 | (__u32)(c) << 16 | (__u32)(d) << 24)
+
+/* The first word of a line, 0 if it is none of four letters. */
+static __always_inline __u32 refuse_verb(struct xdp_md *ctx, const struct refuse_talk *talk)
+{
+	__u8 line[REFUSE_VERB];
+
+	if (talk->data < REFUSE_VERB || bpf_xdp_load_bytes(ctx, talk->at, line, sizeof(line)) != 0)
+		return 0;
+	if (line[4] != ' ' && line[4] != '\r' && line[4] != '\n')
+		return 0;
+	return REFUSE_WORD(line[0] | 0x20, line[1] | 0x20, line[2] | 0x20, line[3] | 0x20);
+}
+
+static __always_inline bool refuse_ends_line(struct xdp_md *ctx, const struct refuse_talk *talk)
+{
+	__u8 last = 0;
+
+	return bpf_xdp_load_bytes(ctx, talk->at + talk->data - 1, &last, 1) == 0 && last == '\n';
+}
+
+static __noinline int refuse_send(struct xdp_md *ctx, const struct reply *reply,
+				  enum mxg_counter counter)
+{
+	struct reply_headers headers = {};
+
+	if (!reply_find(ctx, &headers))
+		return XDP_DROP;
+	reply_in_place(&headers, reply);
+	count_one(counter);
+	return XDP_TX;
+}
+
+static __always_inline int refuse_say(struct xdp_md *ctx, struct reply *reply, __u32 slot,
+				      struct say_addr *addr, enum mxg_counter counter)
+{
+	if (say_answer(ctx, reply, slot, addr)) {
+		count_one(counter);
+		return XDP_TX;
+	}
+	reply->flags = PARSE_TCP_RST;
+	reply->ack = 0;
+	reply->data = 0;
+	return refuse_send(ctx, reply, MXG_CTR_REJECT_BROKEN);
+}
+
+/* A line: 554, 221 or 503. */
+static __always_inline int refuse_command(struct xdp_md *ctx, const struct refuse_talk *talk,
+					  const struct refuse_lens *lens, __u32 reason,
+					  struct say_addr *addr, struct reply *reply)
+{
+	const __u32 verb = refuse_verb(ctx, talk);
+
+	reply->ack = talk->seq + talk->data;
+	if (!refuse_ends_line(ctx, talk))
+		return refuse_send(ctx, reply, MXG_CTR_REJECT_ACKED);
+	reply->flags |= PARSE_TCP_PSH;
+	if ((verb == REFUSE_WORD('e', 'h', 'l', 'o') || verb == REFUSE_WORD('h', 'e', 'l', 'o')) &&
+	    !refuse_is_enough(talk, lens))
+		return refuse_say(ctx, reply, reason, addr, MXG_CTR_REJECT_TOLD);
+	reply->flags |= PARSE_TCP_FIN;
+	reply->ack += talk->is_fin;
+	if (verb == REFUSE_WORD('q', 'u', 'i', 't'))
+		return refuse_say(ctx, reply, MXG_SAY_BYE, addr, MXG_CTR_REJECT_QUIT);
+	return refuse_say(ctx, reply, MXG_SAY_WRONG, addr, MXG_CTR_REJECT_WRONG);
+}
+
+/* What is to become of a packet of a talk with a source that is refused for reason. */
+static __noinline int refuse_answer(struct xdp_md *ctx, const struct refuse_talk *talk,
+				    const struct source *source, __u32 reason)
+{
+	struct say_addr addr = {};
+	struct refuse_lens lens;
+	struct reply reply = {};
+	enum refuse_step step;
+
+	if (!talk || !source || !reply_is_whole(ctx))
+		return XDP_PASS;
+	say_address(source, &addr);
+	if (!refuse_find_lens(reason, &addr, &lens))
+		return XDP_PASS;
+	step = refuse_step_of(talk, &lens);
+	if (step == REFUSE_STRANGE)
+		return XDP_PASS;
+	reply.seq = talk->ack;
+	reply.ack = talk->seq;
+	reply.window = REFUSE_WINDOW;
+	reply.flags = PARSE_TCP_ACK;
+	if (step == REFUSE_GREET) {
+		reply.flags |= PARSE_TCP_PSH;
+		return refuse_say(ctx, &reply, MXG_SAY_GREETING, &addr, MXG_CTR_REJECT_GREETED);
+	}
+	if (step == REFUSE_COMMAND && talk->data)
+		return refuse_command(ctx, talk, &lens, reason, &addr, &reply);
+	if (!talk->data && !talk->is_fin) {
+		count_one(MXG_CTR_REJECT_SILENT);
+		return XDP_DROP;
+	}
+	reply.ack += talk->data + talk->is_fin;
+	if (step == REFUSE_COMMAND)
+		reply.flags |= PARSE_TCP_FIN;
+	return refuse_send(ctx, &reply, MXG_CTR_REJECT_ACKED);
+}
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Turns the frame of a SYN into the answer to it, which goes back the way it came by
- * XDP_TX: the reset of RFC 9293 §3.10.7.1. MAC addresses, IP addresses and ports are
- * swapped, tags stay.
+ * Turns the frame of a packet into the answer to it, which goes back the way it came by
+ * XDP_TX. MAC addresses, IP addresses and ports are swapped, tags stay. Here are the
+ * answers without data, among them the reset of RFC 9293 §3.10.7.1; say.h has those with.
  *
  * Only bare headers are answered: Ethernet, tags, IP without options, extensions or
  * fragments, TCP, all in one buffer, from one host to one host. Who calls drops the rest.
@@ -28,7 +28,11 @@
 
 #define REPLY_HOPS  64
 #define REPLY_IP_DF 0x4000 /* RFC 6864: with it the identification means nothing */
-#define REPLY_SIZE  (sizeof(struct tcphdr))
+
+#define REPLY_MSS4     1460 /* RFC 9293 §3.7.1, for the MTU of an Ethernet */
+#define REPLY_MSS6     1440
+#define REPLY_MSS_SIZE 4 /* of the option */
+#define REPLY_MSS_KIND 0x02040000U
 
 /* The headers of a frame that can be answered, all of them within it. */
 struct reply_headers {
@@ -36,7 +40,19 @@ struct reply_headers {
 	struct tcphdr *tcp;
 	struct iphdr *ip4; /* one of the two; NULL: the other */
 	struct ipv6hdr *ip6;
+	void *end;
+	__u64 front;   /* bytes of Ethernet and tags */
 	__u32 tcp_len; /* header and data, as the IP header has it and the frame has room for */
+};
+
+/* What the TCP header of an answer says, beside the ports; in the order of the host. */
+struct reply {
+	__u32 seq;
+	__u32 ack;
+	__u16 window;
+	__u16 data;  /* bytes that follow it */
+	__u8 flags;  /* PARSE_TCP_* */
+	bool is_syn; /* tells the largest segment, where there is room for that */
 };
 
 /*
@@ -49,6 +65,7 @@ struct reply_sum {
 	__be32 len;
 	__be32 proto;
 	struct tcphdr tcp;
+	__be32 option;
 };
 
 static __always_inline bool reply_find_ip4(struct cursor *cur, struct reply_headers *ret)
@@ -93,11 +110,13 @@ static __always_inline bool reply_find(struct xdp_md *ctx, struct reply_headers 
 
 	if (l3 != PARSE_L3_IPV4 && l3 != PARSE_L3_IPV6)
 		return false;
+	ret->eth = start;
+	ret->front = (__u64)(cur.pos - start);
 	if (!(l3 == PARSE_L3_IPV4 ? reply_find_ip4(&cur, ret) : reply_find_ip6(&cur, ret)))
 		return false;
 	left = (__u64)(cur.end - cur.pos);
-	ret->eth = start;
 	ret->tcp = cur.pos;
+	ret->end = cur.end;
 	if (ret->eth->h_dest[0] & 1 || !cursor_skip(&cur, sizeof(*ret->tcp)))
 		return false;
 	return ret->tcp_len <= left && ret->tcp_len >= ret->tcp->doff * 4U;
@@ -121,56 +140,103 @@ static __always_inline void reply_turn_ethernet(struct ethhdr *eth)
 	__builtin_memcpy(eth->h_source, mac, ETH_ALEN);
 }
 
-static __always_inline void reply_turn_ip4(struct iphdr *ip, struct reply_sum *sum)
+/* A sum of what it covers, to be folded. */
+#define REPLY_CSUM(what) bpf_csum_diff(NULL, 0, (__be32 *)(void *)(what), sizeof(*(what)), 0)
+
+static __always_inline __u32 reply_header_len(const struct reply_sum *sum)
 {
-	const struct iphdr reply = {
+	return sum->tcp.doff * 4U;
+}
+
+/* All that the sum covers but data and the sum itself. *ret is zero before. */
+static __always_inline void reply_prepare(const struct reply_headers *headers,
+					  const struct reply *reply, struct reply_sum *ret)
+{
+	const __u16 mss = headers->ip4 ? REPLY_MSS4 : REPLY_MSS6;
+
+	if (headers->ip4) {
+		ret->from[0] = headers->ip4->daddr;
+		ret->to[0] = headers->ip4->saddr;
+	} else if (headers->ip6) {
+		__builtin_memcpy(ret->from, &headers->ip6->daddr, sizeof(ret->from));
+		__builtin_memcpy(ret->to, &headers->ip6->saddr, sizeof(ret->to));
+	}
+	ret->tcp = (struct tcphdr){
+		.source = headers->tcp->dest,
+		.dest = headers->tcp->source,
+		.seq = bpf_htonl(reply->seq),
+		.ack_seq = bpf_htonl(reply->ack),
+		.doff = sizeof(ret->tcp) / 4,
+		.window = bpf_htons(reply->window),
+	};
+	((__u8 *)&ret->tcp)[13] = reply->flags;
+	if (reply->is_syn && (void *)(headers->tcp + 1) + REPLY_MSS_SIZE <= headers->end) {
+		ret->tcp.doff++;
+		ret->option = bpf_htonl(REPLY_MSS_KIND | mss);
+	}
+	ret->len = bpf_htonl(reply_header_len(ret) + reply->data);
+	ret->proto = bpf_htonl(IPPROTO_TCP);
+}
+
+static __always_inline void reply_put_ip4(struct iphdr *ip, const struct reply_sum *sum)
+{
+	*ip = (struct iphdr){
 		.version = 4,
 		.ihl = 5,
-		.tot_len = bpf_htons(sizeof(reply) + REPLY_SIZE),
+		.tot_len = bpf_htons((__u16)(sizeof(*ip) + bpf_ntohl(sum->len))),
 		.frag_off = bpf_htons(REPLY_IP_DF),
 		.ttl = REPLY_HOPS,
 		.protocol = IPPROTO_TCP,
-		.saddr = ip->daddr,
-		.daddr = ip->saddr,
+		.saddr = sum->from[0],
+		.daddr = sum->to[0],
 	};
-
-	sum->from[0] = reply.saddr;
-	sum->to[0] = reply.daddr;
-	*ip = reply;
-	ip->check = reply_fold(bpf_csum_diff(NULL, 0, (__be32 *)(void *)ip, sizeof(*ip), 0));
+	ip->check = reply_fold(REPLY_CSUM(ip));
 }
 
-static __always_inline void reply_turn_ip6(struct ipv6hdr *ip, struct reply_sum *sum)
+static __always_inline void reply_put_ip6(struct ipv6hdr *ip, const struct reply_sum *sum)
 {
 	struct ipv6hdr reply = {
 		.version = 6,
-		.payload_len = bpf_htons(REPLY_SIZE),
+		.payload_len = bpf_htons((__u16)bpf_ntohl(sum->len)),
 		.nexthdr = IPPROTO_TCP,
 		.hop_limit = REPLY_HOPS,
-		.saddr = ip->daddr,
-		.daddr = ip->saddr,
 	};
 
-	__builtin_memcpy(sum->from, &reply.saddr, sizeof(sum->from));
-	__builtin_memcpy(sum->to, &reply.daddr, sizeof(sum->to));
+	__builtin_memcpy(&reply.saddr, sum->from, sizeof(reply.saddr));
+	__builtin_memcpy(&reply.daddr, sum->to, sizeof(reply.daddr));
 	*ip = reply;
 }
 
-/* The whole checksum: that of a packet from this machine may not have been filled in. */
-static __always_inline void reply_turn_tcp(struct tcphdr *tcp, __u32 tcp_len, struct reply_sum *sum)
+/*
+ * Writes the answer over what it answers. The whole checksum: that of a packet from this
+ * machine may not have been filled in.
+ */
+static __always_inline void reply_in_place(struct reply_headers *headers, const struct reply *reply)
 {
-	sum->len = bpf_htonl(REPLY_SIZE);
-	sum->proto = bpf_htonl(IPPROTO_TCP);
-	sum->tcp = (struct tcphdr){
-		.source = tcp->dest,
-		.dest = tcp->source,
-		.ack_seq = bpf_htonl(bpf_ntohl(tcp->seq) + 1 + tcp_len - tcp->doff * 4U),
-		.doff = REPLY_SIZE / 4,
-		.rst = 1,
-		.ack = 1,
-	};
-	sum->tcp.check = reply_fold(bpf_csum_diff(NULL, 0, sum->from, sizeof(*sum), 0));
-	*tcp = sum->tcp;
+	struct reply_sum sum = {};
+
+	reply_prepare(headers, reply, &sum);
+	sum.tcp.check = reply_fold(REPLY_CSUM(&sum));
+	reply_turn_ethernet(headers->eth);
+	if (headers->ip4)
+		reply_put_ip4(headers->ip4, &sum);
+	else if (headers->ip6)
+		reply_put_ip6(headers->ip6, &sum);
+	*headers->tcp = sum.tcp;
+	if (sum.option && (void *)(headers->tcp + 1) + REPLY_MSS_SIZE <= headers->end)
+		__builtin_memcpy(headers->tcp + 1, &sum.option, REPLY_MSS_SIZE);
+}
+
+/* False: of a frame in several buffers the tail would go with the answer. */
+static __always_inline bool reply_is_whole(struct xdp_md *ctx)
+{
+	return bpf_xdp_get_buff_len(ctx) == ctx->data_end - ctx->data;
+}
+
+/* What the packet carries behind its header, in bytes. */
+static __always_inline __u32 reply_data_len(const struct reply_headers *headers)
+{
+	return headers->tcp_len - headers->tcp->doff * 4U;
 }
 
 /*
@@ -181,17 +247,12 @@ static __always_inline void reply_turn_tcp(struct tcphdr *tcp, __u32 tcp_len, st
 static __noinline bool reply_reset(struct xdp_md *ctx)
 {
 	struct reply_headers headers = {};
-	struct reply_sum sum = {};
+	struct reply reply = {.flags = PARSE_TCP_RST | PARSE_TCP_ACK};
 
-	/* Of a frame in several buffers the tail would go with the answer. */
-	if (bpf_xdp_get_buff_len(ctx) != ctx->data_end - ctx->data || !reply_find(ctx, &headers))
+	if (!reply_is_whole(ctx) || !reply_find(ctx, &headers))
 		return false;
-	reply_turn_ethernet(headers.eth);
-	if (headers.ip4)
-		reply_turn_ip4(headers.ip4, &sum);
-	else if (headers.ip6)
-		reply_turn_ip6(headers.ip6, &sum);
-	reply_turn_tcp(headers.tcp, headers.tcp_len, &sum);
+	reply.ack = bpf_ntohl(headers.tcp->seq) + 1 + reply_data_len(&headers);
+	reply_in_place(&headers, &reply);
 	return true;
 }
 

@@ -41,7 +41,7 @@ static __always_inline struct mxg_verdict *verdict_read(const struct source *sou
 }
 
 /*
- * The learned verdict of a source, in *ret when VERDICT_LIVE.
+ * The learned verdict of a source, in *ret when VERDICT_LIVE. Counts a hit, if it is one.
  *
  * A preallocated HASH hands the entry that an update replaced to the next
  * update, also while it is being read here: an interrupt between finding and
@@ -51,7 +51,7 @@ static __always_inline struct mxg_verdict *verdict_read(const struct source *sou
  * source a retransmission.
  */
 static __always_inline enum verdict_state verdict_lookup(const struct source *source, __u64 now,
-							 struct verdict *ret)
+							 bool is_counted, struct verdict *ret)
 {
 	struct mxg_verdict first, again;
 	struct mxg_verdict *entry = verdict_read(source, &first);
@@ -69,7 +69,9 @@ static __always_inline enum verdict_state verdict_lookup(const struct source *so
 	ret->action = first.action;
 	ret->reason = first.reason;
 	ret->wants_refresh = now >= first.refresh_ns;
-	__sync_fetch_and_add(&entry->hits, 1);
+	ret->hits = first.hits;
+	if (is_counted)
+		__sync_fetch_and_add(&entry->hits, 1);
 	return VERDICT_LIVE;
 }
 

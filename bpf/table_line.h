@@ -77,9 +77,9 @@ static __always_inline bool table_has_expired(const struct line_found *found, __
 	return (now - found->base_ns) >> MXG_UNIT_SHIFT >= found->state >> MXG_STATE_UNITS_SHIFT;
 }
 
-/* The learned verdict of a source, in *ret when VERDICT_LIVE. */
+/* The learned verdict of a source, in *ret when VERDICT_LIVE. Counts a hit, if it is one. */
 static __always_inline enum verdict_state verdict_lookup(const struct source *source, __u64 now,
-							 struct verdict *ret)
+							 bool is_counted, struct verdict *ret)
 {
 	struct line_found found = {};
 
@@ -91,7 +91,9 @@ static __always_inline enum verdict_state verdict_lookup(const struct source *so
 	ret->action = found.state & MXG_STATE_ACTION;
 	ret->reason = found.state >> MXG_STATE_REASON_SHIFT & MXG_STATE_REASON;
 	ret->wants_refresh = found.state & MXG_STATE_REFRESH;
-	table_hit(found.hits);
+	ret->hits = LINE_READ(*found.hits);
+	if (is_counted)
+		table_hit(found.hits);
 	return VERDICT_LIVE;
 }
 

@@ -63,6 +63,7 @@ enum verdict_state {
 struct verdict {
 	__u32 action; /* enum mxg_action */
 	__u32 reason; /* enum mxg_reason */
+	__u32 hits;   /* of the table's entry before this one, exact below MXG_HITS_EXACT */
 	bool wants_refresh;
 };
 
@@ -156,15 +157,19 @@ static __always_inline struct mxg_prefix *verdict_prefix(const struct mxg_config
 	return entry && now < entry->expires_ns ? entry : NULL;
 }
 
-/* The same, for a SYN that it decides about. */
-static __always_inline const struct mxg_prefix *
-verdict_exception(const struct mxg_config *config, const struct source *source, __u64 now)
+/* The same in *ret; false if there is none. Its hits stand for many sources: not given. */
+static __always_inline bool verdict_exception(const struct mxg_config *config,
+					      const struct source *source, __u64 now,
+					      bool is_counted, struct verdict *ret)
 {
 	struct mxg_prefix *entry = verdict_prefix(config, source, now);
 
-	if (entry)
+	if (!entry)
+		return false;
+	if (is_counted)
 		__sync_fetch_and_add(&entry->hits, 1);
-	return entry;
+	*ret = (struct verdict){.action = entry->action, .reason = entry->reason};
+	return true;
 }
 
 #endif

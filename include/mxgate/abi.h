@@ -37,8 +37,9 @@
 #define MXG_MAP_SAY      "mxg3_say"      /* ARRAY[MXG_SAY_SLOTS] struct mxg_say */
 #define MXG_MAP_SECRET   "mxg3_secret"   /* ARRAY[2] struct mxg_secret */
 
-#define MXG_PROG_NAME  "mxgate_gate"  /* the XDP program's name, section "xdp" */
-#define MXG_FRAGS_NAME "mxgate_frags" /* the same for jumbo frames, section "xdp.frags" */
+#define MXG_PROG_NAME   "mxgate_gate"   /* the XDP program's name, section "xdp" */
+#define MXG_FRAGS_NAME  "mxgate_frags"  /* the same for jumbo frames, section "xdp.frags" */
+#define MXG_REJECT_NAME "mxgate_reject" /* and the one that can reject: chosen by this name */
 
 /* An object of its own, beside the gate's and with its maps: section "sockops". */
 #define MXG_ESTABLISHED_NAME   "mxgate_established"
@@ -259,6 +260,9 @@ enum mxg_counter_kind {
 	MXG_KIND_DROPPED,    /* a SYN that was dropped */
 	MXG_KIND_RESET,      /* a SYN that was answered with a reset */
 	MXG_KIND_HELD,       /* a SYN that was dropped, to be judged when it comes again */
+	MXG_KIND_REJECTED,   /* a SYN that was answered, to be told in SMTP */
+	MXG_KIND_TOLD,       /* a later packet of such a connection that was answered */
+	MXG_KIND_SILENT,     /* one that needed no answer and went no further */
 	MXG_KIND_BESIDE,     /* no outcome */
 	MXG_KIND_MAX
 };
@@ -307,7 +311,31 @@ enum mxg_counter_kind {
 	X(RESET_DENY, RESET, "reset_deny", "SYNs reset by a deny exception")                       \
 	X(HELD, HELD, "held", "first SYNs of unknown sources, dropped once while they are judged") \
 	X(NOT_HELD, BESIDE, "not_held",                                                            \
-	  "SYNs of unknown sources passed although hold is on: nothing could be promised")
+	  "SYNs of unknown sources passed although hold is on: nothing could be promised")         \
+	X(REJECT_NO_PTR, REJECTED, "reject_no_ptr",                                                \
+	  "SYNs answered, to be told in SMTP: no PTR (iprev permerror)")                           \
+	X(REJECT_UNCONFIRMED, REJECTED, "reject_unconfirmed",                                      \
+	  "SYNs answered, to be told in SMTP: PTR not confirmed (iprev fail)")                     \
+	X(REJECT_GENERIC, REJECTED, "reject_generic",                                              \
+	  "SYNs answered, to be told in SMTP: PTR confirmed, but the name looks generic")          \
+	X(REJECT_DENY, REJECTED, "reject_deny",                                                    \
+	  "SYNs answered, to be told in SMTP: a deny exception")                                   \
+	X(REJECT_GREETED, TOLD, "reject_greeted", "refused clients greeted with 220")              \
+	X(REJECT_TOLD, TOLD, "reject_told", "EHLOs and HELOs answered with 554 and the reason")    \
+	X(REJECT_QUIT, TOLD, "reject_quit", "QUITs answered with 221")                             \
+	X(REJECT_WRONG, TOLD, "reject_wrong", "other commands answered with 503")                  \
+	X(REJECT_ACKED, TOLD, "reject_acked",                                                      \
+	  "halves of lines and closes acknowledged, of refused clients")                           \
+	X(REJECT_BROKEN, TOLD, "reject_broken",                                                    \
+	  "refused connections reset, since a text found no room in the frame")                    \
+	X(REJECT_SILENT, SILENT, "reject_silent",                                                  \
+	  "packets of refused clients that wanted no answer")                                      \
+	X(REJECT_LEFT, BESIDE, "reject_left",                                                      \
+	  "packets passed to the host, of connections opened to be refused that are not any more") \
+	X(REJECT_UNABLE, BESIDE, "reject_unable",                                                  \
+	  "SYNs reset or dropped that could not be told in SMTP")                                  \
+	X(REJECT_HARDENED, BESIDE, "reject_hardened",                                              \
+	  "SYNs dropped because their source had been told often enough")
 
 enum mxg_counter {
 #define X(sym, kind, name, help) MXG_CTR_##sym,

@@ -61,7 +61,16 @@ void gate_quiet(void)
 	libbpf_set_print(print_warnings);
 }
 
-void gate_load(struct gate *gate)
+static int fd_of(const struct gate *gate, const char *name)
+{
+	struct bpf_program *prog = bpf_object__find_program_by_name(gate->obj, name);
+
+	cr_assert(prog, "no program %s", name);
+	return bpf_program__fd(prog);
+}
+
+/* The verifier takes half a second for the program that rejects: it is left out or alone. */
+static void load(struct gate *gate, bool rejects)
 {
 	struct bpf_program *prog;
 	struct bpf_map *map;
@@ -72,13 +81,25 @@ void gate_load(struct gate *gate)
 	gate->obj = bpf_object__open_file(gate_path(), NULL);
 	cr_assert(gate->obj, "%s: %s", gate_path(), strerror(errno));
 	bpf_object__for_each_map(map, gate->obj) cr_assert_eq(bpf_map__set_pin_path(map, NULL), 0);
+	bpf_object__for_each_program(prog, gate->obj)
+	{
+		bool does = strcmp(bpf_program__name(prog), MXG_REJECT_NAME) == 0;
+
+		bpf_program__set_autoload(prog, does == rejects);
+	}
 	cr_assert_eq(bpf_object__load(gate->obj), 0);
-	prog = bpf_object__find_program_by_name(gate->obj, MXG_PROG_NAME);
-	cr_assert(prog);
-	gate->prog = bpf_program__fd(prog);
-	prog = bpf_object__find_program_by_name(gate->obj, MXG_FRAGS_NAME);
-	cr_assert(prog);
-	gate->frags = bpf_program__fd(prog);
+	gate->prog = fd_of(gate, rejects ? MXG_REJECT_NAME : MXG_PROG_NAME);
+	gate->frags = fd_of(gate, rejects ? MXG_REJECT_NAME : MXG_FRAGS_NAME);
+}
+
+void gate_load(struct gate *gate)
+{
+	load(gate, false);
+}
+
+void gate_load_reject(struct gate *gate)
+{
+	load(gate, true);
 }
 
 static void drop_table(struct gate_table *table)
@@ -379,8 +400,11 @@ uint32_t gate_action_of(enum mxg_counter outcome)
 	switch (gate_counter_kind(outcome)) {
 	case MXG_KIND_DROPPED:
 	case MXG_KIND_HELD:
+	case MXG_KIND_SILENT:
 		return XDP_DROP;
 	case MXG_KIND_RESET:
+	case MXG_KIND_REJECTED:
+	case MXG_KIND_TOLD:
 		return XDP_TX;
 	default:
 		return XDP_PASS;

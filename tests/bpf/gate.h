@@ -39,6 +39,8 @@ void gate_quiet(void);
 
 /* Loads with all maps as they are created: no config, no tables. */
 void gate_load(struct gate *gate);
+/* The same with the program that can reject, as both of the programs. */
+void gate_load_reject(struct gate *gate);
 void gate_free(struct gate *gate);
 
 /* Config for port 25 with generous event limits, tables, and a lease of an hour. */

@@ -124,6 +124,8 @@ Test(gate_abi, programs)
 	expect_program(prog, MXG_PROG_NAME, "xdp");
 	prog = bpf_object__next_program(obj, prog);
 	expect_program(prog, MXG_FRAGS_NAME, "xdp.frags");
+	prog = bpf_object__next_program(obj, prog);
+	expect_program(prog, MXG_REJECT_NAME, "xdp.frags");
 	cr_expect_null(bpf_object__next_program(obj, prog));
 	bpf_object__close(obj);
 }

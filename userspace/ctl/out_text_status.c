@@ -33,6 +33,9 @@ static const struct {
 	{"SYNs dropped", MXG_KIND_DROPPED},
 	{"SYNs reset", MXG_KIND_RESET},
 	{"SYNs held until they come again", MXG_KIND_HELD},
+	{"SYNs answered, to refuse in SMTP", MXG_KIND_REJECTED},
+	{"packets of refused clients, answered", MXG_KIND_TOLD},
+	{"packets of refused clients, swallowed", MXG_KIND_SILENT},
 	{"packets not judged, passed", MXG_KIND_UNJUDGED},
 	{"events to the daemon", MXG_KIND_BESIDE},
 };

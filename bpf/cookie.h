@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The sequence numbers of connections that the gate opens by itself: a keyed hash of the
+ * connection and of the time, so that the acknowledgment of one shows, without any
+ * memory, that its sender has received the answer to its SYN within the last 69 to 137 s.
+ *
+ * A number is the parity of its time slot (1 bit), a zero, and 30 bits of SipHash-2-4
+ * over addresses, ports and slot. The zero takes the carry of what is sent after it, so
+ * the parity can be read from any acknowledgment, and one hash decides. Without a secret
+ * there are no cookies.
+ */
+#ifndef MXGATE_BPF_COOKIE_H
+#define MXGATE_BPF_COOKIE_H
+
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include <mxgate/abi.h>
+#include "reply.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct mxg_secret);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} mxg3_secret SEC(".maps");
+
+#define COOKIE_PARITY_SHIFT 31
+#define COOKIE_HASH         ((1U << 30) - 1)
+
+/* The state of SipHash. */
+struct cookie_sip {
+	__u64 v0, v1, v2, v3;
+};
+
+static __always_inline __u64 cookie_rotate(__u64 x, int bits)
+{
+	return x << bits | x >> (64 - bits);
+}
+
+static __always_inline void cookie_round(struct cookie_sip *sip)
+{
+	sip->v0 += sip->v1;
+	sip->v1 = cookie_rotate(sip->v1, 13) ^ sip->v0;
+	sip->v0 = cookie_rotate(sip->v0, 32);
+	sip->v2 += sip->v3;
+	sip->v3 = cookie_rotate(sip->v3, 16) ^ sip->v2;
+	sip->v0 += sip->v3;
+	sip->v3 = cookie_rotate(sip->v3, 21) ^ sip->v0;
+	sip->v2 += sip->v1;
+	sip->v1 = cookie_rotate(sip->v1, 17) ^ sip->v2;
+	sip->v2 = cookie_rotate(sip->v2, 32);
+}
+
+static __always_inline void cookie_eat(struct cookie_sip *sip, __u64 word)
+{
+	sip->v3 ^= word;
+	cookie_round(sip);
+	cookie_round(sip);
+	sip->v0 ^= word;
+}
+
+static __always_inline void cookie_begin(struct cookie_sip *sip, const struct mxg_secret *secret)
+{
+	sip->v0 = secret->key[0] ^ 0x736f6d6570736575ULL;
+	sip->v1 = secret->key[1] ^ 0x646f72616e646f6dULL;
+	sip->v2 = secret->key[0] ^ 0x6c7967656e657261ULL;
+	sip->v3 = secret->key[1] ^ 0x7465646279746573ULL;
+}
+
+static __always_inline __u64 cookie_end(struct cookie_sip *sip, __u64 bytes)
+{
+	cookie_eat(sip, bytes << 56);
+	sip->v2 ^= 0xff;
+	cookie_round(sip);
+	cookie_round(sip);
+	cookie_round(sip);
+	cookie_round(sip);
+	return sip->v0 ^ sip->v1 ^ sip->v2 ^ sip->v3;
+}
+
+/* What is hashed is client, server, ports, slot: 16 or 40 bytes, in the order of memory. */
+static __noinline __u32 cookie_hash(const struct reply_headers *headers,
+				    const struct mxg_secret *secret, __u32 slot)
+{
+	const __u64 ports = *(const __u32 *)(const void *)headers->tcp;
+	struct cookie_sip sip;
+	__u64 bytes = 16;
+
+	cookie_begin(&sip, secret);
+	if (headers->ip4) {
+		cookie_eat(&sip, (__u64)headers->ip4->daddr << 32 | headers->ip4->saddr);
+	} else if (headers->ip6) {
+		__u64 word[4];
+
+		__builtin_memcpy(word, &headers->ip6->saddr, sizeof(word));
+#pragma unroll
+		for (int i = 0; i < 4; i++)
+			cookie_eat(&sip, word[i]);
+		bytes = 40;
+	}
+	cookie_eat(&sip, (__u64)slot << 32 | ports);
+	return (__u32)cookie_end(&sip, bytes);
+}
+
+static __always_inline __u32 cookie_slot(__u64 now)
+{
+	return (__u32)(now >> MXG_COOKIE_SHIFT);
+}
+
+/* The number for this connection in this slot; false if there is no secret. */
+static __always_inline bool cookie_make(const struct reply_headers *headers, __u32 slot, __u32 *ret)
+{
+	const __u32 at = slot >> (MXG_SECRET_SHIFT - MXG_COOKIE_SHIFT) & 1;
+	const struct mxg_secret *secret = bpf_map_lookup_elem(&mxg3_secret, &at);
+
+	if (!secret || !(secret->key[0] | secret->key[1]))
+		return false;
+	*ret = (slot & 1) << COOKIE_PARITY_SHIFT |
+	       (cookie_hash(headers, secret, slot) & COOKIE_HASH);
+	return true;
+}
+
+/*
+ * How many bytes of ours, the SYN among them, the packet acknowledges: 1 to max. False if
+ * it is not of a connection that the gate has opened in this slot or the one before.
+ */
+static __always_inline bool cookie_prove(const struct reply_headers *headers, __u64 now, __u32 max,
+					 __u32 *ret)
+{
+	const __u32 ack = bpf_ntohl(headers->tcp->ack_seq);
+	__u32 slot = cookie_slot(now), cookie;
+
+	slot -= (slot ^ ack >> COOKIE_PARITY_SHIFT) & 1;
+	if (!cookie_make(headers, slot, &cookie))
+		return false;
+	*ret = ack - cookie;
+	return ack - cookie - 1 < max;
+}
+
+#endif
