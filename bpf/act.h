@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * What becomes of a packet. The only place that drops or answers, and only for the
- * reasons in act_on(): an action or a reason that is not known here passes, whatever the
- * enforce mask says. What is to be told in SMTP and cannot be is reset, what is to be
- * reset and cannot be answered is dropped.
+ * reasons in act_on() and a hold: an action or a reason that is not known here passes,
+ * whatever the enforce mask says. What is to be told in SMTP and cannot be is reset, what
+ * is to be reset and cannot be answered is dropped.
  */
 #ifndef MXGATE_BPF_ACT_H
 #define MXGATE_BPF_ACT_H
@@ -24,10 +24,21 @@ static __always_inline int act_pass(enum mxg_counter outcome)
 	return XDP_PASS;
 }
 
-/* A SYN that is to come again: hold. */
-static __always_inline int act_hold(void)
+/* What an unknown source may turn out to be is refused for one reason or another. */
+static __always_inline bool act_refuses_learned(const struct mxg_config *config)
 {
-	count_one(MXG_CTR_HELD);
+	return config->enforce_mask & (1U << MXG_REASON_NO_PTR | 1U << MXG_REASON_UNCONFIRMED);
+}
+
+/* A SYN that is to come again: hold, for its network or as anybody's. */
+static __always_inline int act_hold(struct mxg_rollup *rollup)
+{
+	if (rollup) {
+		__sync_fetch_and_add(&rollup->hits, 1);
+		count_one(MXG_CTR_HELD_ROLLUP);
+	} else {
+		count_one(MXG_CTR_HELD);
+	}
 	return XDP_DROP;
 }
 

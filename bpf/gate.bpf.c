@@ -46,24 +46,31 @@ struct {
 static __always_inline bool gate_may_hold(const struct mxg_config *config, __u64 lease_ns)
 {
 	/* Less than 0 is a very long time. So is a lease of when the leases were longer. */
-	return config->enforce_mask &&
+	return config->hold_left_ns && config->enforce_mask &&
 	       lease_ns - config->hold_left_ns <= MXG_HOLD_BEAT_NS + GATE_TICK_NS;
 }
 
-/* A SYN of whom nothing is known. It passes; the first one may be to come again. */
+/*
+ * A SYN of whom nothing is known. It passes; the first may be to come again: of everybody,
+ * or of a source whose network is rolled up.
+ */
 static __always_inline int gate_unknown(struct xdp_md *ctx, const struct mxg_config *config,
 					const struct source *source, enum verdict_state state,
 					__u64 lease_ns, __u64 now)
 {
+	struct mxg_rollup *rollup = verdict_rollup(config, source, now);
 	enum report_result told = REPORT_ASKED;
 
 	/* With the other trigger it is told when its connection stands: established.bpf.c. */
-	if (!config->established)
+	if (rollup || !config->established)
 		told = report_event(ctx->ingress_ifindex, config, source, MXG_EVENT_UNKNOWN, now);
-	if (config->hold_left_ns && told != REPORT_ASKED && told != REPORT_AGAIN) {
+	if ((rollup || config->hold) && told != REPORT_ASKED && told != REPORT_AGAIN) {
+		if (told == REPORT_NEW && rollup && !act_refuses_learned(config))
+			return act_pass(MXG_CTR_WOULD_HOLD_ROLLUP);
 		if (told == REPORT_NEW && gate_may_hold(config, lease_ns))
-			return act_hold();
-		count_one(MXG_CTR_NOT_HELD);
+			return act_hold(rollup);
+		if (config->hold_left_ns)
+			count_one(MXG_CTR_NOT_HELD);
 	}
 	return act_pass(state == VERDICT_EXPIRED ? MXG_CTR_EXPIRED : MXG_CTR_UNKNOWN);
 }

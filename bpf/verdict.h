@@ -41,7 +41,7 @@ struct {
 	__uint(max_entries, MXG_ROLLUP_MAX);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __be64);
-	__type(value, __u64);
+	__type(value, struct mxg_rollup);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } mxg3_rollup SEC(".maps");
 
@@ -170,6 +170,18 @@ static __always_inline bool verdict_exception(const struct mxg_config *config,
 		__sync_fetch_and_add(&entry->hits, 1);
 	*ret = (struct verdict){.action = entry->action, .reason = entry->reason};
 	return true;
+}
+
+/* The entry of the source's network if that is rolled up, or NULL. */
+static __always_inline struct mxg_rollup *verdict_rollup(const struct mxg_config *config,
+							 const struct source *source, __u64 now)
+{
+	struct mxg_rollup *entry;
+
+	if (!config->rollup || source->family != 6)
+		return NULL;
+	entry = bpf_map_lookup_elem(&mxg3_rollup, &source->word[0]);
+	return entry && now < entry->expires_ns ? entry : NULL;
 }
 
 #endif

@@ -33,7 +33,7 @@
 #define MXG_MAP_EVENTS   "mxg3_events"   /* RINGBUF of struct mxg_event */
 #define MXG_MAP_ASKED    "mxg3_asked"    /* ARRAY[MXG_ASKED_SLOTS] __u64 */
 #define MXG_MAP_BUCKET   "mxg3_bucket"   /* PERCPU_ARRAY[1] struct mxg_bucket */
-#define MXG_MAP_ROLLUP   "mxg3_rollup"   /* HASH of __be64, a /64, -> __u64 */
+#define MXG_MAP_ROLLUP   "mxg3_rollup"   /* HASH of __be64, a /64, -> struct mxg_rollup */
 #define MXG_MAP_SAY      "mxg3_say"      /* ARRAY[MXG_SAY_SLOTS] struct mxg_say */
 #define MXG_MAP_SECRET   "mxg3_secret"   /* ARRAY[2] struct mxg_secret */
 
@@ -108,9 +108,9 @@ struct mxg_config {
 	__u8 rollup;           /* not 0: there is something in the roll-up table */
 	__u32 dest_count;      /* protected destinations, 0..MXG_DESTS_MAX; 0: any */
 	struct mxg_dest dests[MXG_DESTS_MAX];
-	__u32 established;  /* not 0: of unknown sources mxgate_established tells, not the gate */
-	__u32 zero;         /* rounds it to 8 bytes */
-	__u64 hold_left_ns; /* not 0: unknown sources are held while the lease has more than so
+	__u32 established; /* not 0: of unknown sources mxgate_established tells, not the gate */
+	__u32 hold;        /* not 0: every unknown source is to be held, not only where rolled up */
+	__u64 hold_left_ns; /* not 0: who is to be held is, while the lease has more than so
 			     * much left; see MXG_HOLD_BEAT_NS */
 };
 
@@ -176,9 +176,13 @@ struct mxg_prefix {
 
 /*
  * The roll-up table: IPv6 /64s that are judged as one (core/rollup.h), by the first 8 bytes
- * of an address as they lie in the packet, with the moment until which that is so. Of a
- * source that has no verdict and no exception, it says that it is to be held.
+ * of an address as they lie in the packet. Of a source there that has no verdict and no
+ * exception it says that it is to be held.
  */
+struct mxg_rollup {
+	__u64 expires_ns; /* CLOCK_MONOTONIC: at or past it the entry is a miss */
+	__u64 hits;       /* SYNs that were held for it */
+};
 
 enum mxg_event_kind {
 	MXG_EVENT_UNKNOWN = 1, /* a SYN from a source without a live verdict */
@@ -309,6 +313,10 @@ enum mxg_counter_kind {
 	X(RESET_GENERIC, RESET, "reset_generic",                                                   \
 	  "SYNs reset: PTR confirmed, but the name looks generic")                                 \
 	X(RESET_DENY, RESET, "reset_deny", "SYNs reset by a deny exception")                       \
+	X(WOULD_HOLD_ROLLUP, WOULD_DROP, "would_hold_rollup",                                      \
+	  "first SYNs of strangers in a network that is rolled up, which enforcing would hold")    \
+	X(HELD_ROLLUP, HELD, "held_rollup",                                                        \
+	  "first SYNs of strangers in a network that is rolled up, dropped once")                  \
 	X(HELD, HELD, "held", "first SYNs of unknown sources, dropped once while they are judged") \
 	X(NOT_HELD, BESIDE, "not_held",                                                            \
 	  "SYNs of unknown sources passed although hold is on: nothing could be promised")         \
@@ -357,6 +365,7 @@ _Static_assert(sizeof(struct mxg_key6) == 16, "mxg_key6 layout");
 _Static_assert(sizeof(struct mxg_prefix4_key) == 8, "mxg_prefix4_key layout");
 _Static_assert(sizeof(struct mxg_prefix6_key) == 20, "mxg_prefix6_key layout");
 _Static_assert(sizeof(struct mxg_prefix) == 24, "mxg_prefix layout");
+_Static_assert(sizeof(struct mxg_rollup) == 16, "mxg_rollup layout");
 _Static_assert(sizeof(struct mxg_event) == 32, "mxg_event layout");
 _Static_assert(sizeof(struct mxg_bucket) == 16, "mxg_bucket layout");
 _Static_assert(sizeof(struct mxg_say) == 256, "mxg_say layout");

@@ -37,8 +37,13 @@
  *                       enforced     true when the gate acts on it now
  *                       exception    the exception that rules, or null
  *                       told         what the client reads when it is rejected, or null
+ *                       rollup       if its network is rolled up (else null): {net, since,
+ *                                    expires_in_sec, needed, hits: SYNs held, enforced,
+ *                                    addresses: [{address, found, counts_sec}]}
  *   verdicts          [prefix] [reason] [action] [limit] -> item per verdict:
- *                       {address, action, reason, hits, expires_in_sec}; result {count, more}
+ *                       {address, action, reason, hits, expires_in_sec}; result {count, more};
+ *                       without reason and action also networks that are rolled up, first:
+ *                       address is a prefix, action "hold", reason "rollup"
  *   recheck           address -> evaluates now; result as why
  *   flush             [prefix] -> result {removed}
  *   mode              mode = "monitor" | "enforce" | "config", [reason]
@@ -102,6 +107,8 @@
  *   confirm         decisions on sources that the policy's row refuses: {refused, waiting, held,
  *                    frozen, capped, unproven}; stale_served: passes served on while DNS failed;
  *                    released: refusals undone when the breaker opened
+ *   rollup          {needed: bad addresses of an IPv6 /64 (0: none is ever rolled up), networks:
+ *                    that are now, begun, undone: by a good address}
  *   breaker         {opened: times, open: [{scope, cause, since, flips, stays, canaries, good}]}
  *                    scope: a prefix or "everything"; cause: flips | canaries | zones
  *                   canaries: the operator's, [{canary: address or name, state: good | bad |

@@ -28,6 +28,7 @@ static void setup(struct gate *gate)
 {
 	gate_load(gate);
 	gate_setup(gate, GATE_ENFORCE);
+	gate->config.hold = 1;
 	gate->config.hold_left_ns = LEASE_NS - MXG_HOLD_BEAT_NS;
 	gate->config.ask_interval_ns = 3 * GATE_NS_PER_SEC;
 	gate_configure(gate);

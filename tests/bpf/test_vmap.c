@@ -51,7 +51,7 @@ static void setup(void)
 			   sizeof(struct mxg_prefix), 8, BPF_F_NO_PREALLOC);
 	fds.prefix6 = make(BPF_MAP_TYPE_LPM_TRIE, sizeof(struct mxg_prefix6_key),
 			   sizeof(struct mxg_prefix), 8, BPF_F_NO_PREALLOC);
-	fds.rollup = make(BPF_MAP_TYPE_HASH, 8, 8, 4, BPF_F_NO_PREALLOC);
+	fds.rollup = make(BPF_MAP_TYPE_HASH, 8, sizeof(struct mxg_rollup), 4, BPF_F_NO_PREALLOC);
 	fds.say = make(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct mxg_say), MXG_SAY_SLOTS, 0);
 	fds.secret = make(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct mxg_secret), 2, 0);
 	cr_assert_eq(vmap_new(&fds, &vmap), 0);
@@ -271,13 +271,15 @@ Test(vmap, networks_that_are_rolled_up)
 	struct prefix a = prefix_of("2001:db8:0:1::/64"), b = prefix_of("2001:db8:0:2::/64");
 	struct prefix room = prefix_of("2001:db8::/64");
 	const uint8_t *key = a.addr.bytes;
-	uint64_t until_ns;
+	struct mxg_rollup value = {LATER(5), 7};
 
 	cr_assert_eq(vmap_rollup_put(vmap, &a, LATER(5)), 0);
+	cr_assert_eq(bpf_map_update_elem(fds.rollup, key, &value, BPF_EXIST), 0, "its key");
 	cr_assert_eq(vmap_rollup_put(vmap, &a, LATER(9)), 0, "it may be moved");
 	cr_assert_eq(vmap_rollup_put(vmap, &b, LATER(5)), 0);
-	cr_assert_eq(bpf_map_lookup_elem(fds.rollup, key, &until_ns), 0, "keyed by 8 bytes");
-	cr_expect_eq(until_ns, LATER(9));
+	cr_assert_eq(vmap_rollup_get(vmap, &a, &value), 0);
+	cr_expect_eq(value.expires_ns, LATER(9));
+	cr_expect_eq(value.hits, 7);
 	cr_expect_eq(vmap_rollup_del(vmap, &a), 0);
 	cr_expect_eq(vmap_rollup_del(vmap, &a), -ENOENT);
 	for (uint8_t i = 3; i < 6; i++) {

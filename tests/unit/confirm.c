@@ -31,7 +31,7 @@ struct story {
 
 #define CONF(n, apart, other, hold)                                                                \
 	{                                                                                          \
-		n, apart, WITHIN, other, hold, 1000, 0                                             \
+		n, apart, WITHIN, other, hold, 1000, 0, 0                                          \
 	}
 #define OPEN    1
 #define BACK    7200u /* from when it counts to when the trouble began */
@@ -410,4 +410,56 @@ Test(confirm, a_generic_name_is_only_capped)
 	confirm_cap(&confirm, false, NOW, &decision);
 	cr_expect_eq(decision.action, MXG_ACTION_PASS);
 	cr_expect_eq(decision.caution, POLICY_CAUTION_CAPPED);
+}
+
+/* In a network that is rolled up its own bad answer is enough; what else is asked for stays. */
+Test(confirm, once_is_enough_where_the_network_is_rolled_up)
+{
+	static const struct {
+		const char *label;
+		struct confirm_conf conf;
+		bool is_rolled_up, was_good;
+		uint32_t trouble_since_sec;
+		enum policy_caution caution;
+	} rows[] = {
+		{"elsewhere it is not", CONF(3, 60, 0, 0), false, false, 0, WAITING},
+		{"there it is", CONF(3, 60, 0, 0), true, false, 0, NONE},
+		{"not without a second opinion", CONF(3, 60, 1, 0), true, false, 0, WAITING},
+		{"one that was good is held", CONF(3, 60, 0, 7200), true, true, 0, HELD},
+		{"nor while the breaker is open", CONF(3, 60, 0, 0), true, false, NOW - 30, FROZEN},
+		{"nor while nobody has passed",
+		 {.confirmations = 3, .within_sec = WITHIN, .per_minute = 1000, .proof = 1},
+		 true,
+		 false,
+		 0,
+		 POLICY_CAUTION_UNPROVEN},
+		{"nor on top of the cap",
+		 {.confirmations = 3, .within_sec = WITHIN},
+		 true,
+		 false,
+		 0,
+		 CAPPED},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct confirm_case observed = {.now_sec = NOW,
+						      .server = 1,
+						      .wait_sec = 300,
+						      .memory_sec = ROW,
+						      .is_rolled_up = rows[i].is_rolled_up,
+						      .trouble_since_sec =
+							      rows[i].trouble_since_sec};
+		struct history_source source = {.addr = {.family = 6}};
+		struct policy_decision decision;
+		struct confirm confirm;
+
+		confirm_init(&confirm, &rows[i].conf, NOW);
+		if (rows[i].was_good)
+			history_on_good(&source, NOW - 10);
+		history_on_bad(&source, NOW);
+		decide(&decision);
+		confirm_weigh(&confirm, &observed, &source, &decision);
+		cr_expect_eq(decision.caution, rows[i].caution, "%s: %s", rows[i].label,
+			     policy_caution_name(decision.caution));
+	}
 }

@@ -649,6 +649,43 @@ Test(ctl, why_of_a_host_that_passes_for_now)
 	}
 }
 
+Test(ctl, why_in_a_network_that_is_rolled_up)
+{
+	static const struct {
+		const char *known, *enforced, *head;
+	} rows[] = {
+		{"false", "true",
+		 "2001:db8::5  HELD: no live verdict, and its network is rolled up\n"},
+		{"false", "false",
+		 "2001:db8::5  PASSES (monitor: would be HELD): no live verdict, and its network "
+		 "is rolled up\n"},
+		{"true,\"action\":\"drop\",\"reason\":\"no-ptr\"", "true",
+		 "2001:db8::5  PASSES (monitor: would be DROPPED): no-ptr\n"},
+	};
+	char json[1024], *text;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(json, sizeof(json),
+			 "{\"address\":\"2001:db8::5\",\"exception\":null,\"known\":%s,\"rollup\":{"
+			 "\"net\":\"2001:db8::/64\",\"since\":\"2026-01-01T10:00:00Z\","
+			 "\"expires_in_sec\":3120,\"enforced\":%s,\"addresses\":[{\"address\":"
+			 "\"2001:db8::1\",\"found\":\"2026-01-01T09:59:00Z\",\"counts_sec\":3000}]}"
+			 "}",
+			 rows[i].known, rows[i].enforced);
+		text = render(out_text_evidence, json);
+		cr_expect_eq(strncmp(text, rows[i].head, strlen(rows[i].head)), 0, "%s", text);
+		cr_expect(strstr(text,
+				 "  rolled up 2001:db8::/64 since 2026-01-01T10:00:00Z, for 52m "
+				 "unless"),
+			  "%s", text);
+		cr_expect(strstr(text, "            2001:db8::1 found bad 2026-01-01T09:59:00Z, "
+				       "counts for 50m\n"),
+			  "%s", text);
+		cr_expect(strstr(text, "flush 2001:db8::/64."), "%s", text);
+		free(text);
+	}
+}
+
 Test(ctl, status_as_text)
 {
 	const char *json =
@@ -680,7 +717,9 @@ Test(ctl, status_as_text)
 		"\"written\":1,\"pending\":0,\"shed\":1500,\"not_logged\":2},\"confirm\":{"
 		"\"refused\":12345,\"waiting\":2,\"held\":3,\"frozen\":4,\"capped\":5,\"unproven\":"
 		"0,"
-		"\"stale_served\":7,\"released\":6},\"breaker\":{\"opened\":1,\"open\":[{\"scope\":"
+		"\"stale_served\":7,\"released\":6},\"rollup\":{\"needed\":16,\"networks\":1,"
+		"\"begun\":"
+		"3,\"undone\":2},\"breaker\":{\"opened\":1,\"open\":[{\"scope\":"
 		"\"192.0.2.0/24\",\"cause\":\"flips\",\"since\":\"2026-01-01T10:00:00Z\","
 		"\"flips\":4,\"stays\":1,\"canaries\":5,\"good\":2}],\"canaries\":["
 		"{\"canary\":\"192.0.2.25\",\"state\":\"good\",\"why\":\"\"},"
@@ -721,6 +760,7 @@ Test(ctl, status_as_text)
 		      "judged bad  refused 12,345, waiting 2, held 3, frozen 4, capped 5, unproven "
 		      "0,\n"
 		      "            released 6, stale passes 7\n"
+		      "rolled up   networks now 1, since the start 3, ended by a good address 2\n"
 		      "breaker     open for 192.0.2.0/24 since 2026-01-01T10:00:00Z (flips: 4 "
 		      "turned\n"
 		      "            bad, 1 stayed good; 2 of 5 canaries are good)\n"
@@ -753,6 +793,8 @@ Test(ctl, odd_objects_do_no_harm)
 		"{\"address\":\"\\u001b[2J\\u0007\\u00e4\\u007f\",\"known\":true,\"iprev\":\"\\n\","
 		"\"names\":[\"\\u001b]0;x\\u0007\"],\"explain\":\"a\\nb\\u001b\",\"steps\":[{"
 		"\"query\":\"\\r\\n\",\"note\":\"\\t\"}],\"version\":\"\\u001b\",\"mode\":\"\\n\"}",
+		"{\"address\":\"2001:db8::1\",\"known\":false,\"rollup\":{\"net\":\"\\u001b[2J\","
+		"\"since\":7,\"addresses\":[7,null,{\"address\":\"\\n\\u001b\"}]}}",
 	};
 
 	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {

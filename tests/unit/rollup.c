@@ -235,7 +235,9 @@ Test(rollup, a_server_among_forged_neighbours)
 	cr_assert(rollup_find(rollup, &server, NOW + 500, &info));
 	for (unsigned int i = 0; i < info.count; i++)
 		cr_expect_not(addr_equal(&info.addresses[i].addr, &server));
+	cr_expect_not(rollup_has_good(rollup, &server, NOW + 500));
 	rollup_on_good(rollup, &server, NOW + 501);
+	cr_expect(rollup_has_good(rollup, &info.addresses[0].addr, NOW + 501));
 	cr_expect_not(is_up(rollup, 7, NOW + 501));
 	cr_expect_eq(told.until_sec, 0);
 	told.begun = 0;
@@ -409,6 +411,7 @@ Test(rollup, corners)
 	rollup_drop(NULL, &addr, NOW);
 	rollup_forget(NULL, NULL, NOW);
 	cr_expect_not(rollup_is_up(NULL, &addr, NOW));
+	cr_expect_not(rollup_has_good(NULL, &addr, NOW));
 	cr_expect_not(rollup_find(NULL, &addr, NOW, &info));
 	cr_expect_not(rollup_next(NULL, &at, NOW, &info));
 	rollup_free(NULL);

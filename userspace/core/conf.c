@@ -314,6 +314,9 @@ static int check_whole(const char *path, const struct conf *conf)
 			path);
 	if (conf->confirm.within_sec <= conf->confirm.apart_sec)
 		error_append("%s: confirm: within is not above apart\n", path);
+	if (conf->confirm.rollup && conf->confirm.rollup < ROLLUP_ADDRESSES_MIN)
+		error_append("%s: confirm: rollup is below %d; 0 is never\n", path,
+			     ROLLUP_ADDRESSES_MIN);
 	if (conf->confirm.different_servers && conf->dns.server_count == 1)
 		error_append(
 			"%s: confirm: different_servers needs two servers; name another in dns "

@@ -20,6 +20,7 @@
 #include "core/confirm.h"
 #include "core/policy.h"
 #include "core/refusal.h"
+#include "core/rollup.h"
 
 #define CONF_INTERFACES_MAX 16
 #define CONF_SERVERS_MAX    8

@@ -137,6 +137,16 @@ const struct conf_key CONF_KEYS[] = {
 	 "before anybody is newly refused: a resolver that denies everything refuses nobody. What is "
 	 "found until then does not count, nor while a resolver may repeat it. 0 believes it from the "
 	 "start."},
+	{"confirm", "rollup", KEY_NUMBER, AT(confirm.rollup), 0, ROLLUP_ADDRESSES_MAX, NULL, "0",
+	 "So many addresses of one IPv6 /64 found bad within an hour, some of them (confirmations - 1) "
+	 "times apart after the first or later, and none good for two days, roll the network up: it is "
+	 "judged as one, since its holder may come from another address each time. That by itself "
+	 "refuses nobody: such a network may have many holders, and its addresses can be forged. The "
+	 "first SYN of a stranger there is dropped, and its own lookup done before it tries again a "
+	 "second later; if that finds it bad, once is enough (but for different_servers), and if it "
+	 "finds it good, it is late by that second and the network is rolled up no more. So does a flush "
+	 "of it end that, and the breaker. 4 or more; 0 never rolls up: a packet of a host of which "
+	 "nothing is known is dropped only where that is asked for."},
 	{"breaker", "window", KEY_SPAN, AT(breaker.window_sec), 1, 86400, NULL, "30m",
 	 "The time over which the breaker counts, one to two of these back. What was found bad in the "
 	 "two before it opened does not count, nor in the two after it has closed (or for as long as "

@@ -137,7 +137,8 @@ void confirm_weigh(struct confirm *confirm, const struct confirm_case *observed,
 	const struct confirm_conf *conf = &confirm->conf;
 	uint32_t now = observed->now_sec;
 
-	decision->needed = conf->confirmations;
+	decision->needed =
+		observed->is_rolled_up && !conf->different_servers ? 1 : conf->confirmations;
 	if (!observed->is_refused && !confirm_is_proven(confirm)) {
 		disregard(observed, POLICY_CAUTION_UNPROVEN, source, decision);
 		return;
@@ -158,7 +159,7 @@ void confirm_weigh(struct confirm *confirm, const struct confirm_case *observed,
 		decision->hold_sec = conf->hold_sec - (now - source->bad_sec);
 		soften(decision, POLICY_CAUTION_HELD,
 		       min_u32(observed->wait_sec, decision->hold_sec));
-	} else if (source->seen < conf->confirmations) {
+	} else if (source->seen < decision->needed) {
 		soften(decision, POLICY_CAUTION_WAITING, until_next(confirm, source, now));
 	} else if (!take_credit(confirm, now)) {
 		soften(decision, POLICY_CAUTION_CAPPED, CAPPED_SEC);

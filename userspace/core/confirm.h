@@ -25,6 +25,7 @@ struct confirm_conf {
 	uint32_t hold_sec;          /* how long a source known to be good must be found bad */
 	uint32_t per_minute;        /* new refusals at most */
 	uint32_t proof;             /* passes that must have been seen before any refusal */
+	uint32_t rollup; /* bad addresses that roll up an IPv6 /64 (core/rollup.h); 0: none do */
 };
 
 struct confirm {
@@ -39,6 +40,7 @@ struct confirm_case {
 	uint32_t now_sec;
 	uint16_t server;     /* who answered: a number of its own, 0 if not known */
 	bool is_refused;     /* a live verdict refuses it already: nothing new */
+	bool is_rolled_up;   /* its network is: there once is enough, but for different_servers */
 	uint32_t wait_sec;   /* of the policy: how soon a refused source is looked at again */
 	uint32_t memory_sec; /* so long a resolver may repeat it, or a part of it, from memory */
 	/* As breaker_trouble() says: */

@@ -223,6 +223,11 @@ void rollup_on_good(struct rollup *rollup, const struct addr *addr, uint32_t goo
 	memset(net, 0, sizeof(*net));
 }
 
+bool rollup_has_good(const struct rollup *rollup, const struct addr *addr, uint32_t now_sec)
+{
+	return rollup && addr->family == 6 && has_good(rollup, net_id(addr), now_sec);
+}
+
 /* --- bad ones ------------------------------------------------------------------------------- */
 
 /*

@@ -89,6 +89,9 @@ void rollup_forget(struct rollup *rollup, const struct prefix *prefix, uint32_t 
 
 bool rollup_is_up(const struct rollup *rollup, const struct addr *addr, uint32_t now_sec);
 
+/* True if a good one is known in the network of addr. */
+bool rollup_has_good(const struct rollup *rollup, const struct addr *addr, uint32_t now_sec);
+
 /* What is known of the network of addr, if it is rolled up. */
 bool rollup_find(const struct rollup *rollup, const struct addr *addr, uint32_t now_sec,
 		 struct rollup_info *ret);

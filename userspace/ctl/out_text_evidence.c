@@ -90,6 +90,15 @@ static void headline_verdict(FILE *to, const json_t *result)
 	fputc('\n', to);
 }
 
+static void headline_rollup(FILE *to, const json_t *rollup)
+{
+	fputs(json_is_true(json_object_get(rollup, "enforced"))
+		      ? "HELD: "
+		      : "PASSES (monitor: would be HELD): ",
+	      to);
+	fputs("no live verdict, and its network is rolled up\n", to);
+}
+
 static void headline(FILE *to, const json_t *result)
 {
 	const json_t *exception = json_object_get(result, "exception");
@@ -101,6 +110,8 @@ static void headline(FILE *to, const json_t *result)
 		headline_exception(to, exception, result);
 	} else if (json_is_true(known)) {
 		headline_verdict(to, result);
+	} else if (json_is_object(json_object_get(result, "rollup"))) {
+		headline_rollup(to, json_object_get(result, "rollup"));
 	} else if (known && has_evidence(result) && !json_object_get(result, "special")) {
 		fputs("PASSES: the gate holds no live verdict; the last was ", to);
 		out_text_cell(to, get(result, "action"), 0);
@@ -393,6 +404,38 @@ static void exception(FILE *to, const json_t *result)
 	out_text_wrap(to, LABEL, get(rule, "reason"));
 }
 
+/* What its network says of it, and how to end that. */
+static void rollup(FILE *to, const json_t *result)
+{
+	const json_t *rollup = json_object_get(result, "rollup"), *one;
+	char span[OUT_TEXT_NUMBER_MAX], line[512];
+	size_t i;
+
+	if (!json_is_object(rollup))
+		return;
+	label(to, "rolled up");
+	snprintf(line, sizeof(line), "%s since %s, for %s unless more are found bad%s",
+		 get(rollup, "net"), get(rollup, "since"),
+		 out_text_span(out_text_integer(rollup, "expires_in_sec"), span),
+		 json_is_true(json_object_get(rollup, "enforced")) ? "" : "; monitored only");
+	out_text_wrap(to, LABEL, line);
+	json_array_foreach (json_object_get(rollup, "addresses"), i, one) {
+		snprintf(line, sizeof(line), "%s found bad %s, counts for %s", get(one, "address"),
+			 get(one, "found"),
+			 out_text_span(out_text_integer(one, "counts_sec"), span));
+		fprintf(to, "%*s", LABEL, "");
+		out_text_wrap(to, LABEL, line);
+	}
+	snprintf(
+		line, sizeof(line),
+		"The first SYN of a stranger there is dropped and looked up, and passes when it is "
+		"tried again unless that finds it bad: once is enough. An address found good ends "
+		"it (mxgate recheck ADDR looks one up), and so does mxgate flush %s.",
+		get(rollup, "net"));
+	fprintf(to, "%*s", LABEL, "");
+	out_text_wrap(to, LABEL, line);
+}
+
 void out_text_evidence(struct ctl *ctl, const json_t *result)
 {
 	FILE *to = ctl->to;
@@ -409,6 +452,7 @@ void out_text_evidence(struct ctl *ctl, const json_t *result)
 		caution(to, result);
 	}
 	exception(to, result);
+	rollup(to, result);
 	if (*explain) {
 		fputs("\n  ", to);
 		out_text_wrap(to, 2, explain);

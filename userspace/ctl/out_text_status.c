@@ -321,6 +321,17 @@ static void caution(FILE *to, const json_t *confirm)
 		numbers(to, "judged bad  ", confirm, keys, words, sizeof(keys) / sizeof(keys[0]));
 }
 
+/* Only where networks are ever rolled up. */
+static void rollup(FILE *to, const json_t *object)
+{
+	static const char *const keys[] = {"networks", "begun", "undone"};
+	static const char *const words[] = {"networks now", "since the start",
+					    "ended by a good address"};
+
+	if (out_text_integer(object, "needed") > 0)
+		numbers(to, "rolled up   ", object, keys, words, sizeof(keys) / sizeof(keys[0]));
+}
+
 static void breaker(FILE *to, const json_t *object)
 {
 	const json_t *scope;
@@ -395,6 +406,7 @@ void out_text_status(struct ctl *ctl, const json_t *result)
 	servers(ctl->to, json_object_get(resolver, "servers"));
 	evidence(ctl->to, json_object_get(result, "evidence"));
 	caution(ctl->to, json_object_get(result, "confirm"));
+	rollup(ctl->to, json_object_get(result, "rollup"));
 	breaker(ctl->to, json_object_get(result, "breaker"));
 	canaries(ctl->to, json_object_get(json_object_get(result, "breaker"), "canaries"));
 	fputc('\n', ctl->to);

@@ -14,6 +14,7 @@ static bool is_known(const json_t *result)
 
 	return json_is_true(json_object_get(result, "known")) ||
 	       json_is_object(json_object_get(result, "exception")) ||
+	       json_is_object(json_object_get(result, "rollup")) ||
 	       json_object_get(result, "special") || (iprev && strcmp(iprev, "none") != 0);
 }
 

@@ -32,6 +32,7 @@ struct pending {
 	enum mxg_reason reason; /* NONE: any */
 	int action;             /* -1: any */
 	uint64_t limit, sent;
+	uint32_t rollup_at; /* of the networks, which come first */
 	/* of a list of exceptions */
 	uint32_t *ids;
 	size_t id_count, id_at;
@@ -278,13 +279,14 @@ static json_t *why_json(const struct worker *worker, const struct addr *addr)
 	void *evidence = NULL;
 	size_t len = 0;
 	struct mxg_verdict verdict;
-	json_t *object = NULL;
+	json_t *object = NULL, *rollup;
 	bool live = vmap_get(worker->vmap, addr, &verdict) == 0 && now < verdict.expires_ns;
 
 	if (store_evidence_get(worker->store, addr, &evidence, &len) == 0)
 		object = evidence_unpack(addr, evidence, len);
 	free(evidence);
-	if (!object && !live && !exception)
+	rollup = rollups_why_json(worker, addr);
+	if (!object && !live && !exception && json_is_null(rollup))
 		return NULL;
 	if (!object) /* never looked up, or the evidence is lost: the same keys */
 		object = json_pack("{s:s, s:s, s:[], s:[], s:n, s:n, s:[]}", "address",
@@ -293,6 +295,7 @@ static json_t *why_json(const struct worker *worker, const struct addr *addr)
 	json_object_set_new(object, "known", json_boolean(live));
 	json_object_set_new(object, "exception", json_null());
 	json_object_set_new(object, "enforced", json_false());
+	json_object_set_new(object, "rollup", rollup);
 	if (live)
 		add_verdict(worker, object, &verdict, now);
 	if (exception)
@@ -405,6 +408,8 @@ static json_t *verdict_json(const struct table_entry *entry, uint64_t now)
 			 seconds_until(entry->verdict.expires_ns, now));
 }
 
+static void send_verdicts(struct control_request *request, void *user);
+
 static void end_list(struct pending *list, bool more)
 {
 	struct control_request *request = list->request;
@@ -412,6 +417,25 @@ static void end_list(struct pending *list, bool more)
 
 	pending_free(list);
 	control_reply_ok(request, result);
+}
+
+/* The networks that are rolled up, where any reason and action is wanted. False: they wait. */
+static bool send_rollups(struct control_request *request, struct pending *list)
+{
+	const struct prefix *within = list->has_prefix ? &list->prefix : NULL;
+	json_t *item;
+
+	if (list->reason != MXG_REASON_NONE || list->action >= 0)
+		return true;
+	while (list->sent < list->limit &&
+	       (item = rollups_next_json(list->worker, within, &list->rollup_at))) {
+		list->sent++;
+		if (control_reply_item(request, item) == -EAGAIN) {
+			control_request_on_drain(request, send_verdicts, list);
+			return false;
+		}
+	}
+	return true;
 }
 
 /*
@@ -425,6 +449,8 @@ static void send_verdicts(struct control_request *request, void *user)
 	uint64_t now = clock_mono_ns();
 	bool stepped = false;
 
+	if (!send_rollups(request, list))
+		return;
 	while (!control_request_is_gone(request)) {
 		if (list->entry_at >= list->entry_count) {
 			if (stepped) {
@@ -520,6 +546,7 @@ static void cmd_flush(struct worker *worker, struct control_request *request)
 		return;
 	}
 	history_forget(worker->history, has_prefix ? &prefix : NULL);
+	rollups_forget(worker, has_prefix ? &prefix : NULL);
 	/* Under a new seed the gate forgets whom it has asked about lately. */
 	if (getrandom(&worker->hash_seed, sizeof(worker->hash_seed), GRND_NONBLOCK) > 0)
 		tables_write_config(worker);

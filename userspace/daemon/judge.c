@@ -129,6 +129,7 @@ static struct history_source *learn(struct worker *worker, const struct iprev_re
 	if (report->result == IPREV_PASS) {
 		was_good = history_is_good(source, now_sec);
 		confirm_on_pass(&worker->confirm);
+		rollups_on_good(worker, &report->addr, now_sec);
 		history_on_good(source, now_sec);
 		breaker_on_good(worker->breaker, &report->addr, was_good, report->steps[0].ttl_sec,
 				now_sec);
@@ -155,6 +156,7 @@ static void weigh(struct worker *worker, const struct iprev_report *report,
 	struct confirm_case observed = {
 		.now_sec = now_sec,
 		.is_refused = is_refused,
+		.is_rolled_up = rollups_has(worker, &report->addr, now_sec),
 		.wait_sec = decision->refresh_sec,
 	};
 	struct breaker_trouble trouble;
@@ -259,6 +261,7 @@ int judge_apply(struct worker *worker, const struct iprev_report *report)
 			return err < 0 ? err : 0;
 	}
 	weigh(worker, report, source, had && old.action != MXG_ACTION_PASS, now_sec, &decision);
+	rollups_on_report(worker, report, &decision, now_sec);
 	err = put_verdict(worker, &report->addr, &decision, history_is_good(source, now_sec), now);
 	if (err < 0)
 		return err;

@@ -134,10 +134,9 @@ static bool may_refuse_learned(const struct worker *worker)
 	return false;
 }
 
-const char *mode_hold_why_not(const struct worker *worker)
+/* Why nobody is held, whoever it would be; NULL: they are. */
+static const char *hold_why_not(const struct worker *worker)
 {
-	if (!worker->conf->hold)
-		return "";
 	if (!may_refuse_learned(worker))
 		return "no reason is enforced that can be learned";
 	if (!worker->resolver || resolver_room(worker->resolver) == 0)
@@ -147,18 +146,28 @@ const char *mode_hold_why_not(const struct worker *worker)
 	return NULL;
 }
 
+const char *mode_hold_why_not(const struct worker *worker)
+{
+	return worker->conf->hold ? hold_why_not(worker) : "";
+}
+
+bool mode_may_hold(const struct worker *worker)
+{
+	return (worker->conf->hold || worker->rollups.in_gate > 0) && !hold_why_not(worker);
+}
+
 void mode_hold_tick(struct worker *worker)
 {
-	const char *why_not = mode_hold_why_not(worker);
+	const char *why_not = hold_why_not(worker);
 	int err;
 
-	if (!why_not == worker->is_holding)
+	if (mode_may_hold(worker) == worker->is_holding)
 		return;
 	err = tables_write_config(worker);
 	if (err < 0)
 		log_error("event=hold-not-written error=\"%s\"", strerror(-err));
 	else
-		log_debug("event=hold state=%s why=\"%s\"", why_not ? "off" : "on",
+		log_debug("event=hold state=%s why=\"%s\"", worker->is_holding ? "on" : "off",
 			  why_not ? why_not : "");
 }
 

@@ -155,7 +155,7 @@ static json_t *hold_json(const struct worker *worker)
 {
 	const char *why_not = mode_hold_why_not(worker);
 
-	return json_pack("{s:b, s:s}", "on", (int)worker->is_holding, "why_not",
+	return json_pack("{s:b, s:s}", "on", worker->conf->hold && worker->is_holding, "why_not",
 			 why_not ? why_not : "");
 }
 
@@ -166,7 +166,7 @@ json_t *status_json(struct worker *worker)
 	vmap_lease_get(worker->vmap, &lease);
 	return json_pack("{s:s, s:i, s:i, s:I, s:i, s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:b, "
 			 "s:o, s:o, s:{s:o, s:o}, s:o, s:o, "
-			 "s:o, s:o, s:o, s:o, s:o}",
+			 "s:o, s:o, s:o, s:o, s:o, s:o}",
 			 "version", MXG_VERSION, "pid", (int)worker->args.keeper_pid, "worker_pid",
 			 (int)getpid(), "uptime_sec",
 			 (json_int_t)((now - worker->args.keeper_started_ns) / CLOCK_NS_PER_SEC),
@@ -182,5 +182,6 @@ json_t *status_json(struct worker *worker)
 			 table_json(worker, 6), "exceptions", exceptions_json(worker), "counters",
 			 counters_json(worker), "resolver", resolver_json(worker), "alarms",
 			 alarms_json(&worker->alarms), "confirm", watch_confirm_json(worker),
-			 "breaker", watch_breaker_json(worker), "evidence", ledger_json(worker));
+			 "breaker", watch_breaker_json(worker), "rollup", rollups_json(worker),
+			 "evidence", ledger_json(worker));
 }

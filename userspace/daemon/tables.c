@@ -139,6 +139,7 @@ int tables_exception_add(struct worker *worker, struct exception *exception, con
 		undo_add(worker, exception);
 		return removed == -ENOSPC ? -E2BIG : removed; /* that is not a full disk */
 	}
+	rollups_forget(worker, &exception->prefix);
 	*ret_removed = removed;
 	return 0;
 }
@@ -230,6 +231,8 @@ int tables_write_config(struct worker *worker)
 		.event_rate = conf->events.rate,
 		.event_burst = conf->events.burst,
 		.ask_interval_ns = conf->events.interval_sec * CLOCK_NS_PER_SEC,
+		.rollup = worker->rollups.in_gate > 0,
+		.hold = conf->hold,
 		.decap = conf->decap != 0,
 		.reject = replies_are_wanted(worker),
 		.reject_budget = (__u8)conf->reject.budget,
@@ -243,7 +246,7 @@ int tables_write_config(struct worker *worker)
 	for (unsigned int i = 0; i < conf->destination_count; i++)
 		config.dests[i] = dest_of(&conf->destinations[i]);
 	exceptions_each(worker->exceptions, count_family, &config);
-	if (!mode_hold_why_not(worker))
+	if (mode_may_hold(worker))
 		config.hold_left_ns = conf->lease_sec * CLOCK_NS_PER_SEC - MXG_HOLD_BEAT_NS;
 	err = vmap_config_put(worker->vmap, &config);
 	if (err == 0)
@@ -362,7 +365,9 @@ void tables_on_sweep(uv_timer_t *timer)
 
 	for (int i = 0; i < n; i++) {
 		const struct table_entry *entry = &worker->sweep_entries[i];
-		bool is_undone = now < entry->verdict.expires_ns && judge_is_undone(worker, entry);
+		bool is_undone =
+			now < entry->verdict.expires_ns &&
+			(judge_is_undone(worker, entry) || rollups_is_undone(worker, entry));
 
 		worker->released += is_undone;
 		if (is_undone || now >= entry->verdict.expires_ns)

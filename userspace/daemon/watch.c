@@ -152,6 +152,7 @@ static void on_change(const struct breaker_info *info, bool is_open, void *user)
 	if (!is_open)
 		return;
 	worker->breaker_opened++;
+	rollups_forget(worker, info->scope.addr.family ? &info->scope : NULL);
 	/* What was refused for it lately is undone now; where a sweep is half done, by two. */
 	worker->sweep_again = true;
 	uv_timer_start(&worker->sweep, tables_on_sweep, 0, 0);

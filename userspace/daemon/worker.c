@@ -147,6 +147,9 @@ static int fill_tables(struct worker *worker)
 	err = tables_reapply_policy(worker);
 	if (err < 0)
 		return fail("verdicts", err);
+	err = rollups_init(worker);
+	if (err < 0)
+		return fail("networks", err);
 	if (getrandom(&worker->hash_seed, sizeof(worker->hash_seed), 0) < 0)
 		return fail("random", -errno);
 	mode_load(worker);
@@ -264,6 +267,7 @@ static void done(struct worker *worker)
 	store_close(worker->store);
 	exceptions_free(worker->exceptions);
 	budget_free(worker->budget);
+	rollups_done(worker);
 	watch_done(worker);
 	vmap_free(worker->vmap);
 	free(worker->sweep_entries);

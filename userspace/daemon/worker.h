@@ -9,6 +9,7 @@
  *   watch.c     the breaker's canaries, and what it says
  *   tables.c    exceptions and configuration into the gate, sweep, re-application
  *   ledger.c    what is written down of it: evidence and log lines, in measure
+ *   rollups.c   the IPv6 networks that are judged as one
  *   remember.c  who was good, for the worker after it
  *   mode.c      which reasons the gate acts on
  *   replies.c   what it says to who is rejected
@@ -35,6 +36,7 @@
 #include "daemon/ledger.h"
 #include "daemon/message.h"
 #include "daemon/remember.h"
+#include "daemon/rollups.h"
 #include "daemon/slots.h"
 #include "io/control.h"
 #include "io/events.h"
@@ -90,6 +92,7 @@ struct worker {
 	struct health health;
 	struct ledger ledger;
 	struct remember remember;
+	struct rollups rollups;
 	struct control_request *reloading; /* waits for the keeper's word */
 	struct pending *pending;           /* commands.c: requests with work under way */
 	int exit_code;
@@ -191,6 +194,9 @@ bool mode_is_enforced(const struct worker *worker, enum mxg_reason reason);
 
 /* NULL: unknown sources are to be held now. Else why not, "" when it is not configured. */
 const char *mode_hold_why_not(const struct worker *worker);
+
+/* True if the gate is to hold whom it should: those, or of a network that is rolled up. */
+bool mode_may_hold(const struct worker *worker);
 
 /* Tells the gate when that has changed. */
 void mode_hold_tick(struct worker *worker);

@@ -231,12 +231,27 @@ int vmap_prefix_next(const struct vmap *vmap, const struct prefix *prefix, struc
 
 /* --- networks that are rolled up ------------------------------------------------ */
 
-int vmap_rollup_put(struct vmap *vmap, const struct prefix *net, uint64_t until_ns)
+int vmap_rollup_get(const struct vmap *vmap, const struct prefix *net, struct mxg_rollup *ret)
 {
+	struct mxg_rollup value;
 	__u64 key;
 
 	memcpy(&key, net->addr.bytes, sizeof(key));
-	return bpf_map_update_elem(vmap->fds.rollup, &key, &until_ns, BPF_ANY) < 0 ? -errno : 0;
+	if (bpf_map_lookup_elem(vmap->fds.rollup, &key, &value) < 0)
+		return -errno;
+	*ret = value;
+	return 0;
+}
+
+int vmap_rollup_put(struct vmap *vmap, const struct prefix *net, uint64_t expires_ns)
+{
+	struct mxg_rollup value = {0};
+	__u64 key;
+
+	vmap_rollup_get(vmap, net, &value);
+	value.expires_ns = expires_ns;
+	memcpy(&key, net->addr.bytes, sizeof(key));
+	return bpf_map_update_elem(vmap->fds.rollup, &key, &value, BPF_ANY) < 0 ? -errno : 0;
 }
 
 int vmap_rollup_del(struct vmap *vmap, const struct prefix *net)

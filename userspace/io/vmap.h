@@ -80,10 +80,11 @@ int vmap_prefix_del(struct vmap *vmap, const struct prefix *prefix);
 int vmap_prefix_next(const struct vmap *vmap, const struct prefix *prefix, struct prefix *ret);
 
 /*
- * IPv6 /64s that are rolled up until then (CLOCK_MONOTONIC ns); of net only its first 64 bits
- * count. 0; del: -ENOENT; -E2BIG (no room), -errno. clear leaves none.
+ * IPv6 /64s that are rolled up; of net only its first 64 bits count. 0; -ENOENT; -E2BIG (no
+ * room), -errno. put keeps the hits that there are, clear leaves no entry.
  */
-int vmap_rollup_put(struct vmap *vmap, const struct prefix *net, uint64_t until_ns);
+int vmap_rollup_get(const struct vmap *vmap, const struct prefix *net, struct mxg_rollup *ret);
+int vmap_rollup_put(struct vmap *vmap, const struct prefix *net, uint64_t expires_ns);
 int vmap_rollup_del(struct vmap *vmap, const struct prefix *net);
 int vmap_rollup_clear(struct vmap *vmap);
 
