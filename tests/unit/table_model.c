@@ -34,6 +34,11 @@ static void model_stored(void);
 #define table_next         model_next
 #define table_mark_due     model_mark_due
 #define table_rebase       model_rebase
+#define table_put_many     model_put_many
+#define table_seed         model_seed
+#define table_grow_begin   model_grow_begin
+#define table_grow_step    model_grow_step
+#define table_grow_end     model_grow_end
 #include "core/table.c" // NOLINT(bugprone-suspicious-include)
 
 /* And the reader. */
@@ -60,6 +65,9 @@ struct had {
 
 static struct {
 	struct table table;
+	struct table first, heir; /* a table that grows: itself, and into what */
+	uint8_t *memory;          /* all that is shared; a table that grows, its heir, and which */
+	uint64_t *which; /* 0: the gate is led to the first, else so far behind it; or NULL */
 	uint32_t elements;
 	size_t element, size;
 	uint8_t *images; /* the memory after each store */
@@ -95,7 +103,7 @@ static void model_stored(void)
 	if (!model.is_recording)
 		return;
 	cr_assert_lt(++model.stores, STORES_MAX);
-	memcpy(model.images + model.stores * model.size, model.table.memory, model.size);
+	memcpy(model.images + model.stores * model.size, model.memory, model.size);
 }
 
 static void begin(unsigned int family, uint32_t max)
@@ -104,7 +112,7 @@ static void begin(unsigned int family, uint32_t max)
 	uint64_t looks = model.looks, seen = model.found;
 	long double orders = model.orders;
 
-	free(model.table.memory);
+	free(model.memory);
 	free(images);
 	memset(&model, 0, sizeof(model));
 	model.looks = looks;
@@ -114,11 +122,34 @@ static void begin(unsigned int family, uint32_t max)
 	model.element = model_element_size(family);
 	model.size = model.elements * model.element;
 	model.images = malloc(STORES_MAX * model.size);
-	model.table.memory = calloc(1, model.size);
-	cr_assert(model.images && model.table.memory);
-	model_format(family, model.table.memory, max, UNIT_NS / 2, 7);
-	cr_assert_eq(model_init(&model.table, family, model.table.memory, model.elements), 0);
+	model.memory = calloc(1, model.size);
+	cr_assert(model.images && model.memory);
+	model_format(family, model.memory, max, UNIT_NS / 2, 7);
+	cr_assert_eq(model_init(&model.table, family, model.memory, model.elements), 0);
+	model.first = model.table;
 	model.now_ns = NOW_NS;
+}
+
+/* The same with an heir for so many behind it. */
+static void begin_growing(unsigned int family, uint32_t max, uint32_t heir_max)
+{
+	uint32_t elements = model_elements(family, heir_max);
+	size_t first;
+
+	begin(family, max);
+	first = model.size;
+	model.size += elements * model.element + sizeof(*model.which);
+	free(model.memory);
+	free(model.images);
+	model.images = malloc(STORES_MAX * model.size);
+	model.memory = calloc(1, model.size);
+	cr_assert(model.images && model.memory);
+	model.which = (uint64_t *)(void *)(model.memory + model.size) - 1;
+	model_format(family, model.memory, max, UNIT_NS / 2, 7);
+	model_format(family, model.memory + first, heir_max, UNIT_NS / 2, 7);
+	cr_assert_eq(model_init(&model.table, family, model.memory, model.elements), 0);
+	cr_assert_eq(model_watch(&model.heir, family, model.memory + first, elements), 0);
+	model.first = model.table;
 }
 
 static void end(void)
@@ -128,7 +159,7 @@ static void end(void)
 		       (unsigned long long)model.looks, (unsigned long long)model.found,
 		       model.orders);
 	free(model.images);
-	free(model.table.memory);
+	free(model.memory);
 	memset(&model, 0, sizeof(model));
 }
 
@@ -152,7 +183,7 @@ static void start(void)
 {
 	model.is_recording = true;
 	model.stores = model.ops = model.mark[0] = 0;
-	memcpy(model.images, model.table.memory, model.size);
+	memcpy(model.images, model.memory, model.size);
 	note_had();
 }
 
@@ -208,12 +239,10 @@ static void rebase(uint64_t now_ns)
 /* A new writer after one that was killed when it had made so many stores. */
 static void restart(unsigned int stores)
 {
-	memcpy(model.table.memory, model.images + stores * model.size, model.size);
+	memcpy(model.memory, model.images + stores * model.size, model.size);
 	model.is_recording = false;
 	start();
-	cr_assert_eq(
-		model_init(&model.table, model.table.family, model.table.memory, model.elements),
-		0);
+	cr_assert_eq(model_init(&model.table, model.table.family, model.memory, model.elements), 0);
 	op_done();
 	for (unsigned int i = 0; i < model.key_count; i++)
 		cr_assert_eq(model.had[1][i].state, model.had[0][i].state);
@@ -307,7 +336,7 @@ static const void *model_load(const void *at, size_t size)
 	if (n == path.known) {
 		path.known++;
 		path.load[n].stores = n ? path.load[n - 1].stores : 0;
-		path.load[n].at = (size_t)((const uint8_t *)at - model.table.memory);
+		path.load[n].at = (size_t)((const uint8_t *)at - model.memory);
 		path.load[n].size = size;
 	}
 	return seen_at(path.load[n].stores, n);
@@ -371,15 +400,18 @@ static long double orders_of_path(void)
 
 static void look(const struct addr *addr, struct line_found *ret)
 {
+	uint8_t *memory = model.memory;
 	__u64 key[2];
 
 	memcpy(key, addr->bytes, sizeof(key));
 	path.loads = 0;
 	*ret = (struct line_found){0};
+	if (model.which)
+		memory += LINE_READ(*model.which);
 	if (model.table.family == 4)
-		line4_find(model.table.memory, (uint32_t)key[0], ret);
+		line4_find(memory, (uint32_t)key[0], ret);
 	else
-		line6_find(model.table.memory, key, ret);
+		line6_find(memory, key, ret);
 }
 
 /* --- what must hold ------------------------------------------------------------------------- */
@@ -423,8 +455,8 @@ static bool is_same_slot(const struct place *a, const struct place *b)
 static bool is_untouched(unsigned int key)
 {
 	const struct had *first = &model.had[0][key], *now;
-	const uint8_t *at = (const uint8_t *)word(&model.table, &first->place);
-	size_t offset = (size_t)(at - model.table.memory);
+	const uint8_t *at = (const uint8_t *)word(&model.first, &first->place);
+	size_t offset = (size_t)(at - model.memory);
 	bool is_moved = false;
 
 	for (unsigned int op = 0; op <= model.ops; op++) {
@@ -725,11 +757,53 @@ static void killed(unsigned int family)
 	for (unsigned int i = 0; i <= model.stores; i++) {
 		while (op + 1 < model.ops && model.mark[op + 1] <= i)
 			op++;
-		memcpy(model.table.memory, model.images + i * model.size, model.size);
-		cr_assert_eq(model_init(&model.table, family, model.table.memory, model.elements),
-			     0);
+		memcpy(model.memory, model.images + i * model.size, model.size);
+		cr_assert_eq(model_init(&model.table, family, model.memory, model.elements), 0);
 		check_begun(i, op);
 	}
+}
+
+static void grow(void)
+{
+	while (model_grow_step(&model.table, model.now_ns))
+		;
+	op_done();
+}
+
+static void lead_to_heir(void)
+{
+	TABLE_STORE(model.which, (uint64_t)(model.heir.memory - model.memory));
+	model_grow_end(&model.table);
+	model.table = model.heir;
+	op_done();
+	for (unsigned int i = 0; i < model.key_count; i++) {
+		cr_assert_eq(model.had[model.ops][i].state & 0xff,
+			     model.had[model.ops - 1][i].state & 0xff);
+		cr_assert_eq(model.had[model.ops][i].end_ns, model.had[model.ops - 1][i].end_ns);
+	}
+}
+
+/* Some change before they have gone over, some meanwhile, some after; most do not. */
+static void growing(unsigned int family)
+{
+	unsigned int first;
+
+	begin_growing(family, 20, 40);
+	first = put_in(1, slots_of(family) + 2);
+	put_in(2, 2);
+	four_keys_in(2);
+	start();
+	model_grow_begin(&model.table, &model.heir);
+	put(first, 3);
+	grow();
+	put(first, 4);
+	del(first + slots_of(family) + 1); /* nobody comes nearer to his home for that */
+	put(model.key_count - 1, 5);
+	model.moved_are_found = true;
+	lead_to_heir();
+	put(first + 2, 6);
+	cr_assert(is_untouched(first + 3) && !is_untouched(first));
+	check();
 }
 
 static void any(unsigned int family)
@@ -818,6 +892,11 @@ Test(table_model, a_new_writer)
 Test(table_model, killed_at_any_store)
 {
 	both(killed);
+}
+
+Test(table_model, growing_into_another)
+{
+	both(growing);
 }
 
 Test(table_model, any_sequences)

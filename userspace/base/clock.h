@@ -11,6 +11,11 @@
 #define CLOCK_NS_PER_SEC 1000000000ULL
 
 uint64_t clock_mono_ns(void);
+/*
+ * The gate reads the same clock as it was at the last tick (1 to 10 ms ago). What it
+ * must not find to lie in the future is set so much earlier.
+ */
+#define CLOCK_LAG_NS (CLOCK_NS_PER_SEC / 10)
 int64_t clock_wall_sec(void);
 
 #define CLOCK_BOOT_MAX 40

@@ -20,6 +20,9 @@
 #define PART6_SHIFT   (MXG_UNIT_SHIFT - 16)
 #define BLOCK_LINES   60 /* that are looked through together; a multiple of MXG_NOTES6_LINES */
 #define NOTE_BITS     8
+#define FETCH_AHEAD   8 /* entries whose lines are on their way while one is put */
+#define READY_LINES   (256 * BLOCK_LINES) /* of an heir in one step */
+#define HAND_LINES    128                 /* whose entries an heir gets in one step */
 
 _Static_assert(sizeof(void *) == 8, "a kernel of 32 bits reads a word of 64 in two halves");
 _Static_assert(BLOCK_LINES % MXG_NOTES6_LINES == 0, "a block begins with an element");
@@ -63,6 +66,11 @@ uint32_t table_max(const struct table *table)
 uint64_t table_base_ns(const struct table *table)
 {
 	return table->head.base_ns;
+}
+
+uint64_t table_seed(const struct table *table)
+{
+	return table->head.seed;
 }
 
 static unsigned int slots_of(unsigned int family)
@@ -342,22 +350,50 @@ static void fill_slot(struct table *table, const struct place *place, const stru
 
 /* --- finding -------------------------------------------------------------------------------- */
 
-static bool find(const struct table *table, const struct addr *addr, struct place *ret)
+/* The slot of the address in that line; their number if it is in none. */
+static unsigned int slot_of4(const struct mxg_line4 *line, const struct addr *addr)
 {
-	uint32_t home = home_of(table, addr);
+	unsigned int slot = 0;
+	uint32_t key;
 
+	memcpy(&key, addr->bytes, sizeof(key));
+	while (slot < MXG_LINE4_SLOTS &&
+	       ((uint32_t)(line->word[slot] >> 32) != key || (uint32_t)line->word[slot] == 0))
+		slot++;
+	return slot;
+}
+
+static unsigned int slot_of6(const struct mxg_line6 *line, const struct addr *addr)
+{
+	unsigned int slot = 0;
+
+	while (slot < MXG_LINE6_SLOTS && ((uint32_t)line->slot[slot].word == 0 ||
+					  memcmp(line->slot[slot].key, addr->bytes, 16) != 0))
+		slot++;
+	return slot;
+}
+
+static bool find_from(const struct table *table, uint32_t home, const struct addr *addr,
+		      struct place *ret)
+{
 	for (unsigned int led = 0; led < MXG_LINES_PROBED; led++) {
-		struct place at = {.line = home + led, .led = led};
+		uint32_t line = home + led;
+		unsigned int slot = table->family == 4 ? slot_of4(line4(table, line), addr)
+						       : slot_of6(line6(table, line), addr);
 
-		for (; at.slot < slots_of(table->family); at.slot++)
-			if (is_addr(table, &at, addr)) {
-				*ret = at;
-				return true;
-			}
-		if (*beyond(table, at.line) == 0)
+		if (slot < slots_of(table->family)) {
+			*ret = (struct place){.line = line, .slot = slot, .led = led};
+			return true;
+		}
+		if (*beyond(table, line) == 0)
 			return false;
 	}
 	return false;
+}
+
+static bool find(const struct table *table, const struct addr *addr, struct place *ret)
+{
+	return find_from(table, home_of(table, addr), addr, ret);
 }
 
 /* The nearest free slot among so many lines from home. */
@@ -451,6 +487,8 @@ static bool drop_expired(struct table *table, uint32_t home, uint64_t now_ns)
 	return false;
 }
 
+static void hand_on(const struct table *table, const struct place *from);
+
 /* Some entry from before the free place goes there, from as far as one may. */
 static bool pull(struct table *table, struct place *free)
 {
@@ -463,6 +501,8 @@ static bool pull(struct table *table, struct place *free)
 			if (at.led + free->line - line >= MXG_LINES_PROBED)
 				continue;
 			move(table, &at, free);
+			/* Perhaps from where the heir is still to get it to where it has been. */
+			hand_on(table, free);
 			*free = (struct place){.line = line, .slot = slot};
 			return true;
 		}
@@ -495,8 +535,103 @@ int table_get(const struct table *table, const struct addr *addr, struct mxg_ver
 	return 0;
 }
 
-/* In its place, or in one nearer to its home that has become free. */
-static void renew(struct table *table, const struct place *was, const struct addr *addr,
+static bool find_place(struct table *table, uint32_t home, uint64_t now_ns, struct place *ret)
+{
+	if (table->count >= table_max(table) && !drop_expired(table, home, now_ns))
+		return false;
+	if (find_free(table, home, MXG_LINES_PROBED, ret))
+		return true;
+	drop_expired(table, home, now_ns);
+	return make_room(table, home) && find_free(table, home, MXG_LINES_PROBED, ret);
+}
+
+/* --- growth: the heir ----------------------------------------------------------------------- */
+
+/* Once an heir is ready for entries, every change goes there, too. */
+static struct table *heir_of(const struct table *table)
+{
+	return table->readied > 0 && table->readied >= table_lines(table->heir) ? table->heir
+										: NULL;
+}
+
+/* The entry as it is now, whether the heir has an older form of it or none. */
+static void hand_on(const struct table *table, const struct place *from)
+{
+	bool is_due = state(table, from) & MXG_STATE_REFRESH;
+	struct table *heir = heir_of(table);
+	struct mxg_verdict verdict;
+	struct addr addr;
+	struct place at;
+	uint64_t now_ns;
+
+	if (!heir)
+		return;
+	addr_at(table, from, &addr);
+	verdict_at(table, from, &verdict);
+	now_ns = is_due ? verdict.refresh_ns : 0;
+	if (find(heir, &addr, &at)) {
+		write_slot(heir, &at, &addr, &verdict, now_ns);
+		TABLE_STORE(hits(heir, &at), hits_byte(verdict.hits));
+	} else if (find_place(heir, home_of(heir, &addr), now_ns, &at)) {
+		fill_slot(heir, &at, &addr, &verdict, now_ns);
+	} else {
+		heir->refused++;
+	}
+}
+
+/* Nothing in it is due before it is put there: nobody has to look through it for that. */
+static void ready_lines(struct table *table)
+{
+	struct table *heir = table->heir;
+	uint32_t end = min_u32(table->readied + READY_LINES, table_lines(heir));
+
+	for (uint32_t line = table->readied + 1; line <= end; line += BLOCK_LINES)
+		*due(heir, line) = MXG_UNITS_MAX;
+	table->readied = end;
+}
+
+/* From the end to the first line, as entries that go nearer to their home go. */
+static void hand_on_lines(struct table *table, uint64_t now_ns)
+{
+	uint32_t left = table->handing > HAND_LINES ? table->handing - HAND_LINES : 0;
+	uint32_t now = units_of(table, now_ns);
+	struct place at;
+
+	for (uint32_t line = table->handing; line > left; line--)
+		for (unsigned int slot = 0; slot < slots_of(table->family); slot++) {
+			at = (struct place){.line = line, .slot = slot};
+			if (state(table, &at) >> MXG_STATE_UNITS_SHIFT > now)
+				hand_on(table, &at);
+		}
+	table->handing = left;
+}
+
+void table_grow_begin(struct table *table, struct table *heir)
+{
+	table->heir = heir;
+	table->readied = 0;
+	table->handing = table_lines(table);
+}
+
+bool table_grow_step(struct table *table, uint64_t now_ns)
+{
+	if (!heir_of(table))
+		ready_lines(table);
+	else
+		hand_on_lines(table, now_ns);
+	return table->handing > 0;
+}
+
+void table_grow_end(struct table *table)
+{
+	table->heir = NULL;
+	table->readied = table->handing = 0;
+}
+
+/* --- putting and deleting ------------------------------------------------------------------- */
+
+/* In its place, or in one nearer to its home that has become free: in *was afterwards. */
+static void renew(struct table *table, struct place *was, const struct addr *addr,
 		  const struct mxg_verdict *verdict, uint64_t now_ns)
 {
 	struct mxg_verdict renewed = *verdict;
@@ -507,21 +642,12 @@ static void renew(struct table *table, const struct place *was, const struct add
 	if (find_free(table, was->line - was->led, was->led, &nearer)) {
 		fill_slot(table, &nearer, addr, &renewed, now_ns);
 		clear_slot(table, was);
+		*was = nearer;
 		return;
 	}
 	write_slot(table, was, addr, verdict, now_ns);
 	if (verdict->hits)
 		TABLE_STORE(hits(table, was), hits_byte(renewed.hits));
-}
-
-static bool find_place(struct table *table, uint32_t home, uint64_t now_ns, struct place *ret)
-{
-	if (table->count >= table_max(table) && !drop_expired(table, home, now_ns))
-		return false;
-	if (find_free(table, home, MXG_LINES_PROBED, ret))
-		return true;
-	drop_expired(table, home, now_ns);
-	return make_room(table, home) && find_free(table, home, MXG_LINES_PROBED, ret);
 }
 
 int table_put(struct table *table, const struct addr *addr, const struct mxg_verdict *verdict,
@@ -533,22 +659,51 @@ int table_put(struct table *table, const struct addr *addr, const struct mxg_ver
 	if (verdict->action > MXG_STATE_ACTION || verdict->reason > MXG_STATE_REASON ||
 	    verdict->reason == MXG_REASON_NONE)
 		return -EINVAL;
-	if (find(table, addr, &at)) {
+	if (find_from(table, home, addr, &at)) {
 		renew(table, &at, addr, verdict, now_ns);
-		return 0;
-	}
-	if (!find_place(table, home, now_ns, &at)) {
+	} else if (find_place(table, home, now_ns, &at)) {
+		fill_slot(table, &at, addr, verdict, now_ns);
+	} else {
 		table->refused++;
 		return -E2BIG;
 	}
-	fill_slot(table, &at, addr, verdict, now_ns);
+	hand_on(table, &at);
 	return 0;
+}
+
+/* What a put looks at and writes, if the address has room at home. */
+static void fetch(const struct table *table, const struct addr *addr)
+{
+	struct place home = {.line = home_of(table, addr)};
+
+	__builtin_prefetch(beyond(table, home.line), 1);
+	if (table->family == 6)
+		__builtin_prefetch(&line6(table, home.line)->slot[MXG_LINE6_SLOTS - 1], 1);
+	__builtin_prefetch(note(table, &home), 1);
+	__builtin_prefetch(due(table, home.line), 1);
+}
+
+int table_put_many(struct table *table, const struct table_entry *entries, int count,
+		   uint64_t now_ns)
+{
+	int placed = 0;
+
+	for (int i = 0; i < count && i < FETCH_AHEAD; i++)
+		fetch(table, &entries[i].addr);
+	for (int i = 0; i < count; i++) {
+		if (i + FETCH_AHEAD < count)
+			fetch(table, &entries[i + FETCH_AHEAD].addr);
+		placed += table_put(table, &entries[i].addr, &entries[i].verdict, now_ns) == 0;
+	}
+	return placed;
 }
 
 int table_del(struct table *table, const struct addr *addr)
 {
 	struct place at;
 
+	if (heir_of(table))
+		table_del(heir_of(table), addr);
 	if (!find(table, addr, &at))
 		return -ENOENT;
 	take_out(table, &at);

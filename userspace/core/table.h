@@ -27,6 +27,8 @@ struct table {
 	uint32_t count;                 /* entries, expired ones too */
 	uint32_t led[MXG_LINES_PROBED]; /* of them: so many lines from home */
 	uint64_t refused;               /* new entries that found no place */
+	struct table *heir;             /* while it grows: what takes its place */
+	uint32_t readied, handing; /* lines of the heir that are ready; lines to be handed on */
 };
 
 struct table_entry {
@@ -38,7 +40,10 @@ struct table_entry {
 size_t table_element_size(unsigned int family);
 uint32_t table_elements(unsigned int family, uint32_t max);
 
-/* Makes zeroed memory of that many elements an empty table. seed: random. */
+/*
+ * Makes zeroed memory of that many elements an empty table. seed: random. base_ns must not
+ * lie ahead of the gate's clock, which is a little behind: all would have expired to it.
+ */
 void table_format(unsigned int family, void *memory, uint32_t max, uint64_t base_ns, uint64_t seed);
 
 /*
@@ -64,6 +69,13 @@ int table_get(const struct table *table, const struct addr *addr, struct mxg_ver
 int table_put(struct table *table, const struct addr *addr, const struct mxg_verdict *verdict,
 	      uint64_t now_ns);
 
+/*
+ * table_put() for each of count entries; how many found a place. Faster for many: their lines
+ * are fetched ahead.
+ */
+int table_put_many(struct table *table, const struct table_entry *entries, int count,
+		   uint64_t now_ns);
+
 /* 0 or -ENOENT. */
 int table_del(struct table *table, const struct addr *addr);
 
@@ -87,8 +99,24 @@ uint32_t table_max(const struct table *table);
 uint64_t table_base_ns(const struct table *table);
 
 /*
- * Counts times from now_ns on. Until it returns, the gate takes every entry for an
- * expired one; those that have expired are taken out.
+ * Growth: the entries go over to an heir, an empty table that nobody reads yet and that
+ * has room for all, a part with each step (some hundred of them); what has expired stays.
+ * Meanwhile table_put() and table_del() change both, and table_rebase() must wait. When
+ * step says false, the heir knows each address as the table does, and goes on doing so
+ * until the end: so who reads may be led from one to the other at any moment between.
+ * Hits that are counted after an entry has gone over are lost.
+ *
+ * With the table's own seed (table_seed()) an heir is filled from one end to the other.
+ */
+void table_grow_begin(struct table *table, struct table *heir);
+bool table_grow_step(struct table *table, uint64_t now_ns);
+/* The two are apart again; either may be the one that stays. Nothing if there is no heir. */
+void table_grow_end(struct table *table);
+uint64_t table_seed(const struct table *table);
+
+/*
+ * Counts times from now_ns on (as of base_ns above). Until it returns, the gate takes every entry
+ * for an expired one; those that have expired are taken out.
  */
 void table_rebase(struct table *table, uint64_t now_ns);
 
