@@ -89,7 +89,11 @@
  *   trigger         {kind: "syn" | "established", cgroup: of the latter, or "", detail: why it
  *                    is not in force, or ""}
  *   hold            {on: first SYNs of unknown sources are held now, why_not: or ""}
- *   table           {v4: {entries, max}, v6: {entries, max}}
+ *   table           {v4: {entries, max, size: entries that the table has room for now,
+ *                    bytes: of that, refused: new entries that found no place,
+ *                    lines_from_home: [entries that lie so many lines from home],
+ *                    growth: {growing, grown: times, not_grown: times that there was no
+ *                    larger one to be had, longest_slice_us: of the last time}}, v6}
  *   exceptions      {active, total}
  *   counters        {name: count} for every MXG_COUNTERS name
  *   resolver        {outstanding, started, pass, fail, permerror, temperror, refused_full, joined,

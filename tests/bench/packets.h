@@ -17,6 +17,7 @@
 
 struct bpf_object;
 struct gate;
+struct inner;
 struct vmap;
 
 struct packets {
@@ -64,7 +65,13 @@ int packets_run(const struct packets *packets);
 void packets_source(unsigned int family, uint32_t number, struct addr *ret);
 struct bpf_object *packets_open(const char *path);
 /* Loads a gate, with tables that hold the sources. Half made, they are to be freed too. */
-int packets_gate(const struct packets *packets, struct gate **ret_gate, struct vmap **ret_vmap);
+struct packets_gate {
+	struct gate *gate;
+	struct inner *tables;
+	struct vmap *vmap;
+};
+int packets_gate(const struct packets *packets, struct packets_gate *ret);
+void packets_gate_free(struct packets_gate *gate);
 /* The memory that the kernel accounts to a map, 0 if it does not say. */
 uint64_t packets_map_bytes(int fd);
 

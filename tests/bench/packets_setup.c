@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "io/gate.h"
+#include "io/inner.h"
 #include "io/vmap.h"
 #include "packets_sources.h"
 
@@ -144,7 +145,7 @@ int packets_attach(const struct packets *packets, const char *program)
 
 /* --- mxgate ----------------------------------------------------------------------------------- */
 
-static int new_vmap(const struct gate_fds *fds, struct vmap **ret)
+static int new_vmap(const struct gate_fds *fds, const struct inner *tables, struct vmap **ret)
 {
 	const struct vmap_fds vmap_fds = {
 		.config = fds->config,
@@ -153,8 +154,8 @@ static int new_vmap(const struct gate_fds *fds, struct vmap **ret)
 		.prefix4 = fds->prefix4,
 		.prefix6 = fds->prefix6,
 		.rollup = fds->rollup,
-		.verdict4 = fds->verdict4,
-		.verdict6 = fds->verdict6,
+		.verdict4 = inner_fd(tables, 4),
+		.verdict6 = inner_fd(tables, 6),
 	};
 
 	return vmap_new(&vmap_fds, ret);
@@ -207,18 +208,31 @@ static int put_all(struct vmap *vmap, const struct packets *packets)
 	return err;
 }
 
-int packets_gate(const struct packets *packets, struct gate **ret_gate, struct vmap **ret_vmap)
+int packets_gate(const struct packets *packets, struct packets_gate *ret)
 {
 	const uint32_t max = packets->sources > TABLE_LEAST ? packets->sources : TABLE_LEAST;
+	const struct inner_size full = {max, max}, least = {TABLE_LEAST, TABLE_LEAST};
 	char why[GATE_WHY_MAX] = "";
-	int err = gate_open(packets->object, ret_gate, why);
+	int err = gate_open(packets->object, &ret->gate, why);
+	const struct gate_fds *fds = NULL;
 
+	if (err == 0) {
+		fds = gate_get_fds(ret->gate);
+		err = inner_new(fds->outer4, fds->outer6, &ret->tables);
+	}
 	if (err == 0)
-		err = packets->family == 4 ? gate_tables(*ret_gate, max, TABLE_LEAST, why)
-					   : gate_tables(*ret_gate, TABLE_LEAST, max, why);
+		err = inner_configure(ret->tables, packets->family == 4 ? &full : &least,
+				      packets->family == 4 ? &least : &full, why);
 	if (err < 0)
 		fprintf(stderr, "bench-gate: %s\n", why);
-	return err < 0 ? err : new_vmap(gate_get_fds(*ret_gate), ret_vmap);
+	return err < 0 ? err : new_vmap(fds, ret->tables, &ret->vmap);
+}
+
+void packets_gate_free(struct packets_gate *gate)
+{
+	vmap_free(gate->vmap);
+	inner_free(gate->tables);
+	gate_close(gate->gate);
 }
 
 static int attach_gate(struct gate *gate, const char *interface)
@@ -238,21 +252,18 @@ static void report_table(int fd)
 
 static int set_up_gate(const struct packets *packets)
 {
-	struct gate *gate = NULL;
-	struct vmap *vmap = NULL;
-	int err = packets_gate(packets, &gate, &vmap);
+	struct packets_gate gate = {0};
+	int err = packets_gate(packets, &gate);
 
 	if (err == 0)
-		err = put_all(vmap, packets);
+		err = put_all(gate.vmap, packets);
 	if (err == 0)
-		err = enforce(vmap);
+		err = enforce(gate.vmap);
 	if (err == 0 && packets->interface)
-		err = attach_gate(gate, packets->interface);
+		err = attach_gate(gate.gate, packets->interface);
 	if (err == 0)
-		report_table(packets->family == 4 ? gate_get_fds(gate)->verdict4
-						  : gate_get_fds(gate)->verdict6);
-	vmap_free(vmap);
-	gate_close(gate);
+		report_table(inner_fd(gate.tables, packets->family));
+	packets_gate_free(&gate);
 	return err;
 }
 

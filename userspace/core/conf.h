@@ -77,8 +77,8 @@ struct conf {
 		unsigned int pattern_count;
 	} rdns;
 	struct {
-		uint32_t max4;
-		uint32_t max6;
+		uint32_t max4, start4;
+		uint32_t max6, start6;
 	} verdicts;
 	struct {
 		uint32_t rate; /* per second and CPU */

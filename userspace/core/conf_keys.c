@@ -98,9 +98,17 @@ const struct conf_key CONF_KEYS[] = {
 	{"dns", "budget6", KEY_NUMBER, AT(dns.budget6), 1, 1000000, NULL, "60",
 	 "The same for an IPv6 /64, which has room for any number of made-up hosts."},
 	{"verdicts", "max4", KEY_NUMBER, AT(verdicts.max4), 1, 100000000, NULL, "1000000",
-	 "IPv4 verdicts that the gate can hold; a full table only means that new sources pass."},
+	 "IPv4 verdicts that the gate can hold at most; a full table only means that new sources pass. "
+	 "A table for a million takes 21 MiB, and while it takes the place of one half as large, both "
+	 "are there."},
+	{"verdicts", "start4", KEY_NUMBER, AT(verdicts.start4), 1, 100000000, NULL, "65536",
+	 "For so many is there room at first (1.4 MiB). A table that fills is replaced by one twice as "
+	 "large while packets flow, up to max4, and becomes smaller again at a reload or a new start "
+	 "when it is nearly empty. With that of max4 all is taken at once."},
 	{"verdicts", "max6", KEY_NUMBER, AT(verdicts.max6), 1, 100000000, NULL, "250000",
-	 "IPv6 verdicts that the gate can hold."},
+	 "IPv6 verdicts that the gate can hold at most; a million take 35 MiB."},
+	{"verdicts", "start6", KEY_NUMBER, AT(verdicts.start6), 1, 100000000, NULL, "16384",
+	 "For so many of IPv6 is there room at first."},
 	{"events", "rate", KEY_NUMBER, AT(events.rate), 1, 1000000, NULL, "10000",
 	 "Lookups that the gate may ask for, per second and CPU."},
 	{"events", "burst", KEY_NUMBER, AT(events.burst), 1, 1000000, NULL, "2000",

@@ -162,6 +162,7 @@ static void fill(FILE *to, const json_t *table, const char *family)
 static void cost(FILE *to, const json_t *table, const char *family)
 {
 	const json_t *one = json_object_get(table, family), *count;
+	char size[OUT_TEXT_NUMBER_MAX];
 	double entries = 0, looks = 0;
 	size_t led, most = 0;
 
@@ -171,7 +172,11 @@ static void cost(FILE *to, const json_t *table, const char *family)
 		if (json_integer_value(count) > 0)
 			most = led;
 	}
-	fprintf(to, "%s %.1f MiB", family, (double)out_text_integer(one, "bytes") / (1 << 20));
+	fprintf(to, "%s %.1f MiB for %s", family,
+		(double)out_text_integer(one, "bytes") / (1 << 20),
+		out_text_number(out_text_integer(one, "size"), size));
+	if (json_is_true(json_object_get(json_object_get(one, "growth"), "growing")))
+		fputs(" (growing)", to);
 	if (entries > 0)
 		fprintf(to, ", %.2f lines a look (%zu at most)", looks / entries, most + 1);
 }

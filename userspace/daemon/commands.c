@@ -342,8 +342,12 @@ static void reply_not_taken(const struct worker *worker, struct control_request 
 				    strerror(-err));
 		return;
 	}
-	snprintf(hint, sizeof(hint),
-		 "raise verdicts { max%u } and reload, or flush what is not needed", addr->family);
+	if (vmap_max(worker->vmap, addr->family) < growth_most(worker, addr->family))
+		snprintf(hint, sizeof(hint), "a larger one is asked for: try again in a second");
+	else
+		snprintf(hint, sizeof(hint),
+			 "raise verdicts { max%u } and reload, or flush what is not needed",
+			 addr->family);
 	control_reply_error(request, CONTROL_ERR_UNAVAILABLE, hint,
 			    "the IPv%u verdict table is full (%" PRIu32 " of %" PRIu32
 			    "): %s stays unknown and passes",

@@ -89,9 +89,12 @@ bool judge_event(enum mxg_event_kind kind, const struct addr *addr, uint64_t sen
 	return resolver_room(worker->resolver) > 0;
 }
 
-static void log_table_full(struct worker *worker, uint64_t now_ns)
+static void log_table_full(struct worker *worker, unsigned int family, uint64_t now_ns)
 {
 	worker->table_full++;
+	/* Or it grows, and growth.c says when it cannot. */
+	if (vmap_max(worker->vmap, family) < growth_most(worker, family))
+		return;
 	if (worker->table_full_logged_ns &&
 	    now_ns - worker->table_full_logged_ns < 60 * CLOCK_NS_PER_SEC)
 		return;
@@ -199,8 +202,10 @@ static int put_verdict(struct worker *worker, const struct addr *addr,
 	};
 	int err = vmap_put(worker->vmap, addr, &fresh, now_ns);
 
+	if (vmap_is_filling(worker->vmap, addr->family))
+		growth_look(worker);
 	if (err == -E2BIG)
-		log_table_full(worker, now_ns);
+		log_table_full(worker, addr->family, now_ns);
 	else if (err < 0)
 		log_error("event=verdict-not-written error=\"%s\"", strerror(-err));
 	return err;

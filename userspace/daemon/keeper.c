@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/min.h"
 #include "core/conf.h"
 #include "daemon/message.h"
 #include "daemon/slots.h"
@@ -26,6 +27,7 @@
 #include "daemon/worker.h"
 #include "io/control.h"
 #include "io/gate.h"
+#include "io/inner.h"
 #include "io/links.h"
 #include "io/patternfile.h"
 
@@ -35,6 +37,7 @@
 #define BACKOFF_MIN_NS  (CLOCK_NS_PER_SEC / 10)
 #define BACKOFF_MAX_NS  (10 * CLOCK_NS_PER_SEC)
 #define MESSAGES_A_TURN 16
+#define NOT_GROWN_NS    CLOCK_NS_PER_SEC /* nobody is to make us try in vain all the time */
 #define FILES_MIN       256 /* libbpf's while it loads, and every client of the worker */
 #define STEADY_NS       (30 * CLOCK_NS_PER_SEC) /* alive this long: forget old crashes */
 
@@ -62,6 +65,8 @@ struct keeper {
 	struct patterns *patterns, *fresh_patterns, *proven_patterns;
 	struct spawn_ids ids;
 	struct gate *gate;
+	struct inner *tables;
+	uint64_t not_grown_ns; /* when there was no larger one to be had */
 	struct slots slots;
 	struct trigger trigger;
 	struct links *links;
@@ -158,6 +163,32 @@ static int take_lock(struct keeper *keeper)
 	return flock(keeper->lock_fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
 }
 
+static int size_tables(struct keeper *keeper, char why[static INNER_WHY_MAX])
+{
+	const struct conf *conf = &keeper->conf;
+	const struct inner_size v4 = {min_u32(conf->verdicts.start4, conf->verdicts.max4),
+				      conf->verdicts.max4};
+	const struct inner_size v6 = {min_u32(conf->verdicts.start6, conf->verdicts.max6),
+				      conf->verdicts.max6};
+
+	return inner_configure(keeper->tables, &v4, &v6, why);
+}
+
+static int open_tables(struct keeper *keeper)
+{
+	const struct gate_fds *fds = gate_get_fds(keeper->gate);
+	char why[INNER_WHY_MAX] = "";
+	int err = inner_new(fds->outer4, fds->outer6, &keeper->tables);
+
+	if (err == 0)
+		err = size_tables(keeper, why);
+	if (err == 0)
+		return 0;
+	log_error("%s; lower verdicts { start4, start6 }, or max4 and max6",
+		  why[0] ? why : strerror(-err));
+	return KEEPER_EXIT_OS;
+}
+
 static int open_gate(struct keeper *keeper)
 {
 	char why[GATE_WHY_MAX] = "";
@@ -180,13 +211,7 @@ static int open_gate(struct keeper *keeper)
 			  " already; stop it first (systemctl stop mxgated)");
 		return KEEPER_EXIT_RUNNING;
 	}
-	err = gate_tables(keeper->gate, keeper->conf.verdicts.max4, keeper->conf.verdicts.max6,
-			  why);
-	if (err < 0) {
-		log_error("%s; lower verdicts { max4, max6 }", why);
-		return KEEPER_EXIT_OS;
-	}
-	return 0;
+	return open_tables(keeper);
 }
 
 static int open_trigger(struct keeper *keeper)
@@ -329,6 +354,7 @@ static void stop_child(struct keeper *keeper)
 		return;
 	memset(&message, 0, sizeof(message));
 	message.kind = MESSAGE_STOP;
+	message.index = keeper->stopping;
 	child->stopping = true;
 	child->stop_ns = clock_mono_ns();
 	if (message_send(child->fd, &message) < 0)
@@ -370,7 +396,7 @@ static void child_is_ready(struct keeper *keeper)
 static void apply_fresh(struct keeper *keeper)
 {
 	struct conf old = keeper->conf;
-	char why[GATE_WHY_MAX];
+	char why[INNER_WHY_MAX];
 
 	keeper->has_fresh = false;
 	keeper->is_unproven = true;
@@ -386,8 +412,7 @@ static void apply_fresh(struct keeper *keeper)
 	}
 	if (open_state(keeper) != 0)
 		strcpy(keeper->conf.state_directory, old.state_directory);
-	if (gate_tables(keeper->gate, keeper->conf.verdicts.max4, keeper->conf.verdicts.max6, why) <
-	    0)
+	if (size_tables(keeper, why) < 0)
 		log_error("event=reload detail=\"%s; the tables keep their size\"", why);
 	trigger_apply(&keeper->trigger, &keeper->conf);
 	slots_configure(&keeper->slots, &keeper->conf);
@@ -452,6 +477,57 @@ static void reload(struct keeper *keeper, bool reply)
 		apply_fresh(keeper);
 }
 
+/* The worker's tables fill: a larger one, which it fills before anybody reads it. */
+static void offer_table(struct keeper *keeper, const struct message *asked)
+{
+	static struct message message;
+	uint64_t now = clock_mono_ns();
+	int fd = -1;
+
+	memset(&message, 0, sizeof(message));
+	message.kind = MESSAGE_TABLE;
+	message.index = asked->index;
+	message.err = -EAGAIN;
+	strcpy(message.text, "asked again too soon");
+	if (now - keeper->not_grown_ns >= NOT_GROWN_NS) {
+		message.err = inner_offer(keeper->tables, asked->index, asked->count, &fd,
+					  &message.count, message.text);
+		if (message.err < 0)
+			keeper->not_grown_ns = now;
+	}
+	if (message.err < 0) {
+		message_send(keeper->child.fd, &message);
+	} else if (message_send_fd(keeper->child.fd, &message, fd) < 0) {
+		inner_take_back(keeper->tables, asked->index);
+	}
+}
+
+static void swap_table(struct keeper *keeper, const struct message *filled)
+{
+	static struct message message;
+
+	memset(&message, 0, sizeof(message));
+	message.kind = MESSAGE_SWAPPED;
+	message.index = filled->index;
+	message.count = filled->count;
+	message.err = inner_install(keeper->tables, filled->index, filled->count);
+	message_send(keeper->child.fd, &message); /* it asks again if that does not arrive */
+}
+
+static void on_message(struct keeper *keeper, const struct message *message)
+{
+	bool is_of_table = message->index == 4 || message->index == 6;
+
+	if (message->kind == MESSAGE_ALIVE && !keeper->child.ready)
+		child_is_ready(keeper);
+	else if (message->kind == MESSAGE_RELOAD)
+		reload(keeper, true);
+	else if (message->kind == MESSAGE_GROW && is_of_table)
+		offer_table(keeper, message);
+	else if (message->kind == MESSAGE_SWAP && is_of_table)
+		swap_table(keeper, message);
+}
+
 static void on_child(uv_poll_t *poll, int status, int events)
 {
 	static struct message message;
@@ -461,12 +537,9 @@ static void on_child(uv_poll_t *poll, int status, int events)
 	(void)events;
 	/* A worker that never stops talking must not keep us from the rest. */
 	while (got >= 0 && n++ < MESSAGES_A_TURN &&
-	       (got = message_receive(keeper->child.fd, &message)) > 0) {
+	       (got = message_receive(keeper->child.fd, &message, NULL)) > 0) {
 		keeper->child.heard_ns = clock_mono_ns();
-		if (message.kind == MESSAGE_ALIVE && !keeper->child.ready)
-			child_is_ready(keeper);
-		else if (message.kind == MESSAGE_RELOAD)
-			reload(keeper, true);
+		on_message(keeper, &message);
 	}
 	if (got < 0)
 		uv_poll_stop(poll); /* SIGCHLD says the rest */
@@ -507,6 +580,7 @@ static void child_ended(struct keeper *keeper, int status)
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : KEEPER_EXIT_INTERNAL;
 
 	child->pid = 0;
+	inner_withdraw(keeper->tables);
 	uv_close((uv_handle_t *)&child->poll, on_child_closed);
 	if (keeper->stopping)
 		return;
@@ -634,8 +708,11 @@ static void become_worker(struct keeper *keeper, int fd, struct worker_args *arg
 			 .rollup = fcntl(fds->rollup, F_DUPFD_CLOEXEC, 3),
 			 .say = fcntl(fds->say, F_DUPFD_CLOEXEC, 3),
 			 .secret = fcntl(fds->secret, F_DUPFD_CLOEXEC, 3),
-			 .verdict4 = fcntl(fds->verdict4, F_DUPFD_CLOEXEC, 3),
-			 .verdict6 = fcntl(fds->verdict6, F_DUPFD_CLOEXEC, 3)},
+			 .verdict4 = fcntl(inner_fd(keeper->tables, 4), F_DUPFD_CLOEXEC, 3),
+			 .verdict6 = fcntl(inner_fd(keeper->tables, 6), F_DUPFD_CLOEXEC, 3)},
+		/* To nobody but the first: after that there are tables that somebody has written.
+		 */
+		.is_first = inner_is_first(keeper->tables) && !keeper->was_ready,
 		.events_fd = fcntl(fds->events, F_DUPFD_CLOEXEC, 3),
 		.keeper_fd = fd,
 		.listen_fd = keeper->listen_fd,
@@ -647,6 +724,8 @@ static void become_worker(struct keeper *keeper, int fd, struct worker_args *arg
 		.restarts = keeper->child.restarts,
 		.keeper_started_ns = keeper->started_ns,
 	};
+	inner_free(keeper->tables);
+	keeper->tables = NULL;
 	gate_close(keeper->gate);
 	keeper->gate = NULL;
 	trigger_done(&keeper->trigger);
@@ -753,6 +832,7 @@ static void close_all(struct keeper *keeper)
 {
 	free_patterns(keeper);
 	trigger_done(&keeper->trigger);
+	inner_free(keeper->tables);
 	gate_close(keeper->gate);
 	if (keeper->listen_fd >= 0) {
 		unlink(keeper->conf.control.path);

@@ -44,8 +44,12 @@ enum message_kind {
 	MESSAGE_RELOAD,    /* worker: somebody asked for a reload */
 	MESSAGE_RELOADED,  /* keeper: err and text say how that went */
 	MESSAGE_LINK,      /* keeper: link number index of count is now so */
-	MESSAGE_STOP,      /* keeper: finish and exit */
 	MESSAGE_TRIGGER,   /* keeper: the trigger is now so */
+	MESSAGE_STOP,      /* keeper: finish and exit; index is 1 if no other follows */
+	MESSAGE_GROW,      /* worker: a table of family index for count entries is needed */
+	MESSAGE_TABLE,     /* keeper: here it is, empty, for count; or err and text */
+	MESSAGE_SWAP,      /* worker: that of count entries is filled: lead the gate to it */
+	MESSAGE_SWAPPED,   /* keeper: done, or err */
 };
 
 struct message {
@@ -62,7 +66,12 @@ const char *link_state_name(enum link_state state);
 
 /* 0, -EAGAIN when the peer reads too slowly, -EPIPE when it has gone, -errno. */
 int message_send(int fd, const struct message *message);
-/* 1 for a message, 0 when there is none now, -EPIPE when the peer has gone, -errno. */
-int message_receive(int fd, struct message *ret);
+/* The same with a descriptor, which stays the caller's, too. */
+int message_send_fd(int fd, const struct message *message, int passed_fd);
+/*
+ * 1 for a message, 0 when there is none now, -EPIPE when the peer has gone, -errno. With 1,
+ * *ret_fd is the descriptor that came with it, or -1; NULL: none is taken.
+ */
+int message_receive(int fd, struct message *ret, int *ret_fd);
 
 #endif

@@ -48,9 +48,11 @@ static json_t *table_json(const struct worker *worker, unsigned int family)
 	vmap_figures(worker->vmap, family, &figures);
 	for (int i = 0; i < MXG_LINES_PROBED; i++)
 		json_array_append_new(led, json_integer(figures.led[i]));
-	return json_pack("{s:I, s:I, s:I, s:I, s:o}", "entries", (json_int_t)figures.count, "max",
-			 (json_int_t)figures.max, "bytes", (json_int_t)figures.bytes, "refused",
-			 (json_int_t)figures.refused, "lines_from_home", led);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "entries",
+			 (json_int_t)figures.count, "max", (json_int_t)growth_most(worker, family),
+			 "size", (json_int_t)figures.max, "bytes", (json_int_t)figures.bytes,
+			 "refused", (json_int_t)figures.refused, "lines_from_home", led, "growth",
+			 growth_json(worker, family));
 }
 
 static json_t *server_json(const struct resolver_server_stats *server, uint64_t now_ns)

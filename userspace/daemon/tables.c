@@ -355,6 +355,7 @@ void tables_on_due(uv_timer_t *timer)
 	struct worker *worker = timer->data;
 
 	vmap_mark_due(worker->vmap, clock_mono_ns());
+	growth_look(worker);
 }
 
 void tables_on_sweep(uv_timer_t *timer)

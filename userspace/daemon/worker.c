@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -70,24 +71,49 @@ static void take_trigger(struct worker *worker, const struct message *message)
 	heed_trigger(worker);
 }
 
-static void on_keeper(uv_poll_t *poll, int status, int events)
+static void on_message(struct worker *worker, const struct message *message, int fd)
+{
+	switch (message->kind) {
+	case MESSAGE_LINK:
+		take_link(worker, message);
+		break;
+	case MESSAGE_TRIGGER:
+		take_trigger(worker, message);
+		break;
+	case MESSAGE_RELOADED:
+		commands_on_reloaded(worker, message);
+		break;
+	case MESSAGE_TABLE:
+		growth_on_table(worker, message, fd);
+		break;
+	case MESSAGE_SWAPPED:
+		growth_on_swapped(worker, message);
+		break;
+	case MESSAGE_STOP:
+		worker->is_last = message->index;
+		uv_stop(&worker->loop);
+		break;
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+int worker_take_messages(struct worker *worker)
 {
 	static struct message message;
+	int fd = -1, got;
+
+	while ((got = message_receive(worker->args.keeper_fd, &message, &fd)) > 0)
+		on_message(worker, &message, fd);
+	return got;
+}
+
+static void on_keeper(uv_poll_t *poll, int status, int events)
+{
 	struct worker *worker = poll->data;
-	int got = status < 0 ? -EPIPE : 0;
 
 	(void)events;
-	while (got >= 0 && (got = message_receive(worker->args.keeper_fd, &message)) > 0) {
-		if (message.kind == MESSAGE_LINK)
-			take_link(worker, &message);
-		else if (message.kind == MESSAGE_TRIGGER)
-			take_trigger(worker, &message);
-		else if (message.kind == MESSAGE_RELOADED)
-			commands_on_reloaded(worker, &message);
-		else if (message.kind == MESSAGE_STOP)
-			uv_stop(&worker->loop);
-	}
-	if (got < 0) {
+	if (status < 0 || worker_take_messages(worker) < 0) {
 		/* Without a keeper nobody watches over us: let the lease lapse. */
 		log_error("event=keeper-gone detail=\"the gate opens when the lease lapses\"");
 		worker->exit_code = 70;
@@ -127,6 +153,14 @@ static int open_state(struct worker *worker)
 	return worker->exceptions && worker->sweep_entries ? 0 : -ENOMEM;
 }
 
+/* They are in our memory, and go when a larger one has come: nothing else may hold them. */
+static void close_tables(struct vmap_fds *fds)
+{
+	close(fds->verdict4);
+	close(fds->verdict6);
+	fds->verdict4 = fds->verdict6 = -1;
+}
+
 /*
  * The tables are brought under this configuration before the lease is renewed,
  * and the gate is told its mode last.
@@ -141,6 +175,7 @@ static int fill_tables(struct worker *worker)
 	err = vmap_new(&worker->args.maps, &worker->vmap);
 	if (err < 0)
 		return fail("tables", err);
+	close_tables(&worker->args.maps);
 	err = tables_load_exceptions(worker);
 	if (err < 0)
 		return fail("exceptions", err);
@@ -223,6 +258,7 @@ static int start_loop(struct worker *worker)
 		return fail("events", err);
 	heed_trigger(worker);
 	remember_start(worker);
+	growth_start(worker);
 	uv_timer_start(&worker->heartbeat, on_heartbeat, 0, HEARTBEAT_MS);
 	uv_timer_start(&worker->sweep, tables_on_sweep, EXCEPTION_TICK_MS, 0);
 	uv_timer_start(&worker->due, tables_on_due, TABLES_DUE_MS, TABLES_DUE_MS);
@@ -255,6 +291,7 @@ static void done(struct worker *worker)
 	if (worker->keeper.data)
 		uv_close((uv_handle_t *)&worker->keeper, NULL);
 	remember_stop(worker);
+	growth_stop(worker);
 	uv_close((uv_handle_t *)&worker->term, NULL);
 	uv_close((uv_handle_t *)&worker->heartbeat, NULL);
 	uv_close((uv_handle_t *)&worker->sweep, NULL);

@@ -8,6 +8,7 @@
  *   judge.c     event -> lookup -> policy -> verdict, evidence and log line
  *   watch.c     the breaker's canaries, and what it says
  *   tables.c    exceptions and configuration into the gate, sweep, re-application
+ *   growth.c    a larger table for the verdicts, when one fills
  *   ledger.c    what is written down of it: evidence and log lines, in measure
  *   rollups.c   the IPv6 networks that are judged as one
  *   remember.c  who was good, for the worker after it
@@ -32,6 +33,7 @@
 #include "core/patterns.h"
 #include "core/history.h"
 #include "daemon/alarms.h"
+#include "daemon/growth.h"
 #include "daemon/health.h"
 #include "daemon/ledger.h"
 #include "daemon/message.h"
@@ -56,6 +58,7 @@ struct worker_args {
 	struct trigger_info trigger;
 	pid_t keeper_pid;
 	unsigned int restarts;
+	bool is_first; /* the tables have just been made: nobody has written to them */
 	uint64_t keeper_started_ns;
 };
 
@@ -91,12 +94,17 @@ struct worker {
 	struct alarms alarms;
 	struct health health;
 	struct ledger ledger;
+	struct growth growth;
 	struct remember remember;
 	struct rollups rollups;
 	struct control_request *reloading; /* waits for the keeper's word */
 	struct pending *pending;           /* commands.c: requests with work under way */
+	bool is_last;                      /* of this keeper: no worker follows at once */
 	int exit_code;
 };
+
+/* Takes the keeper's messages that are there. 0, or -errno when it has gone. */
+int worker_take_messages(struct worker *worker);
 
 /*
  * Runs until the keeper says stop or goes away; the exit code. Everything in

@@ -13,16 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 #include <xdp/libxdp.h>
 
-#include "base/clock.h"
 #include "base/log.h"
-#include "base/pages.h"
-#include "core/table.h"
 
 #define BPFFS "/sys/fs/bpf"
 
@@ -35,7 +31,6 @@ struct gate {
 	char object_path[256];
 	struct bpf_object *object;
 	struct gate_fds fds;
-	int outer4, outer6;
 	uint32_t config_id; /* the map that shows a program to be current */
 	uint8_t tag[BPF_TAG_SIZE];
 };
@@ -158,12 +153,11 @@ static int find_maps(struct gate *gate)
 	fds->events = map_fd(gate, MXG_MAP_EVENTS);
 	fds->say = map_fd(gate, MXG_MAP_SAY);
 	fds->secret = map_fd(gate, MXG_MAP_SECRET);
-	gate->outer4 = map_fd(gate, MXG_MAP_VERDICT4);
-	gate->outer6 = map_fd(gate, MXG_MAP_VERDICT6);
-	fds->verdict4 = fds->verdict6 = -1;
+	fds->outer4 = map_fd(gate, MXG_MAP_VERDICT4);
+	fds->outer6 = map_fd(gate, MXG_MAP_VERDICT6);
 	if (fds->config < 0 || fds->lease < 0 || fds->counters < 0 || fds->prefix4 < 0 ||
 	    fds->prefix6 < 0 || fds->rollup < 0 || fds->events < 0 || fds->say < 0 ||
-	    fds->secret < 0 || gate->outer4 < 0 || gate->outer6 < 0)
+	    fds->secret < 0 || fds->outer4 < 0 || fds->outer6 < 0)
 		return -ENOENT;
 	return 0;
 }
@@ -234,10 +228,6 @@ void gate_close(struct gate *gate)
 {
 	if (!gate)
 		return;
-	if (gate->fds.verdict4 > 0)
-		close(gate->fds.verdict4);
-	if (gate->fds.verdict6 > 0)
-		close(gate->fds.verdict6);
 	bpf_object__close(gate->object);
 	free(gate);
 }
@@ -245,143 +235,6 @@ void gate_close(struct gate *gate)
 const struct gate_fds *gate_get_fds(const struct gate *gate)
 {
 	return &gate->fds;
-}
-
-/* --- verdict tables ----------------------------------------------------------- */
-
-struct mapped {
-	int fd;
-	struct table table;
-	size_t size;
-};
-
-static void unmap(struct mapped *mapped)
-{
-	pages_free(mapped->table.memory, mapped->size);
-	if (mapped->fd >= 0)
-		close(mapped->fd);
-	*mapped = (struct mapped){.fd = -1};
-}
-
-/* The memory of the table behind ret->fd. 0 or -errno; unmap() in any case. */
-static int map_table(unsigned int family, struct mapped *ret)
-{
-	ret->table.memory = pages_of_map(ret->fd, table_element_size(family), &ret->size);
-	return ret->table.memory ? 0 : -errno;
-}
-
-static int init_table(unsigned int family, struct mapped *ret)
-{
-	size_t elements = ret->size / table_element_size(family);
-
-	return table_init(&ret->table, family, ret->table.memory, (uint32_t)elements);
-}
-
-/* The table that is in the outer map: 0; there is none, or none that makes sense: -errno. */
-static int map_current(int outer, unsigned int family, struct mapped *ret)
-{
-	__u32 zero = 0, id;
-	int err;
-
-	*ret = (struct mapped){.fd = -1};
-	if (bpf_map_lookup_elem(outer, &zero, &id) < 0)
-		return -errno;
-	ret->fd = bpf_map_get_fd_by_id(id);
-	if (ret->fd < 0)
-		return -errno;
-	err = map_table(family, ret);
-	return err < 0 ? err : init_table(family, ret);
-}
-
-static int map_new(unsigned int family, uint32_t max, struct mapped *ret)
-{
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP);
-	const char *name = family == 4 ? "mxg3_table4" : "mxg3_table6";
-	uint64_t seed;
-	int err;
-
-	*ret = (struct mapped){.fd = -1};
-	if (getrandom(&seed, sizeof(seed), 0) < 0)
-		return -errno;
-	ret->fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, name, sizeof(__u32),
-				 (__u32)table_element_size(family), table_elements(family, max),
-				 &opts);
-	if (ret->fd < 0)
-		return -errno;
-	err = map_table(family, ret);
-	if (err < 0)
-		return err;
-	table_format(family, ret->table.memory, max, clock_mono_ns(), seed);
-	return init_table(family, ret);
-}
-
-/* What does not fit in a smaller table is unknown again: it passes. */
-static void copy_table(const struct table *from, struct table *to)
-{
-	struct table_entry entries[MXG_LINE4_SLOTS];
-	uint64_t now = clock_mono_ns();
-	uint32_t line = 0;
-	int n;
-
-	while ((n = table_next(from, &line, entries, MXG_LINE4_SLOTS)) > 0)
-		for (int i = 0; i < n; i++)
-			table_put(to, &entries[i].addr, &entries[i].verdict, now);
-}
-
-static int table_install(int outer, unsigned int family, uint32_t max, int *ret_fd,
-			 char why[static GATE_WHY_MAX])
-{
-	struct mapped old, fresh = {.fd = -1};
-	bool has_old = map_current(outer, family, &old) == 0;
-	__u32 zero = 0;
-	int err = 0;
-
-	if (has_old && table_max(&old.table) == max) {
-		*ret_fd = old.fd;
-		old.fd = -1;
-		goto out;
-	}
-	err = map_new(family, max, &fresh);
-	if (err < 0) {
-		snprintf(why, GATE_WHY_MAX, "no memory for a verdict table of %u entries: %s", max,
-			 strerror(-err));
-		goto out;
-	}
-	if (has_old)
-		copy_table(&old.table, &fresh.table);
-	if (bpf_map_update_elem(outer, &zero, &fresh.fd, BPF_ANY) < 0) {
-		err = -errno;
-		snprintf(why, GATE_WHY_MAX, "cannot install a verdict table: %s", strerror(-err));
-		goto out;
-	}
-	*ret_fd = fresh.fd;
-	fresh.fd = -1;
-out:
-	unmap(&old);
-	unmap(&fresh);
-	return err;
-}
-
-static int table_replace(int outer, unsigned int family, uint32_t max, int *fd,
-			 char why[static GATE_WHY_MAX])
-{
-	int fresh = -1, err = table_install(outer, family, max, &fresh, why);
-
-	if (err < 0)
-		return err;
-	if (*fd >= 0)
-		close(*fd);
-	*fd = fresh;
-	return 0;
-}
-
-int gate_tables(struct gate *gate, uint32_t max4, uint32_t max6, char why[static GATE_WHY_MAX])
-{
-	int err = table_replace(gate->outer4, 4, max4, &gate->fds.verdict4, why);
-
-	if (err == 0)
-		err = table_replace(gate->outer6, 6, max6, &gate->fds.verdict6, why);
-	return err;
 }
 
 /* --- interfaces ----------------------------------------------------------------- */

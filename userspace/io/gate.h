@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The gate in the kernel: loads the object, makes and pins its maps, installs
- * the verdict tables, attaches it to interfaces and finds out what is attached.
+ * The gate in the kernel: loads the object, makes and pins its maps,
+ * attaches it to interfaces and finds out what is attached.
  * Needs root; used by the keeper only. It writes no verdict and no counter.
  *
  * What is on an interface is read from the kernel each time and never
@@ -37,7 +37,7 @@ struct gate_found {
 /* Open for the life of the gate; -1 is "not there". */
 struct gate_fds {
 	int config, lease, counters, prefix4, prefix6, rollup, events, say, secret;
-	int verdict4, verdict6; /* the inner tables, set by gate_tables() */
+	int outer4, outer6; /* where the verdict tables hang: io/inner.h */
 };
 
 struct gate;
@@ -51,13 +51,6 @@ int gate_open(const char *object, struct gate **ret, char why[static GATE_WHY_MA
 
 /* Closes the handles. Pins and attached programs stay. NULL is fine. */
 void gate_close(struct gate *gate);
-
-/*
- * Makes the verdict tables the gate looks into hold max4 and max6 entries. One
- * that has that size already stays, with its verdicts; another is replaced by
- * one pointer swap after its verdicts were copied (those that fit).
- */
-int gate_tables(struct gate *gate, uint32_t max4, uint32_t max6, char why[static GATE_WHY_MAX]);
 
 /* Borrowed; valid until gate_close(). */
 const struct gate_fds *gate_get_fds(const struct gate *gate);

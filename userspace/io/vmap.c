@@ -13,10 +13,19 @@
 /* Half of what the tables' count of time holds: so a verdict can live that long. */
 #define REBASE_NS (6ULL * 86400 * CLOCK_NS_PER_SEC)
 
+#define GROW_PART 16 /* a table wants to grow when less than one part of so many is free */
+
+/* The larger table that a family's entries go to. size 0: there is none. */
+struct growing {
+	struct table heir;
+	size_t size;
+};
+
 struct vmap {
 	struct vmap_fds fds;
 	struct table table4, table6;
 	size_t size4, size6; /* of their memory */
+	struct growing grow4, grow6;
 };
 
 union prefix_key {
@@ -74,6 +83,8 @@ void vmap_free(struct vmap *vmap)
 {
 	if (!vmap)
 		return;
+	vmap_grow_stop(vmap, 4);
+	vmap_grow_stop(vmap, 6);
 	pages_free(vmap->table4.memory, vmap->size4);
 	pages_free(vmap->table6.memory, vmap->size6);
 	free(vmap);
@@ -88,6 +99,20 @@ int vmap_put(struct vmap *vmap, const struct addr *addr, const struct mxg_verdic
 	     uint64_t now_ns)
 {
 	return table_put(table_of(vmap, addr->family), addr, verdict, now_ns);
+}
+
+int vmap_put_many(struct vmap *vmap, const struct table_entry *entries, int count, uint64_t now_ns)
+{
+	int placed = 0, n;
+
+	for (int i = 0; i < count; i += n) {
+		unsigned int family = entries[i].addr.family;
+
+		for (n = 1; i + n < count && entries[i + n].addr.family == family;)
+			n++;
+		placed += table_put_many(table_of(vmap, family), entries + i, n, now_ns);
+	}
+	return placed;
 }
 
 int vmap_del(struct vmap *vmap, const struct addr *addr)
@@ -134,8 +159,8 @@ int vmap_next(const struct vmap *vmap, struct vmap_cursor *cursor, struct table_
 
 static void mark_due(struct table *table, uint64_t now_ns)
 {
-	if (now_ns - table_base_ns(table) > REBASE_NS)
-		table_rebase(table, now_ns);
+	if (!table->heir && now_ns - table_base_ns(table) > REBASE_NS)
+		table_rebase(table, now_ns - CLOCK_LAG_NS);
 	table_mark_due(table, now_ns);
 }
 
@@ -164,6 +189,70 @@ int vmap_flush(struct vmap *vmap, const struct prefix *prefix)
 				removed += vmap_del(vmap, &entries[i].addr) == 0;
 	free(entries);
 	return removed;
+}
+
+/* --- growth ------------------------------------------------------------------- */
+
+static struct growing *growing_of(struct vmap *vmap, unsigned int family)
+{
+	return family == 4 ? &vmap->grow4 : &vmap->grow6;
+}
+
+bool vmap_is_filling(const struct vmap *vmap, unsigned int family)
+{
+	const struct table *table = table_seen(vmap, family);
+
+	return table->count >= table_max(table) - table_max(table) / GROW_PART;
+}
+
+int vmap_grow_begin(struct vmap *vmap, unsigned int family, int fd)
+{
+	struct growing *growing = growing_of(vmap, family);
+	size_t element = table_element_size(family), size;
+	void *memory = pages_of_map(fd, element, &size);
+	int err;
+
+	if (!memory)
+		return -errno;
+	/* It is empty, so there is nothing to count. */
+	err = table_watch(&growing->heir, family, memory, (uint32_t)(size / element));
+	if (err < 0) {
+		pages_free(memory, size);
+		return err;
+	}
+	growing->size = size;
+	table_grow_begin(table_of(vmap, family), &growing->heir);
+	return 0;
+}
+
+bool vmap_grow_step(struct vmap *vmap, unsigned int family, uint64_t now_ns)
+{
+	return table_grow_step(table_of(vmap, family), now_ns);
+}
+
+void vmap_grow_done(struct vmap *vmap, unsigned int family)
+{
+	struct growing *growing = growing_of(vmap, family);
+	struct table *table = table_of(vmap, family);
+	size_t *size = family == 4 ? &vmap->size4 : &vmap->size6, old_size = *size;
+	uint8_t *old = table->memory;
+
+	table_grow_end(table);
+	growing->heir.refused += table->refused;
+	*table = growing->heir;
+	*size = growing->size;
+	growing->size = 0;
+	pages_free(old, old_size);
+}
+
+void vmap_grow_stop(struct vmap *vmap, unsigned int family)
+{
+	struct growing *growing = growing_of(vmap, family);
+
+	table_grow_end(table_of(vmap, family));
+	if (growing->size)
+		pages_free(growing->heir.memory, growing->size);
+	growing->size = 0;
 }
 
 /* --- exceptions --------------------------------------------------------------- */

@@ -30,10 +30,11 @@ struct vmap;
 int vmap_new(const struct vmap_fds *fds, struct vmap **ret);
 void vmap_free(struct vmap *vmap);
 
-/* As table_get(), table_put() and table_del(): no system call, no wait. */
+/* As table_get(), table_put(), ...: no system call, no wait. */
 int vmap_get(const struct vmap *vmap, const struct addr *addr, struct mxg_verdict *ret);
 int vmap_put(struct vmap *vmap, const struct addr *addr, const struct mxg_verdict *verdict,
 	     uint64_t now_ns);
+int vmap_put_many(struct vmap *vmap, const struct table_entry *entries, int count, uint64_t now_ns);
 int vmap_del(struct vmap *vmap, const struct addr *addr);
 
 struct vmap_figures {
@@ -62,6 +63,20 @@ int vmap_next(const struct vmap *vmap, struct vmap_cursor *cursor, struct table_
 
 /* As table_mark_due(), for both tables, which count time anew when that is due. */
 void vmap_mark_due(struct vmap *vmap, uint64_t now_ns);
+
+/*
+ * Growth, as core/table.h has it, into the memory of a larger table (which stays open in
+ * that memory: fd may be closed). What is put or deleted meanwhile is so in both. begin:
+ * 0, -EINVAL, -errno (the table stays as it is). step: a part; false when all is over
+ * there. Then the gate is led to the other by whoever may, and done takes it for the
+ * table; stop leaves the old one, at any time. A walk goes on in the larger table: it may
+ * be given entries twice and misses none.
+ */
+bool vmap_is_filling(const struct vmap *vmap, unsigned int family); /* it is time */
+int vmap_grow_begin(struct vmap *vmap, unsigned int family, int fd);
+bool vmap_grow_step(struct vmap *vmap, unsigned int family, uint64_t now_ns);
+void vmap_grow_done(struct vmap *vmap, unsigned int family);
+void vmap_grow_stop(struct vmap *vmap, unsigned int family);
 
 /* Deletes every verdict inside prefix (NULL: all). Their number, or -ENOMEM. */
 int vmap_flush(struct vmap *vmap, const struct prefix *prefix);
