@@ -36,6 +36,7 @@
  *                       hits, expires_in_sec, refresh_in_sec   of that verdict
  *                       enforced     true when the gate acts on it now
  *                       exception    the exception that rules, or null
+ *                       hardened     true when it was told so often that it is dropped now
  *                       told         what the client reads when it is rejected, or null
  *                       rollup       if its network is rolled up (else null): {net, since,
  *                                    expires_in_sec, needed, hits: SYNs held, enforced,

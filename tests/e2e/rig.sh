@@ -353,8 +353,8 @@ knock() { sender_run tcp "$1" "$(mx_for "$1")" 0.9 &>/dev/null; }
 # --- the gate -------------------------------------------------------------------
 
 # What gate_conf writes; a test sets these before it. conf_events is short so that
-# a source can be asked about again within a test. A host without a PTR is dropped, so that
-# knock tells the refused from the others; a policy no-ptr in conf_policy takes its place.
+# a source can be asked about again within a test. A host without a PTR is dropped, not
+# rejected, so that knock tells who is refused.
 conf_interfaces='"mx0"'
 conf_attach=native
 conf_mode=monitor
@@ -363,6 +363,7 @@ conf_detach=true
 conf_deadline=2s
 conf_interval=1s
 conf_confirm='confirm { confirmations = 1 hold = 0 proof = 0 }'
+conf_no_ptr='policy no-ptr { action = drop }'
 conf_policy='policy unconfirmed { action = drop }'
 conf_more=
 
@@ -381,7 +382,7 @@ gate_conf() {
 		}
 		events { interval = $conf_interval }
 		$conf_confirm
-		policy no-ptr { action = drop }
+		$conf_no_ptr
 		$conf_policy
 		$conf_more
 	END

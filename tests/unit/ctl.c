@@ -564,6 +564,10 @@ Test(ctl, the_first_line_of_why)
 		 "{\"address\":\"192.0.2.25\",\"known\":true,\"reason\":\"no-ptr\",\"action\":"
 		 "\"reject\",\"enforced\":true,\"exception\":null}",
 		 "192.0.2.25  REJECTED: no-ptr\n"},
+		{"reject, used up",
+		 "{\"address\":\"192.0.2.25\",\"known\":true,\"reason\":\"no-ptr\",\"action\":"
+		 "\"reject\",\"enforced\":true,\"exception\":null,\"hardened\":true}",
+		 "192.0.2.25  DROPPED, told often enough: no-ptr\n"},
 		{"verdict without evidence",
 		 "{\"address\":\"192.0.2.25\",\"known\":true,\"reason\":\"pass\",\"action\":"
 		 "\"pass\",\"enforced\":false,\"exception\":null}",

@@ -54,6 +54,8 @@ static const char *done_by(const json_t *result)
 	static const char *const done[][2] = {
 		{"drop", "DROPPED"}, {"reset", "RESET"}, {"reject", "REJECTED"}};
 
+	if (json_is_true(json_object_get(result, "hardened")))
+		return "DROPPED, told often enough";
 	for (size_t i = 0; i < sizeof(done) / sizeof(done[0]); i++)
 		if (strcmp(get(result, "action"), done[i][0]) == 0)
 			return done[i][1];

@@ -233,6 +233,7 @@ static void add_verdict(const struct worker *worker, json_t *object,
 	json_object_set_new(object, "refresh_in_sec",
 			    json_integer(seconds_until(verdict->refresh_ns, now)));
 	json_object_set_new(object, "enforced", json_boolean(acts));
+	json_object_set_new(object, "hardened", json_boolean(replies_are_used_up(worker, verdict)));
 }
 
 static void add_exception(const struct worker *worker, json_t *object,
@@ -245,6 +246,7 @@ static void add_exception(const struct worker *worker, json_t *object,
 	if (reason == MXG_REASON_ALLOW)
 		action = MXG_ACTION_PASS;
 	json_object_set_new(object, "exception", exception_json(worker, exception));
+	json_object_set_new(object, "hardened", json_false());
 	json_object_del(object, "policy"); /* it does not apply */
 	json_object_set_new(object, "reason", json_string(policy_reason_name(reason)));
 	json_object_set_new(object, "action", json_string(policy_action_name(action)));
@@ -262,7 +264,8 @@ static json_t *told_json(const struct worker *worker, const struct addr *addr, c
 	enum mxg_reason reason;
 	struct mxg_say say;
 
-	if (!action || strcmp(action, policy_action_name(MXG_ACTION_REJECT)) != 0 || !name ||
+	if (json_is_true(json_object_get(object, "hardened")) || !action ||
+	    strcmp(action, policy_action_name(MXG_ACTION_REJECT)) != 0 || !name ||
 	    policy_reason_parse(name, &reason) < 0 ||
 	    refusal_line(&worker->conf->reject, reason, &say, NULL) < 0)
 		return json_null();
@@ -296,6 +299,7 @@ static json_t *why_json(const struct worker *worker, const struct addr *addr)
 	json_object_set_new(object, "exception", json_null());
 	json_object_set_new(object, "enforced", json_false());
 	json_object_set_new(object, "rollup", rollup);
+	json_object_set_new(object, "hardened", json_false());
 	if (live)
 		add_verdict(worker, object, &verdict, now);
 	if (exception)

@@ -41,3 +41,10 @@ bool replies_are_wanted(const struct worker *worker)
 	}
 	return false;
 }
+
+bool replies_are_used_up(const struct worker *worker, const struct mxg_verdict *verdict)
+{
+	const uint32_t budget = worker->conf->reject.budget;
+
+	return verdict->action == MXG_ACTION_REJECT && budget && verdict->hits >= budget;
+}

@@ -220,6 +220,9 @@ int replies_write(struct worker *worker);
 /* True if somebody may be rejected now: a reason that is enforced has that action. */
 bool replies_are_wanted(const struct worker *worker);
 
+/* True if whom this verdict rejects has been told so often that the gate drops it. */
+bool replies_are_used_up(const struct worker *worker, const struct mxg_verdict *verdict);
+
 /* --- commands.c, status.c -------------------------------------------------------- */
 
 /* control_request_fn; user is the worker. */
