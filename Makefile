@@ -221,7 +221,7 @@ check-e2e: all $(BUILD)/hostile ## mail through the gate, in namespaces; needs r
 	MXG_BUILD=$(abspath $(BUILD)) tests/e2e/run -j 2
 
 .PHONY: check-drills
-check-drills: all $(BUILD)/hostile ## DNS outages: no good host is refused; needs root
+check-drills: all $(BUILD)/hostile $(PACKETS) $(PACKETS).bpf.o ## DNS outages: no good host is refused; needs root
 	MXG_BUILD=$(abspath $(BUILD)) tests/e2e/run -v -j 2 --drills
 
 .PHONY: check-drill-hour

@@ -62,8 +62,11 @@ static __always_inline bool established_ends(const struct bpf_sock_ops *ops, str
 static __always_inline bool established_is_unknown(const struct mxg_config *config,
 						   const struct source *source, __u64 now)
 {
-	return verdict_lease(now) && !verdict_is_live(source, now) &&
-	       !verdict_prefix(config, source, now);
+	struct verdict verdict = {};
+
+	/* No hits: the SYN was that. */
+	return verdict_lease(now) && verdict_lookup(source, now, false, &verdict) != VERDICT_LIVE &&
+	       !verdict_exception(config, source, now, false, &verdict);
 }
 
 SEC("sockops")

@@ -97,13 +97,4 @@ static __always_inline enum verdict_state verdict_lookup(const struct source *so
 	return VERDICT_LIVE;
 }
 
-/* Whether there is one that lives, which is no hit. */
-static __always_inline bool verdict_is_live(const struct source *source, __u64 now)
-{
-	struct line_found found = {};
-
-	table_find(source, &found);
-	return found.state && !table_has_expired(&found, now);
-}
-
 #endif

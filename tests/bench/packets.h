@@ -25,12 +25,13 @@ struct packets {
 	const char *interface; /* NULL: none */
 	unsigned int family;
 	uint32_t sources; /* so many have a verdict: numbers 0 and on */
-	uint32_t first;   /* run: the first that sends */
+	uint32_t first;   /* run, flood: the first that sends */
 	uint32_t hot;     /* run: so many of the sources send, 0: all */
 	uint32_t millis;  /* run: how long */
 	uint32_t warm;    /* run: ms before that */
 	int napi_pid;     /* run: the receiving thread */
-	uint8_t mac[6];   /* run: the receiving interface's address */
+	uint8_t mac[6];   /* run, flood: the receiving interface's address */
+	uint32_t rate;    /* flood: SYNs a second at most, 0: as fast as they go */
 };
 
 /* Every function: 0, or -errno with a line on standard error. */
@@ -60,6 +61,9 @@ int packets_listen(const struct packets *packets);
 
 /* Sends and measures. Prints a JSON line. */
 int packets_run(const struct packets *packets);
+
+/* Sends one SYN from each source and measures nothing. */
+int packets_flood(const struct packets *packets);
 
 /* Beside the others: the address of a source; libbpf told to say warnings only. */
 void packets_source(unsigned int family, uint32_t number, struct addr *ret);

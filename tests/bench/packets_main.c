@@ -20,7 +20,8 @@ static const char usage[] =
 	"       bench-gate xdp-filter -o OBJECT -f 4|6 -n SOURCES -i INTERFACE\n"
 	"       bench-gate listen\n"
 	"       bench-gate run -i INTERFACE -a MAC -p NAPI_PID -f 4|6 -n SOURCES [-t HOT]\n"
-	"                      [-x FIRST] [-m MILLISECONDS] [-w WARM_MILLISECONDS]\n";
+	"                      [-x FIRST] [-m MILLISECONDS] [-w WARM_MILLISECONDS]\n"
+	"       bench-gate flood -i INTERFACE -a MAC -f 4|6 -n SOURCES [-x FIRST] [-r RATE]\n";
 
 static bool get_number(const char *text, uint32_t *ret)
 {
@@ -77,6 +78,9 @@ static bool get_option(struct packets *packets, int option)
 	case 'p':
 		packets->napi_pid = (int)number;
 		return true;
+	case 'r':
+		packets->rate = number;
+		return true;
 	case 't':
 		packets->hot = number;
 		return true;
@@ -123,6 +127,8 @@ static int call(const char *what, const struct packets *packets)
 	if (strcmp(what, "run") == 0 && has_interface && packets->napi_pid &&
 	    packets->hot <= packets->sources)
 		return packets_run(packets);
+	if (strcmp(what, "flood") == 0 && has_interface)
+		return packets_flood(packets);
 	fputs(usage, stderr);
 	return -EINVAL;
 }
@@ -133,7 +139,7 @@ int main(int argc, char **argv)
 	int option;
 
 	optind = 2;
-	while (argc > 1 && (option = getopt(argc, argv, "a:f:i:m:n:o:p:t:w:x:")) != -1)
+	while (argc > 1 && (option = getopt(argc, argv, "a:f:i:m:n:o:p:r:t:w:x:")) != -1)
 		if (!get_option(&packets, option)) {
 			fputs(usage, stderr);
 			return 64;

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "packets_frame.h"
+
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <netinet/ip.h>
+#include <netinet/ip6.h>
+#include <netinet/tcp.h>
+#include <string.h>
+
+#define MX_PORT 25
+
+/* What Linux sends: MSS, SACK permitted, timestamps, window scale. */
+static const uint8_t syn_options[] = {2, 4, 5, 180, 4, 2, 8, 10, 0, 0,
+				      0, 1, 0, 0,   0, 0, 1, 3,  3, 7};
+
+__u32 packets_sum(const void *at, size_t len)
+{
+	__u32 sum = 0;
+	uint16_t word;
+
+	for (size_t i = 0; i + 1 < len; i += sizeof(word)) {
+		memcpy(&word, (const uint8_t *)at + i, sizeof(word));
+		sum += word;
+	}
+	return sum;
+}
+
+static void put(struct frame *frame, const void *bytes, size_t len)
+{
+	memcpy(frame->data + frame->len, bytes, len);
+	frame->len += (__u32)len;
+}
+
+static void put_tcp(struct frame *frame)
+{
+	struct tcphdr tcp = {.source = htons(40000),
+			     .dest = htons(MX_PORT),
+			     .doff = (sizeof(tcp) + sizeof(syn_options)) / 4,
+			     .seq = htonl(1000),
+			     .window = htons(64240),
+			     .syn = 1};
+	const __u16 length = htons(sizeof(tcp) + sizeof(syn_options)), proto = htons(IPPROTO_TCP);
+
+	frame->tcp_sum += packets_sum(&tcp, sizeof(tcp)) +
+			  packets_sum(syn_options, sizeof(syn_options)) + length + proto;
+	put(frame, &tcp, sizeof(tcp));
+	put(frame, syn_options, sizeof(syn_options));
+}
+
+static void put_ip4(struct frame *frame)
+{
+	struct iphdr ip = {.version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_TCP};
+
+	ip.tot_len = htons(sizeof(ip) + sizeof(struct tcphdr) + sizeof(syn_options));
+	inet_pton(AF_INET, PACKETS_MX4, &ip.daddr);
+	frame->ip_sum = packets_sum(&ip, sizeof(ip));
+	frame->tcp_sum = packets_sum(&ip.daddr, sizeof(ip.daddr));
+	put(frame, &ip, sizeof(ip));
+}
+
+static void put_ip6(struct frame *frame)
+{
+	struct ip6_hdr ip = {.ip6_flow = htonl(6U << 28), .ip6_nxt = IPPROTO_TCP, .ip6_hlim = 64};
+
+	ip.ip6_plen = htons(sizeof(struct tcphdr) + sizeof(syn_options));
+	inet_pton(AF_INET6, PACKETS_MX6, &ip.ip6_dst);
+	frame->tcp_sum = packets_sum(&ip.ip6_dst, sizeof(ip.ip6_dst));
+	put(frame, &ip, sizeof(ip));
+}
+
+void packets_frame(const struct packets *packets, struct frame *frame)
+{
+	struct ethhdr eth = {.h_source = {2, 0, 0, 0, 0, 1}};
+
+	eth.h_proto = htons(packets->family == 4 ? ETH_P_IP : ETH_P_IPV6);
+	memcpy(eth.h_dest, packets->mac, sizeof(eth.h_dest));
+	memset(frame, 0, sizeof(*frame));
+	put(frame, &eth, sizeof(eth));
+	if (packets->family == 4)
+		put_ip4(frame);
+	else
+		put_ip6(frame);
+	put_tcp(frame);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The SYN that is sent, but for its source: that, and with it the checksums, is filled in
+ * for each packet, in the kernel or here.
+ */
+#ifndef MXGATE_TESTS_PACKETS_FRAME_H
+#define MXGATE_TESTS_PACKETS_FRAME_H
+
+#include <linux/types.h>
+
+#include "packets.h"
+
+#define FRAME_MAX 128
+
+struct frame {
+	uint8_t data[FRAME_MAX];
+	__u32 len;
+	__u32 ip_sum, tcp_sum; /* RFC 1071, of all but the source; tcp with its pseudo header */
+};
+
+/* Of packets: family, mac. */
+void packets_frame(const struct packets *packets, struct frame *frame);
+
+/* The sum of the 16-bit words of an even number of bytes, as they lie in memory. */
+__u32 packets_sum(const void *at, size_t len);
+
+#endif
