@@ -49,7 +49,7 @@ int tables_sync_prefix(struct worker *worker, const struct prefix *prefix)
 		value.action = MXG_ACTION_PASS;
 		value.reason = MXG_REASON_ALLOW;
 	} else {
-		value.action = conf_deny_action(worker->conf);
+		value.action = (__u8)conf_deny_action(worker->conf);
 		value.reason = MXG_REASON_DENY;
 	}
 	if (vmap_prefix_get(worker->vmap, prefix, &old) == 0 && old.id == value.id)
