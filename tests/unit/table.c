@@ -278,6 +278,30 @@ Test(table, renew)
 	end();
 }
 
+Test(table, hits_of_one_action_are_forgotten)
+{
+	EACH_FAMILY(family)
+	{
+		struct mxg_verdict verdict = verdict_until(NOW_NS + HOUR_NS);
+
+		begin(family, 100);
+		verdict.hits = 7;
+		verdict.reason = MXG_REASON_NO_PTR;
+		for (uint64_t n = 0; n < 80; n++) {
+			struct addr addr = by_chance(n);
+
+			verdict.action = n & MXG_STATE_ACTION;
+			cr_assert_eq(table_put(&world.table, &addr, &verdict, NOW_NS), 0);
+		}
+		table_forget_hits(&world.table, MXG_ACTION_REJECT);
+		for (uint64_t n = 0; n < 80; n++)
+			cr_expect_eq(got(by_chance(n)).hits,
+				     (n & MXG_STATE_ACTION) == MXG_ACTION_REJECT ? 0 : 7, "%d",
+				     (int)n);
+	}
+	end();
+}
+
 Test(table, what_it_cannot_hold)
 {
 	static const struct {

@@ -33,6 +33,7 @@ static void model_stored(void);
 #define table_del          model_del
 #define table_next         model_next
 #define table_mark_due     model_mark_due
+#define table_forget_hits  model_forget_hits
 #define table_rebase       model_rebase
 #define table_put_many     model_put_many
 #define table_seed         model_seed

@@ -21,6 +21,14 @@ enum mxg_action conf_deny_action(const struct conf *conf)
 	return actions[conf->deny];
 }
 
+bool conf_may_reject(const struct conf *conf)
+{
+	for (size_t i = 0; i < MXG_REASON_MAX; i++)
+		if (conf->policy.row[i].action == MXG_ACTION_REJECT)
+			return true;
+	return conf_deny_action(conf) == MXG_ACTION_REJECT;
+}
+
 static void *field_of(const struct conf_key *key, struct conf *conf)
 {
 	return (char *)conf + key->offset;

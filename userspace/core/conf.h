@@ -100,6 +100,9 @@ void conf_defaults(struct conf *conf);
  */
 int conf_read(const char *path, struct conf *ret, char errors[static CONF_ERRORS_MAX]);
 
+/* True if some source may be rejected, in whatever mode. */
+bool conf_may_reject(const struct conf *conf);
+
 /* What a deny exception does to a SYN. */
 enum mxg_action conf_deny_action(const struct conf *conf);
 

@@ -760,6 +760,16 @@ void table_mark_due(struct table *table, uint64_t now_ns)
 	}
 }
 
+void table_forget_hits(struct table *table, enum mxg_action action)
+{
+	struct place at;
+
+	for (at.line = 1; at.line <= table_lines(table); at.line++)
+		for (at.slot = 0; at.slot < slots_of(table->family); at.slot++)
+			if (state(table, &at) && (state(table, &at) & MXG_STATE_ACTION) == action)
+				TABLE_STORE(hits(table, &at), 0);
+}
+
 /* --- beginning, and beginning anew ---------------------------------------------------------- */
 
 static bool is_sound(unsigned int family, const struct mxg_table *begun, uint32_t elements)

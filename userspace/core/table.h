@@ -59,6 +59,9 @@ int table_watch(struct table *table, unsigned int family, void *memory, uint32_t
 /* 0, or -ENOENT. An expired entry is given as it is. */
 int table_get(const struct table *table, const struct addr *addr, struct mxg_verdict *ret);
 
+/* The hits of every verdict with this action are counted anew. */
+void table_forget_hits(struct table *table, enum mxg_action action);
+
 /*
  * Sets the verdict. Its hits are added to those that an older one of the address has.
  * An expiry further away than the table can count (7 to 13 days) is brought nearer; a

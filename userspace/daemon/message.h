@@ -30,6 +30,7 @@ struct link_info {
 	uint32_t mode;   /* enum gate_mode */
 	uint32_t prog_id;
 	uint32_t dispatcher_id; /* 0: the program is there without one */
+	uint32_t mute_id;       /* the program that one which rejects could not take the place of */
 	char detail[512];       /* one line; "" when all is well */
 };
 

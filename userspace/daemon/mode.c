@@ -74,6 +74,8 @@ void mode_load(struct worker *worker)
 		worker->enforce_mask = policy_enforce_mask(policy, strcmp(text, "enforce") == 0);
 	}
 	free(text);
+	/* Hits of a monitor, or of another action, were told to nobody: the budget begins here. */
+	vmap_forget_hits(worker->vmap, MXG_ACTION_REJECT);
 }
 
 /* The gate opens also when that cannot be written down: a full disk must not hold it shut. */

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include <errno.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "core/refusal.h"
 #include "daemon/worker.h"
@@ -23,6 +26,43 @@ int replies_write(struct worker *worker)
 		refusal_line(conf, REFUSAL_REASONS[i], &says[REFUSAL_REASONS[i]], NULL);
 	for (uint32_t i = 0; i < MXG_SAY_SLOTS && err == 0; i++)
 		err = vmap_say_put(worker->vmap, i, &says[i]);
+	return err;
+}
+
+static int renew_secret(struct worker *worker, uint32_t slot)
+{
+	struct mxg_secret secret;
+
+	if (getrandom(&secret, sizeof(secret), 0) < 0)
+		return -errno;
+	return vmap_secret_put(worker->vmap, slot, &secret);
+}
+
+/* Those of a worker before us stay: refused clients may be talking. */
+static int find_secret(struct worker *worker, uint32_t slot)
+{
+	struct mxg_secret secret;
+	int err = vmap_secret_get(worker->vmap, slot, &secret);
+
+	if (err < 0)
+		return err;
+	return secret.key[0] | secret.key[1] ? 0 : renew_secret(worker, slot);
+}
+
+/* In the second half of a secret's time the one before it serves nobody any more. */
+int replies_renew_secrets(struct worker *worker)
+{
+	const uint64_t half = clock_mono_ns() >> (MXG_SECRET_SHIFT - 1);
+	const uint32_t slot = half >> 1 & 1;
+	int err;
+
+	if (half + 1 == worker->secrets_done)
+		return 0;
+	err = find_secret(worker, slot);
+	if (err == 0)
+		err = half & 1 ? renew_secret(worker, !slot) : find_secret(worker, !slot);
+	if (err == 0)
+		worker->secrets_done = half + 1;
 	return err;
 }
 

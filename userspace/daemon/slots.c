@@ -32,7 +32,7 @@ static void slot_detach(const struct link_info *link)
 
 void slots_configure(struct slots *slots, const struct conf *conf)
 {
-	struct slots fresh = {.attach = conf->attach};
+	struct slots fresh = {.attach = conf->attach, .rejects = conf_may_reject(conf)};
 	struct link_info *old;
 
 	for (unsigned int i = 0; i < conf->interface_count; i++) {
@@ -78,10 +78,16 @@ static void explain(struct link_info *link, const char *fmt, ...)
 	va_end(ap);
 }
 
-static void look_external(struct link_info *link, const struct gate_found *found)
+static void look_external(struct link_info *link, const struct gate_found *found, bool rejects)
 {
 	if (found->is_ours && found->is_current) {
 		set_state(link, LINK_EXTERNAL, found);
+		if (rejects && !found->can_reject)
+			explain(link,
+				"who should be rejected is reset: the gate that can reject is not "
+				"loaded; ip -force link set dev %s xdp obj mxgate.bpf.o program "
+				"mxgate_reject",
+				link->name);
 		return;
 	}
 	set_state(link, found->is_foreign ? LINK_FOREIGN : LINK_MISSING, found);
@@ -98,11 +104,60 @@ static void look_external(struct link_info *link, const struct gate_found *found
 			link->name);
 }
 
-static void put_gate(struct link_info *link, struct gate *gate, enum gate_mode mode,
+static bool is_in_order(const struct slots *slots, const struct gate_found *found)
+{
+	return found->is_ours && found->is_current && found->mode == wanted_mode(slots);
+}
+
+/* A gate that stays although it cannot reject. */
+static void set_attached(const struct slots *slots, struct link_info *link,
+			 const struct gate_found *found)
+{
+	set_state(link, LINK_ATTACHED, found);
+	if (slots->rejects && !found->can_reject)
+		explain(link,
+			"who should be rejected is reset: see event=cannot-reject in the log");
+}
+
+/* True: the gate that can reject is there, and *found is what is seen now. */
+static bool put_reject(struct link_info *link, struct gate *gate, enum gate_mode mode,
+		       struct gate_found *found)
+{
+	char why[GATE_WHY_MAX];
+	bool is_alone;
+	int err = gate_attach_reject(gate, link->ifindex, mode, &is_alone, why);
+
+	if (err == 0)
+		err = gate_find(gate, link->ifindex, found);
+	else
+		log_warn("interface=%s event=cannot-reject detail=\"%s; who should be rejected is "
+			 "reset\"",
+			 link->name, why);
+	if (err < 0 || !found->can_reject || found->mode != mode)
+		return false;
+	if (is_alone)
+		log_info(
+			"interface=%s event=attached-alone detail=\"the dispatcher of XDP programs "
+			"takes none that rejects: no other program can share the interface\"",
+			link->name);
+	return true;
+}
+
+static void put_gate(const struct slots *slots, struct link_info *link, struct gate *gate,
 		     struct gate_found *found)
 {
+	const enum gate_mode mode = wanted_mode(slots);
 	int err;
 
+	if (slots->rejects && put_reject(link, gate, mode, found)) {
+		set_attached(slots, link, found);
+		return;
+	}
+	if (is_in_order(slots, found)) {
+		link->mute_id = found->prog_id;
+		set_attached(slots, link, found);
+		return;
+	}
 	if (found->is_ours) {
 		/* Of an older build, with lost maps, or in the other mode. */
 		log_info("interface=%s event=replacing prog=%u mode=%s", link->name, found->prog_id,
@@ -113,7 +168,8 @@ static void put_gate(struct link_info *link, struct gate *gate, enum gate_mode m
 	if (err == 0)
 		err = gate_find(gate, link->ifindex, found);
 	if (err == 0 && found->is_ours && found->mode == mode) {
-		set_state(link, LINK_ATTACHED, found);
+		link->mute_id = slots->rejects ? found->prog_id : 0;
+		set_attached(slots, link, found);
 		return;
 	}
 	set_state(link, err == -EBUSY ? LINK_FOREIGN : LINK_FAILED, found);
@@ -139,9 +195,11 @@ static void look(struct slots *slots, struct link_info *link, struct gate *gate,
 		set_state(link, LINK_FAILED, &found);
 		explain(link, "cannot see its XDP program: %s", strerror(-err));
 	} else if (slots->attach == CONF_ATTACH_EXTERNAL) {
-		look_external(link, &found);
-	} else if (found.is_ours && found.is_current && found.mode == wanted_mode(slots)) {
-		set_state(link, LINK_ATTACHED, &found);
+		look_external(link, &found, slots->rejects);
+	} else if (is_in_order(slots, &found) &&
+		   (!may_attach || !slots->rejects || found.can_reject ||
+		    found.prog_id == link->mute_id)) {
+		set_attached(slots, link, &found);
 	} else if (found.is_foreign) {
 		set_state(link, LINK_FOREIGN, &found);
 		explain(link,
@@ -149,7 +207,7 @@ static void look(struct slots *slots, struct link_info *link, struct gate *gate,
 			"(ip link set dev %s xdp off) or load both with a libxdp dispatcher",
 			found.prog_id, link->name);
 	} else if (may_attach) {
-		put_gate(link, gate, wanted_mode(slots), &found);
+		put_gate(slots, link, gate, &found);
 	} else {
 		set_state(link, LINK_MISSING, &found);
 	}

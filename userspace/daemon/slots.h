@@ -17,11 +17,14 @@ struct slots {
 	struct link_info link[CONF_INTERFACES_MAX];
 	unsigned int count;
 	enum conf_attach attach;
+	bool rejects; /* the program that can is wanted */
 };
 
 /*
  * Takes over the interfaces and the attach mode of conf. The gate comes off
- * interfaces that are no longer named.
+ * interfaces that are no longer named. Where conf rejects, the program that can takes the
+ * place of the other one at the next slots_reconcile(); it stays when conf does no more:
+ * with nobody to reject both do the same.
  */
 void slots_configure(struct slots *slots, const struct conf *conf);
 

@@ -193,6 +193,7 @@ void tables_on_exception_tick(uv_timer_t *timer)
 	struct worker *worker = timer->data;
 
 	exceptions_each(worker->exceptions, tick_exception, worker);
+	replies_renew_secrets(worker);
 	ledger_on_second(worker);
 }
 

@@ -191,6 +191,9 @@ static int fill_tables(struct worker *worker)
 	err = replies_write(worker);
 	if (err < 0)
 		return fail("replies", err);
+	err = replies_renew_secrets(worker);
+	if (err < 0)
+		return fail("secrets", err);
 	err = tables_write_config(worker);
 	return err < 0 ? fail("configuration", err) : 0;
 }

@@ -13,7 +13,7 @@
  *   rollups.c   the IPv6 networks that are judged as one
  *   remember.c  who was good, for the worker after it
  *   mode.c      which reasons the gate acts on
- *   replies.c   what it says to who is rejected
+ *   replies.c   what it says to who is rejected, and the secrets of that
  *   alarms.c    what an operator should know now;  health.c  that DNS is in trouble
  *   commands.c  the control commands;  status.c  the answer to `mxgate status`
  */
@@ -80,7 +80,8 @@ struct worker {
 	uint64_t stale_served, breaker_opened, released;
 	struct resolver *resolver;
 	struct budget *budget;
-	uint64_t over_budget; /* events that caused no lookup for that */
+	uint64_t secrets_done; /* the half of a secret's time, and one, that has been seen to */
+	uint64_t over_budget;  /* events that caused no lookup for that */
 	struct control *control;
 	struct events *events;
 	struct vmap_cursor sweep_cursor;
@@ -216,6 +217,12 @@ json_t *mode_enforced_json(const struct worker *worker);
 
 /* Gives the gate what this configuration has it say. 0 or -errno. */
 int replies_write(struct worker *worker);
+
+/*
+ * Sees to it that the gate has the secrets that it wants now and next; to be called once a
+ * second. 0 or -errno: it resets whom it should reject.
+ */
+int replies_renew_secrets(struct worker *worker);
 
 /* True if somebody may be rejected now: a reason that is enforced has that action. */
 bool replies_are_wanted(const struct worker *worker);

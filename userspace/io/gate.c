@@ -33,6 +33,9 @@ struct gate {
 	struct gate_fds fds;
 	uint32_t config_id; /* the map that shows a program to be current */
 	uint8_t tag[BPF_TAG_SIZE];
+	struct bpf_object *reject; /* with the program that can reject, once it is wanted */
+	bool reject_tried;
+	uint8_t reject_tag[BPF_TAG_SIZE];
 };
 
 /* --- libraries' own words --------------------------------------------------- */
@@ -94,16 +97,17 @@ static int make_pin_dir(char why[static GATE_WHY_MAX])
 	return 0;
 }
 
-static struct bpf_object *object_open(const char *path)
+/* With one program: each costs the verifier's time, and one may be refused. */
+static struct bpf_object *object_open(const char *path, const char *name)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .pin_root_path = MXG_PIN_DIR);
 	struct bpf_object *object = bpf_object__open_file(path, &opts);
-	struct bpf_program *twin;
+	struct bpf_program *prog;
 
-	/* The same code for who loads by section name: here the flag is set, gate_attach(). */
-	twin = object ? bpf_object__find_program_by_name(object, MXG_FRAGS_NAME) : NULL;
-	if (twin)
-		bpf_program__set_autoload(twin, false);
+	if (!object)
+		return NULL;
+	bpf_object__for_each_program(prog, object)
+		bpf_program__set_autoload(prog, strcmp(bpf_program__name(prog), name) == 0);
 	return object;
 }
 
@@ -162,24 +166,60 @@ static int find_maps(struct gate *gate)
 	return 0;
 }
 
+static int program_fd(const struct bpf_object *object, const char *name)
+{
+	struct bpf_program *prog = bpf_object__find_program_by_name(object, name);
+
+	return prog ? bpf_program__fd(prog) : -ENOENT;
+}
+
+static int get_tag(const struct bpf_object *object, const char *name,
+		   uint8_t ret[static BPF_TAG_SIZE])
+{
+	struct bpf_prog_info info = {0};
+	__u32 len = sizeof(info);
+	int fd = program_fd(object, name);
+
+	if (fd < 0)
+		return fd;
+	if (bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
+		return -errno;
+	memcpy(ret, info.tag, BPF_TAG_SIZE);
+	return 0;
+}
+
 /* What a program on an interface is compared with. */
 static int remember_identity(struct gate *gate)
 {
-	struct bpf_program *prog = bpf_object__find_program_by_name(gate->object, MXG_PROG_NAME);
-	struct bpf_prog_info prog_info = {0};
 	struct bpf_map_info map_info = {0};
 	__u32 len = sizeof(map_info);
 
-	if (!prog)
-		return -ENOENT;
 	if (bpf_obj_get_info_by_fd(gate->fds.config, &map_info, &len) < 0)
 		return -errno;
 	gate->config_id = map_info.id;
-	len = sizeof(prog_info);
-	if (bpf_obj_get_info_by_fd(bpf_program__fd(prog), &prog_info, &len) < 0)
+	return get_tag(gate->object, MXG_PROG_NAME, gate->tag);
+}
+
+/* Not before it is wanted, and once: a kernel that refuses it will do so again. */
+static int load_reject(struct gate *gate)
+{
+	struct bpf_object *object;
+	int err;
+
+	if (gate->reject_tried)
+		return gate->reject ? 0 : -ENOTSUP;
+	gate->reject_tried = true;
+	object = object_open(gate->object_path, MXG_REJECT_NAME);
+	if (!object)
 		return -errno;
-	memcpy(gate->tag, prog_info.tag, sizeof(gate->tag));
-	return 0;
+	err = bpf_object__load(object);
+	if (err == 0)
+		err = get_tag(object, MXG_REJECT_NAME, gate->reject_tag);
+	if (err < 0)
+		bpf_object__close(object);
+	else
+		gate->reject = object;
+	return err;
 }
 
 int gate_open(const char *object, struct gate **ret, char why[static GATE_WHY_MAX])
@@ -200,7 +240,7 @@ int gate_open(const char *object, struct gate **ret, char why[static GATE_WHY_MA
 	if (!gate)
 		return -ENOMEM;
 	snprintf(gate->object_path, sizeof(gate->object_path), "%s", object);
-	gate->object = object_open(object);
+	gate->object = object_open(object, MXG_PROG_NAME);
 	if (!gate->object) {
 		err = explain_open(object, -errno, why);
 		goto out;
@@ -229,6 +269,7 @@ void gate_close(struct gate *gate)
 	if (!gate)
 		return;
 	bpf_object__close(gate->object);
+	bpf_object__close(gate->reject);
 	free(gate);
 }
 
@@ -270,13 +311,23 @@ static int look_at(int fd, struct look *ret)
 
 static bool is_our_name(const char *name)
 {
-	return strcmp(name, MXG_PROG_NAME) == 0 || strcmp(name, MXG_FRAGS_NAME) == 0;
+	return strcmp(name, MXG_PROG_NAME) == 0 || strcmp(name, MXG_FRAGS_NAME) == 0 ||
+	       strcmp(name, MXG_REJECT_NAME) == 0;
+}
+
+static bool is_reject_name(const char *name)
+{
+	return strcmp(name, MXG_REJECT_NAME) == 0;
 }
 
 /* Same code, and its maps are those that this process writes to. */
-static bool is_current(const struct gate *gate, const struct look *look)
+static bool is_current(struct gate *gate, const struct look *look)
 {
-	if (memcmp(look->info.tag, gate->tag, sizeof(gate->tag)) != 0)
+	bool rejects = is_reject_name(look->info.name);
+
+	if (rejects && load_reject(gate) < 0)
+		return false;
+	if (memcmp(look->info.tag, rejects ? gate->reject_tag : gate->tag, BPF_TAG_SIZE) != 0)
 		return false;
 	for (__u32 i = 0;
 	     i < look->info.nr_map_ids && i < sizeof(look->map_ids) / sizeof(look->map_ids[0]); i++)
@@ -285,8 +336,9 @@ static bool is_current(const struct gate *gate, const struct look *look)
 	return false;
 }
 
-static void found_ours(const struct gate *gate, const struct look *look, struct gate_found *found)
+static void found_ours(struct gate *gate, const struct look *look, struct gate_found *found)
 {
+	found->can_reject = is_reject_name(look->info.name);
 	found->is_ours = true;
 	found->is_current = is_current(gate, look);
 	found->prog_id = look->info.id;
@@ -301,7 +353,7 @@ static void dispatcher_pin(int ifindex, uint32_t dispatcher_id, int slot, const 
 }
 
 /* A component is in force while its link is pinned, or held by somebody. */
-static void look_into_dispatcher(const struct gate *gate, int ifindex, struct gate_found *found)
+static void look_into_dispatcher(struct gate *gate, int ifindex, struct gate_found *found)
 {
 	struct look look;
 	char pin[PIN_MAX];
@@ -334,7 +386,7 @@ static uint32_t main_program(const struct bpf_xdp_query_opts *opts, enum gate_mo
  * By the kernel's word and not by xdp_multiprog__get_from_ifindex(): this is called
  * twice a second, and up to libxdp 1.4.0 each such call leaves a descriptor open.
  */
-int gate_find(const struct gate *gate, int ifindex, struct gate_found *ret)
+int gate_find(struct gate *gate, int ifindex, struct gate_found *ret)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, opts, .prog_id = 0);
 	struct gate_found found = {0};
@@ -387,26 +439,25 @@ static int explain_attach(int err, enum gate_mode mode, char why[static GATE_WHY
 	}
 }
 
-int gate_attach(struct gate *gate, int ifindex, enum gate_mode mode, char why[static GATE_WHY_MAX])
+static int attach_shared(struct gate *gate, int ifindex, enum gate_mode mode, const char *name,
+			 char why[static GATE_WHY_MAX])
 {
+	DECLARE_LIBXDP_OPTS(xdp_program_opts, opts, .prog_name = name);
 	struct bpf_object *object;
 	struct xdp_program *prog;
-	struct gate_found found;
 	long err;
 
-	err = gate_find(gate, ifindex, &found);
-	if (err == 0 && found.is_foreign)
-		return explain_attach(-EBUSY, mode, why);
 	last_words[0] = '\0';
 	/*
 	 * An object of its own for each interface: in a dispatcher the program is
 	 * loaded again as an extension of that interface's dispatcher. The maps
 	 * are the same through their pins.
 	 */
-	object = object_open(gate->object_path);
+	object = object_open(gate->object_path, name);
 	if (!object)
 		return explain_open(gate->object_path, -errno, why);
-	prog = xdp_program__from_bpf_obj(object, "xdp");
+	opts.obj = object;
+	prog = xdp_program__create(&opts);
 	err = libxdp_get_error(prog);
 	if (err) {
 		bpf_object__close(object);
@@ -422,6 +473,15 @@ int gate_attach(struct gate *gate, int ifindex, enum gate_mode mode, char why[st
 	xdp_program__close(prog);
 	bpf_object__close(object);
 	return err ? explain_attach((int)err, mode, why) : 0;
+}
+
+int gate_attach(struct gate *gate, int ifindex, enum gate_mode mode, char why[static GATE_WHY_MAX])
+{
+	struct gate_found found;
+
+	if (gate_find(gate, ifindex, &found) == 0 && found.is_foreign)
+		return explain_attach(-EBUSY, mode, why);
+	return attach_shared(gate, ifindex, mode, MXG_PROG_NAME, why);
 }
 
 /* Our program within what the interface carries, or NULL. Owned by mp. */
@@ -456,6 +516,98 @@ int gate_detach(int ifindex)
 		err = xdp_program__detach(ours, ifindex, xdp_multiprog__attach_mode(mp), 0);
 	xdp_multiprog__close(mp);
 	return (int)err;
+}
+
+/* --- the program that rejects ----------------------------------------------------- */
+
+/* From a dispatcher that has its successor by now. */
+static void detach_from_dispatcher(int ifindex, uint32_t prog_id)
+{
+	struct xdp_multiprog *mp = xdp_multiprog__get_from_ifindex(ifindex);
+	struct xdp_program *prog = NULL;
+
+	if (libxdp_get_error(mp) || !mp)
+		return;
+	while (!xdp_multiprog__is_legacy(mp) && (prog = xdp_multiprog__next_prog(prog, mp)))
+		if (xdp_program__id(prog) == prog_id) {
+			xdp_program__detach(prog, ifindex, xdp_multiprog__attach_mode(mp), 0);
+			break;
+		}
+	xdp_multiprog__close(mp);
+}
+
+static bool is_shared(int ifindex)
+{
+	struct xdp_multiprog *mp = xdp_multiprog__get_from_ifindex(ifindex);
+	bool shared;
+
+	if (libxdp_get_error(mp) || !mp)
+		return true; /* in doubt nobody is put out */
+	shared = !xdp_multiprog__is_legacy(mp) && xdp_multiprog__program_count(mp) > 1;
+	xdp_multiprog__close(mp);
+	return shared;
+}
+
+/* In the place of what was found, and of nothing else, by one step of the kernel's. */
+static int attach_alone(struct gate *gate, int ifindex, enum gate_mode mode,
+			const struct gate_found *found)
+{
+	LIBBPF_OPTS(bpf_xdp_attach_opts, opts);
+	uint32_t old = found->dispatcher_id ? found->dispatcher_id : found->prog_id;
+	__u32 flags = mode == GATE_MODE_GENERIC ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
+	int fd = -1, err;
+
+	if (old) {
+		fd = bpf_prog_get_fd_by_id(old);
+		if (fd < 0)
+			return -errno;
+		opts.old_prog_fd = fd;
+	} else {
+		flags |= XDP_FLAGS_UPDATE_IF_NOEXIST;
+	}
+	err = bpf_xdp_attach(ifindex, program_fd(gate->reject, MXG_REJECT_NAME), flags, &opts);
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+int gate_attach_reject(struct gate *gate, int ifindex, enum gate_mode mode, bool *ret_is_alone,
+		       char why[static GATE_WHY_MAX])
+{
+	struct gate_found found;
+	int err = gate_find(gate, ifindex, &found);
+
+	if (err < 0 || found.is_foreign)
+		return explain_attach(err < 0 ? err : -EBUSY, mode, why);
+	last_words[0] = '\0';
+	if (load_reject(gate) < 0) {
+		snprintf(why, GATE_WHY_MAX, "the kernel does not load " MXG_REJECT_NAME " (%s)",
+			 last_words);
+		return -ENOTSUP;
+	}
+	if (found.is_ours && found.mode != mode) {
+		gate_detach(ifindex);
+		found = (struct gate_found){0};
+	}
+	/* Where there is no dispatcher one would have to be put in the place of the gate. */
+	if ((!found.is_ours || found.dispatcher_id) &&
+	    attach_shared(gate, ifindex, mode, MXG_REJECT_NAME, why) == 0) {
+		if (found.is_ours)
+			detach_from_dispatcher(ifindex, found.prog_id);
+		*ret_is_alone = false;
+		return 0;
+	}
+	if (found.dispatcher_id && (!found.is_ours || is_shared(ifindex))) {
+		snprintf(why, GATE_WHY_MAX,
+			 "the dispatcher here does not take " MXG_REJECT_NAME
+			 ", and another program shares it");
+		return -EBUSY;
+	}
+	err = attach_alone(gate, ifindex, mode, &found);
+	if (err < 0)
+		return explain_attach(err, mode, why);
+	*ret_is_alone = true;
+	return 0;
 }
 
 /* --- what a dispatcher leaves behind -------------------------------------------- */

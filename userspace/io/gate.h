@@ -28,6 +28,7 @@ enum gate_mode {
 struct gate_found {
 	bool is_ours;    /* our program, alone or in a libxdp dispatcher */
 	bool is_current; /* and the very code and maps that this process loaded */
+	bool can_reject; /* and it is the one that tells in SMTP */
 	bool is_foreign; /* another program without a dispatcher: left alone */
 	enum gate_mode mode;
 	uint32_t prog_id;       /* ours if is_ours, else the foreign one; 0: none */
@@ -56,13 +57,22 @@ void gate_close(struct gate *gate);
 const struct gate_fds *gate_get_fds(const struct gate *gate);
 
 /* 0 or -errno. */
-int gate_find(const struct gate *gate, int ifindex, struct gate_found *ret);
+int gate_find(struct gate *gate, int ifindex, struct gate_found *ret);
 
 /*
  * Puts the gate on the interface in exactly this mode: 0; -EBUSY when a foreign
  * program is there; -EOPNOTSUPP when the driver has no native mode; -errno.
  */
 int gate_attach(struct gate *gate, int ifindex, enum gate_mode mode, char why[static GATE_WHY_MAX]);
+
+/*
+ * The same with the program that can reject, and at no moment without any: in the place
+ * of the other one, where that is, else anew. It grows frames, which some dispatchers of
+ * libxdp do not let a program do; then it is put there alone, *ret_is_alone, unless
+ * others share the interface with us (-EBUSY). On failure all is as it was.
+ */
+int gate_attach_reject(struct gate *gate, int ifindex, enum gate_mode mode, bool *ret_is_alone,
+		       char why[static GATE_WHY_MAX]);
 
 /* Takes our program off, and nothing else. 0, -ENOENT when it is not there, -errno. */
 int gate_detach(int ifindex);

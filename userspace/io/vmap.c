@@ -170,6 +170,12 @@ void vmap_mark_due(struct vmap *vmap, uint64_t now_ns)
 	mark_due(&vmap->table6, now_ns);
 }
 
+void vmap_forget_hits(struct vmap *vmap, enum mxg_action action)
+{
+	table_forget_hits(&vmap->table4, action);
+	table_forget_hits(&vmap->table6, action);
+}
+
 int vmap_flush(struct vmap *vmap, const struct prefix *prefix)
 {
 	struct table_entry *entries;

@@ -78,6 +78,9 @@ bool vmap_grow_step(struct vmap *vmap, unsigned int family, uint64_t now_ns);
 void vmap_grow_done(struct vmap *vmap, unsigned int family);
 void vmap_grow_stop(struct vmap *vmap, unsigned int family);
 
+/* As table_forget_hits(), in both tables. */
+void vmap_forget_hits(struct vmap *vmap, enum mxg_action action);
+
 /* Deletes every verdict inside prefix (NULL: all). Their number, or -ENOMEM. */
 int vmap_flush(struct vmap *vmap, const struct prefix *prefix);
 
