@@ -145,7 +145,7 @@ Test(conf, the_defaults_of_the_policy)
 
 	conf_defaults(&conf);
 	cr_expect_eq(conf.mode, 0, "monitor");
-	cr_expect_eq(conf.policy.row[MXG_REASON_NO_PTR].action, MXG_ACTION_DROP);
+	cr_expect_eq(conf.policy.row[MXG_REASON_NO_PTR].action, MXG_ACTION_REJECT);
 	cr_expect_eq(conf.policy.row[MXG_REASON_NO_PTR].ttl_max_sec, 3600);
 	cr_expect_eq(conf.policy.row[MXG_REASON_UNCONFIRMED].action, MXG_ACTION_PASS);
 	cr_expect_eq(conf.policy.row[MXG_REASON_TEMPERROR].action, MXG_ACTION_PASS);

@@ -190,7 +190,7 @@ static void tell(const struct story *story)
 		confirm_weigh(&confirm, &observed, &source, &decision);
 		cr_expect_eq(decision.caution, step->caution, "%s, step %u: %s", story->label, i,
 			     policy_caution_name(decision.caution));
-		cr_expect_eq(decision.action, step->caution ? MXG_ACTION_PASS : MXG_ACTION_DROP,
+		cr_expect_eq(decision.action, step->caution ? MXG_ACTION_PASS : MXG_ACTION_REJECT,
 			     "%s, step %u", story->label, i);
 		cr_expect(!step->refresh_sec || decision.refresh_sec == step->refresh_sec,
 			  "%s, step %u: refresh %u", story->label, i, decision.refresh_sec);
@@ -277,7 +277,7 @@ Test(confirm, refusals_outlive_a_restart)
 	confirm_restore(&source, 0, NOW);
 	decide(&decision);
 	confirm_weigh(&confirm, &observed, &source, &decision);
-	cr_expect_eq(decision.action, MXG_ACTION_DROP, "how often it was seen is not known");
+	cr_expect_eq(decision.action, MXG_ACTION_REJECT, "how often it was seen is not known");
 }
 
 /* One that now asks for more: what stands is renewed, what has ended needs as many. */
@@ -293,7 +293,7 @@ Test(confirm, refusals_of_before_a_restart_that_asks_for_more)
 	confirm_restore(&source, 2, NOW);
 	decide(&decision);
 	confirm_weigh(&confirm, &observed, &source, &decision);
-	cr_expect_eq(decision.action, MXG_ACTION_DROP, "it stands");
+	cr_expect_eq(decision.action, MXG_ACTION_REJECT, "it stands");
 	cr_expect_eq(decision.seen, 3);
 	confirm_restore(&source, 2, NOW);
 	observed.is_refused = false;
@@ -304,7 +304,7 @@ Test(confirm, refusals_of_before_a_restart_that_asks_for_more)
 	observed.now_sec += 60;
 	decide(&decision);
 	confirm_weigh(&confirm, &observed, &source, &decision);
-	cr_expect_eq(decision.action, MXG_ACTION_DROP);
+	cr_expect_eq(decision.action, MXG_ACTION_REJECT);
 }
 
 /* A resolver that denies everything: nobody is refused, and none of it counts later. */
@@ -330,7 +330,7 @@ Test(confirm, nothing_is_believed_before_somebody_passed)
 	observed.is_refused = true;
 	decide(&decision);
 	confirm_weigh(&confirm, &observed, &source, &decision);
-	cr_expect_eq(decision.action, MXG_ACTION_DROP, "what is refused already stays so");
+	cr_expect_eq(decision.action, MXG_ACTION_REJECT, "what is refused already stays so");
 	observed.is_refused = false;
 	confirm_on_pass(&confirm);
 	cr_expect(confirm_is_proven(&confirm));
@@ -404,9 +404,9 @@ Test(confirm, a_generic_name_is_only_capped)
 	confirm_init(&confirm, &conf, NOW);
 	decide(&decision);
 	confirm_cap(&confirm, false, NOW, &decision);
-	cr_expect_eq(decision.action, MXG_ACTION_DROP);
+	cr_expect_eq(decision.action, MXG_ACTION_REJECT);
 	confirm_cap(&confirm, true, NOW, &decision);
-	cr_expect_eq(decision.action, MXG_ACTION_DROP, "a live one is renewed");
+	cr_expect_eq(decision.action, MXG_ACTION_REJECT, "a live one is renewed");
 	confirm_cap(&confirm, false, NOW, &decision);
 	cr_expect_eq(decision.action, MXG_ACTION_PASS);
 	cr_expect_eq(decision.caution, POLICY_CAUTION_CAPPED);

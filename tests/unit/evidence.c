@@ -223,7 +223,7 @@ Test(evidence, policy_row_that_applied)
 	answer_plain(0, DNS_NXDOMAIN, 3);
 	object = evidence();
 	row = json_object_get(object, "policy");
-	cr_expect_str_eq(text_of(row, "action"), "drop");
+	cr_expect_str_eq(text_of(row, "action"), "reject");
 	cr_expect_eq(json_integer_value(json_object_get(row, "ttl_min")), 60);
 	cr_expect_eq(json_integer_value(json_object_get(row, "ttl_max")), 3600);
 	cr_expect(json_is_true(json_object_get(row, "enforce")));

@@ -80,7 +80,8 @@ void policy_defaults(struct policy *policy)
 		.row =
 			{
 				[MXG_REASON_PASS] = {MXG_ACTION_PASS, HOUR_SEC, DAY_SEC, true},
-				[MXG_REASON_NO_PTR] = {MXG_ACTION_DROP, MINUTE_SEC, HOUR_SEC, true},
+				[MXG_REASON_NO_PTR] = {MXG_ACTION_REJECT, MINUTE_SEC, HOUR_SEC,
+						       true},
 				[MXG_REASON_UNCONFIRMED] = {MXG_ACTION_PASS, MINUTE_SEC, HOUR_SEC,
 							    true},
 				[MXG_REASON_TEMPERROR] = {MXG_ACTION_PASS, MINUTE_SEC, MINUTE_SEC,

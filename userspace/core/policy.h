@@ -50,7 +50,7 @@ struct policy_decision {
 };
 
 /*
- * no-ptr drop at most 1 h, unconfirmed and generic pass at most 1 h, temperror 60 s,
+ * no-ptr reject at most 1 h, unconfirmed and generic pass at most 1 h, temperror 60 s,
  * pass 1..24 h.
  */
 void policy_defaults(struct policy *policy);
