@@ -208,6 +208,10 @@ fuzz-packets: all $(BUILD)/test-bpf ## random packets, gate against reference; F
 	MXGATE_FUZZ_FRAMES=$(or $(FUZZ_FRAMES),10000000) MXGATE_BPF_OBJ=$(abspath $(BUILD))/mxgate.bpf.o \
 		tools/run-criterion fuzz-packets $(BUILD)/test-bpf --filter 'gate_fuzz/*'
 
+.PHONY: transcripts
+transcripts: all ## what real mail clients make of a refusal, seen and written down; needs root
+	MXG_WRITE=1 MXG_BUILD=$(abspath $(BUILD)) tests/e2e/run reject-clients
+
 .PHONY: check-corpus
 check-corpus: all $(BUILD)/hostile ## `mxgate check` against the table of zone cases; needs root
 	MXG_BUILD=$(abspath $(BUILD)) tests/e2e/check-corpus

@@ -222,7 +222,7 @@ const struct conf_key CONF_KEYS[] = {
 	 "The same for deny exceptions, where deny = reject."},
 	{"reject", "budget", KEY_NUMBER, AT(reject.budget), 0, REFUSAL_BUDGET_MAX, NULL, "100",
 	 "So many connections of a rejected host are answered while its verdict lives; those on top are "
-	 "dropped, until it has stayed away for the life of a verdict. mxgate recheck begins anew. 0: all "
+	 "dropped, until it has stayed away for the life of a verdict. mxgate flush ADDR begins anew. 0: all "
 	 "are answered."},
 	{"policy", "action", KEY_ACTION, IN(action), NO_RANGE, "pass|drop|reset|reject", NULL,
 	 "What happens to a SYN of such a source: it passes, is dropped without a word, is answered "
