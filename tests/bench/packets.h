@@ -10,6 +10,8 @@
 
 #include <stdint.h>
 
+#include <mxgate/abi.h>
+
 #include "base/addr.h"
 
 #define PACKETS_MX4 "192.0.2.25"
@@ -24,14 +26,15 @@ struct packets {
 	char object[256];      /* bench-gate.bpf.o, or what the subcommand sets up */
 	const char *interface; /* NULL: none */
 	unsigned int family;
-	uint32_t sources; /* so many have a verdict: numbers 0 and on */
-	uint32_t first;   /* run, flood: the first that sends */
-	uint32_t hot;     /* run: so many of the sources send, 0: all */
-	uint32_t millis;  /* run: how long */
-	uint32_t warm;    /* run: ms before that */
-	int napi_pid;     /* run: the receiving thread */
-	uint8_t mac[6];   /* run, flood: the receiving interface's address */
-	uint32_t rate;    /* flood: SYNs a second at most, 0: as fast as they go */
+	uint32_t sources;       /* so many have a verdict: numbers 0 and on */
+	uint32_t first;         /* run, flood: the first that sends */
+	uint32_t hot;           /* run: so many of the sources send, 0: all */
+	uint32_t millis;        /* run: how long */
+	uint32_t warm;          /* run: ms before that */
+	int napi_pid;           /* run: the receiving thread */
+	uint8_t mac[6];         /* run, flood: the receiving interface's address */
+	enum mxg_action action; /* mxgate: of every source */
+	uint32_t rate;          /* flood: SYNs a second at most, 0: as fast as they go */
 };
 
 /* Every function: 0, or -errno with a line on standard error. */
@@ -43,7 +46,7 @@ int packets_list(const struct packets *packets);
 int packets_attach(const struct packets *packets, const char *program);
 
 /*
- * Makes a gate's tables, enforces no-ptr and gives every source a drop for it, through
+ * Makes a gate's tables, enforces no-ptr and gives every source a refusal for it, through
  * io/gate and io/vmap as the daemon does; or, if the object is built with the kernel's
  * HASH, by itself. Attaches through libxdp if there is an interface (not with a HASH). Prints a
  * JSON line: the bytes of the table.

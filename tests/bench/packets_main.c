@@ -9,13 +9,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/policy.h"
 #include "packets.h"
 #include "packets_sources.h"
 
 static const char usage[] =
 	"usage: bench-gate list -f 4|6 -n SOURCES [-x FIRST]\n"
-	"       bench-gate drop|parse -i INTERFACE\n"
-	"       bench-gate mxgate -o OBJECT -f 4|6 -n SOURCES [-i INTERFACE]\n"
+	"       bench-gate drop|parse|tx -i INTERFACE\n"
+	"       bench-gate mxgate -o OBJECT -f 4|6 -n SOURCES [-i INTERFACE] [-c "
+	"drop|reset|reject]\n"
 	"       bench-gate updates -o OBJECT -f 4|6 -n VERDICTS\n"
 	"       bench-gate xdp-filter -o OBJECT -f 4|6 -n SOURCES -i INTERFACE\n"
 	"       bench-gate listen\n"
@@ -56,6 +58,8 @@ static bool get_option(struct packets *packets, int option)
 	switch (option) {
 	case 'a':
 		return get_mac(optarg, packets->mac);
+	case 'c':
+		return policy_action_parse(optarg, &packets->action) == 0;
 	case 'i':
 		packets->interface = optarg;
 		return true;
@@ -120,6 +124,8 @@ static int call(const char *what, const struct packets *packets)
 		return packets_attach(packets, "bench_drop");
 	if (strcmp(what, "parse") == 0 && has_interface)
 		return packets_attach(packets, "bench_parse");
+	if (strcmp(what, "tx") == 0 && has_interface)
+		return packets_attach(packets, "bench_tx");
 	if (strcmp(what, "line") == 0 && has_interface)
 		return packets_attach(packets, "bench_line");
 	if (strcmp(what, "xdp-filter") == 0 && has_interface)
@@ -135,11 +141,15 @@ static int call(const char *what, const struct packets *packets)
 
 int main(int argc, char **argv)
 {
-	struct packets packets = {.family = 4, .sources = 1000, .millis = 500, .warm = 100};
+	struct packets packets = {.family = 4,
+				  .sources = 1000,
+				  .millis = 500,
+				  .warm = 100,
+				  .action = MXG_ACTION_DROP};
 	int option;
 
 	optind = 2;
-	while (argc > 1 && (option = getopt(argc, argv, "a:f:i:m:n:o:p:r:t:w:x:")) != -1)
+	while (argc > 1 && (option = getopt(argc, argv, "a:c:f:i:m:n:o:p:r:t:w:x:")) != -1)
 		if (!get_option(&packets, option)) {
 			fputs(usage, stderr);
 			return 64;

@@ -19,6 +19,7 @@
 #include <mxgate/table.h>
 
 #include "base/clock.h"
+#include "core/refusal.h"
 #include "io/gate.h"
 #include "io/inner.h"
 #include "io/vmap.h"
@@ -154,6 +155,8 @@ static int new_vmap(const struct gate_fds *fds, const struct inner *tables, stru
 		.prefix4 = fds->prefix4,
 		.prefix6 = fds->prefix6,
 		.rollup = fds->rollup,
+		.say = fds->say,
+		.secret = fds->secret,
 		.verdict4 = inner_fd(tables, 4),
 		.verdict6 = inner_fd(tables, 6),
 	};
@@ -175,11 +178,35 @@ static struct mxg_config enforced(void)
 	};
 }
 
-static int enforce(struct vmap *vmap)
+/* All that a gate needs for its talk with who is rejected. */
+static int give_speech(struct vmap *vmap)
 {
-	const struct mxg_config config = enforced();
-	int err = vmap_config_put(vmap, &config);
+	const struct mxg_secret secret = {{0x5eed, 0xf00d}};
+	static struct refusal_conf conf;
+	struct mxg_say says[4];
+	const uint32_t slots[4] = {MXG_SAY_GREETING, MXG_SAY_BYE, MXG_SAY_WRONG, MXG_REASON_NO_PTR};
+	int err;
 
+	snprintf(conf.text[MXG_REASON_NO_PTR], REFUSAL_TEXT_MAX, "554 5.7.25 " REFUSAL_ADDRESS);
+	refusal_greeting(&conf, "mx.example", &says[0]);
+	refusal_bye(&says[1]);
+	refusal_wrong(&says[2]);
+	err = refusal_line(&conf, MXG_REASON_NO_PTR, &says[3], NULL);
+	for (size_t i = 0; i < 4 && err == 0; i++)
+		err = vmap_say_put(vmap, slots[i], &says[i]);
+	for (uint32_t i = 0; i < 2 && err == 0; i++)
+		err = vmap_secret_put(vmap, i, &secret);
+	return err;
+}
+
+static int enforce(struct vmap *vmap, enum mxg_action action)
+{
+	struct mxg_config config = enforced();
+	int err = action == MXG_ACTION_REJECT ? give_speech(vmap) : 0;
+
+	config.reject = action == MXG_ACTION_REJECT;
+	if (err == 0)
+		err = vmap_config_put(vmap, &config);
 	return err < 0 ? err : vmap_lease_put(vmap, clock_mono_ns() + DAY_NS);
 }
 
@@ -197,10 +224,11 @@ static struct mxg_verdict drop_of_a_day(void)
 
 static int put_all(struct vmap *vmap, const struct packets *packets)
 {
-	const struct mxg_verdict verdict = drop_of_a_day();
+	struct mxg_verdict verdict = drop_of_a_day();
 	struct addr addr;
 	int err = 0;
 
+	verdict.action = (__u8)packets->action;
 	for (uint32_t i = 0; i < packets->sources && err == 0; i++) {
 		packets_source(packets->family, i, &addr);
 		err = vmap_put(vmap, &addr, &verdict, verdict.expires_ns - DAY_NS);
@@ -235,10 +263,17 @@ void packets_gate_free(struct packets_gate *gate)
 	gate_close(gate->gate);
 }
 
-static int attach_gate(struct gate *gate, const char *interface)
+static int attach_gate(struct gate *gate, const struct packets *packets)
 {
+	const int ifindex = (int)if_nametoindex(packets->interface);
 	char why[GATE_WHY_MAX] = "";
-	int err = gate_attach(gate, (int)if_nametoindex(interface), GATE_MODE_NATIVE, why);
+	bool is_alone;
+	int err;
+
+	if (packets->action == MXG_ACTION_REJECT)
+		err = gate_attach_reject(gate, ifindex, GATE_MODE_NATIVE, &is_alone, why);
+	else
+		err = gate_attach(gate, ifindex, GATE_MODE_NATIVE, why);
 
 	if (err < 0)
 		fprintf(stderr, "bench-gate: %s\n", why);
@@ -258,9 +293,9 @@ static int set_up_gate(const struct packets *packets)
 	if (err == 0)
 		err = put_all(gate.vmap, packets);
 	if (err == 0)
-		err = enforce(gate.vmap);
+		err = enforce(gate.vmap, packets->action);
 	if (err == 0 && packets->interface)
-		err = attach_gate(gate.gate, packets->interface);
+		err = attach_gate(gate.gate, packets);
 	if (err == 0)
 		report_table(inner_fd(gate.tables, packets->family));
 	packets_gate_free(&gate);
