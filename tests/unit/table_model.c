@@ -37,6 +37,7 @@ static void model_stored(void);
 #define table_rebase       model_rebase
 #define table_put_many     model_put_many
 #define table_seed         model_seed
+#define table_reseed       model_reseed
 #define table_grow_begin   model_grow_begin
 #define table_grow_step    model_grow_step
 #define table_grow_end     model_grow_end

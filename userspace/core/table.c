@@ -73,6 +73,14 @@ uint64_t table_seed(const struct table *table)
 	return table->head.seed;
 }
 
+void table_reseed(struct table *table, uint64_t seed)
+{
+	if (table->count > 0)
+		return;
+	table->head.seed = seed;
+	TABLE_STORE(&((struct mxg_table *)(void *)table->memory)->seed, seed);
+}
+
 static unsigned int slots_of(unsigned int family)
 {
 	return family == 4 ? MXG_LINE4_SLOTS : MXG_LINE6_SLOTS;

@@ -116,6 +116,8 @@ bool table_grow_step(struct table *table, uint64_t now_ns);
 /* The two are apart again; either may be the one that stays. Nothing if there is no heir. */
 void table_grow_end(struct table *table);
 uint64_t table_seed(const struct table *table);
+/* Gives an empty table another seed. Of one that is not empty nothing changes. */
+void table_reseed(struct table *table, uint64_t seed);
 
 /*
  * Counts times from now_ns on (as of base_ns above). Until it returns, the gate takes every entry

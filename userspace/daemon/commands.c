@@ -553,6 +553,7 @@ static void cmd_flush(struct worker *worker, struct control_request *request)
 				    "the verdict table cannot be read: %s", strerror(-removed));
 		return;
 	}
+	snapshot_forget(worker);
 	history_forget(worker->history, has_prefix ? &prefix : NULL);
 	rollups_forget(worker, has_prefix ? &prefix : NULL);
 	/* Under a new seed the gate forgets whom it has asked about lately. */

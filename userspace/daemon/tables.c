@@ -15,8 +15,7 @@
 #define EVIDENCE_KEEP_SEC (7 * 86400) /* so that "why" can speak of last week */
 
 /* The store's setting that says by which rules names were judged. */
-#define RULES     "rdns-rules"
-#define RULES_MAX 32
+#define RULES "rdns-rules"
 
 /* --- exceptions ----------------------------------------------------------------- */
 
@@ -257,17 +256,23 @@ int tables_write_config(struct worker *worker)
 
 /* --- verdicts ------------------------------------------------------------------------ */
 
+const char *tables_rules(const struct worker *worker, char buf[static TABLES_RULES_MAX])
+{
+	snprintf(buf, TABLES_RULES_MAX, "%u:%016" PRIx64, RDNS_VERSION,
+		 patterns_fingerprint(worker->args.patterns));
+	return buf;
+}
+
 /*
  * Whether names were judged by the same rules when the verdicts were written: the store
  * remembers which. Then *fingerprint is what to write down.
  */
-static bool rules_are_same(const struct worker *worker, char fingerprint[static RULES_MAX])
+static bool rules_are_same(const struct worker *worker, char fingerprint[static TABLES_RULES_MAX])
 {
 	char *text = NULL;
 	bool same;
 
-	snprintf(fingerprint, RULES_MAX, "%u:%016" PRIx64, RDNS_VERSION,
-		 patterns_fingerprint(worker->args.patterns));
+	tables_rules(worker, fingerprint);
 	same = store_setting_get(worker->store, RULES, &text) == 0 &&
 	       strcmp(text, fingerprint) == 0;
 	free(text);
@@ -285,7 +290,7 @@ static bool is_of_policy(enum mxg_reason reason)
  * rules a generic name may no longer be one, so it goes and passes, and a pass is to be
  * looked at again at its next connection.
  */
-static bool reapply_one(const struct worker *worker, const struct table_entry *entry,
+bool tables_reapply_one(const struct worker *worker, const struct table_entry *entry,
 			bool same_rules, uint64_t now, struct mxg_verdict *ret)
 {
 	enum mxg_reason reason = (enum mxg_reason)entry->verdict.reason;
@@ -315,7 +320,7 @@ static bool reapply_one(const struct worker *worker, const struct table_entry *e
 int tables_reapply_policy(struct worker *worker)
 {
 	struct table_entry *entries = calloc(VMAP_STEP, sizeof(*entries));
-	char rules[RULES_MAX];
+	char rules[TABLES_RULES_MAX];
 	bool same_rules = rules_are_same(worker, rules);
 	struct vmap_cursor cursor = {0};
 	struct mxg_verdict verdict;
@@ -327,7 +332,7 @@ int tables_reapply_policy(struct worker *worker)
 		for (int i = 0; i < n; i++) {
 			const struct mxg_verdict *was = &entries[i].verdict;
 
-			if (!reapply_one(worker, &entries[i], same_rules, now, &verdict)) {
+			if (!tables_reapply_one(worker, &entries[i], same_rules, now, &verdict)) {
 				/* A pass that has run out still tells who was good. */
 				if (was->action == MXG_ACTION_PASS)
 					judge_adopt(worker, &entries[i], judge_now_sec());

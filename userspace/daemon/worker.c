@@ -128,6 +128,7 @@ static void on_term(uv_signal_t *handle, int signum)
 	struct worker *worker = handle->data;
 
 	(void)signum;
+	worker->is_last = true; /* for all that is known */
 	uv_stop(&worker->loop);
 }
 
@@ -179,6 +180,9 @@ static int fill_tables(struct worker *worker)
 	err = tables_load_exceptions(worker);
 	if (err < 0)
 		return fail("exceptions", err);
+	err = snapshot_load(worker);
+	if (err < 0)
+		return fail("snapshot", err);
 	err = tables_reapply_policy(worker);
 	if (err < 0)
 		return fail("verdicts", err);
@@ -261,6 +265,7 @@ static int start_loop(struct worker *worker)
 		return fail("events", err);
 	heed_trigger(worker);
 	remember_start(worker);
+	snapshot_start(worker);
 	growth_start(worker);
 	uv_timer_start(&worker->heartbeat, on_heartbeat, 0, HEARTBEAT_MS);
 	uv_timer_start(&worker->sweep, tables_on_sweep, EXCEPTION_TICK_MS, 0);
@@ -294,6 +299,7 @@ static void done(struct worker *worker)
 	if (worker->keeper.data)
 		uv_close((uv_handle_t *)&worker->keeper, NULL);
 	remember_stop(worker);
+	snapshot_stop(worker);
 	growth_stop(worker);
 	uv_close((uv_handle_t *)&worker->term, NULL);
 	uv_close((uv_handle_t *)&worker->heartbeat, NULL);
@@ -304,6 +310,7 @@ static void done(struct worker *worker)
 	uv_run(&worker->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&worker->loop);
 	remember_save(worker);
+	snapshot_save(worker);
 	store_close(worker->store);
 	exceptions_free(worker->exceptions);
 	budget_free(worker->budget);

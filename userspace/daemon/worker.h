@@ -12,6 +12,7 @@
  *   ledger.c    what is written down of it: evidence and log lines, in measure
  *   rollups.c   the IPv6 networks that are judged as one
  *   remember.c  who was good, for the worker after it
+ *   snapshot.c  the verdicts, for the next boot
  *   mode.c      which reasons the gate acts on
  *   replies.c   what it says to who is rejected, and the secrets of that
  *   alarms.c    what an operator should know now;  health.c  that DNS is in trouble
@@ -40,6 +41,7 @@
 #include "daemon/remember.h"
 #include "daemon/rollups.h"
 #include "daemon/slots.h"
+#include "daemon/snapshot.h"
 #include "io/control.h"
 #include "io/events.h"
 #include "io/resolver.h"
@@ -97,6 +99,7 @@ struct worker {
 	struct ledger ledger;
 	struct growth growth;
 	struct remember remember;
+	struct snapshot snapshot;
 	struct rollups rollups;
 	struct control_request *reloading; /* waits for the keeper's word */
 	struct pending *pending;           /* commands.c: requests with work under way */
@@ -175,6 +178,17 @@ int tables_exception_remove(struct worker *worker, uint32_t id, const char *who,
 
 /* Brings the verdicts that an earlier run left under the policy that now holds. */
 int tables_reapply_policy(struct worker *worker);
+
+/*
+ * What a verdict from before, judged under those rules for names, is to be now: false, it
+ * is not to be.
+ */
+bool tables_reapply_one(const struct worker *worker, const struct table_entry *entry,
+			bool same_rules, uint64_t now_ns, struct mxg_verdict *ret);
+
+/* What tells the rules for names from others. */
+#define TABLES_RULES_MAX 32
+const char *tables_rules(const struct worker *worker, char buf[static TABLES_RULES_MAX]);
 
 /* Writes configuration and mode into the gate. 0 or -errno. */
 int tables_write_config(struct worker *worker);

@@ -141,6 +141,16 @@ uint32_t vmap_max(const struct vmap *vmap, unsigned int family)
 	return table_max(table_seen(vmap, family));
 }
 
+uint64_t vmap_seed(const struct vmap *vmap, unsigned int family)
+{
+	return table_seed(table_seen(vmap, family));
+}
+
+void vmap_reseed(struct vmap *vmap, unsigned int family, uint64_t seed)
+{
+	table_reseed(table_of(vmap, family), seed);
+}
+
 int vmap_next(const struct vmap *vmap, struct vmap_cursor *cursor, struct table_entry *entries)
 {
 	int n = 0;

@@ -80,6 +80,9 @@ void vmap_grow_stop(struct vmap *vmap, unsigned int family);
 
 /* As table_forget_hits(), in both tables. */
 void vmap_forget_hits(struct vmap *vmap, enum mxg_action action);
+/* The secret by which a table's entries lie where they do; set only while it is empty. */
+uint64_t vmap_seed(const struct vmap *vmap, unsigned int family);
+void vmap_reseed(struct vmap *vmap, unsigned int family, uint64_t seed);
 
 /* Deletes every verdict inside prefix (NULL: all). Their number, or -ENOMEM. */
 int vmap_flush(struct vmap *vmap, const struct prefix *prefix);

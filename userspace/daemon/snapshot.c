@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "daemon/snapshot.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/thread.h"
+#include "daemon/worker.h"
+
+#define STEP_MS       10
+#define PAUSE_MIN_SEC 10
+#define PAUSE_MAX_SEC 600
+#define ROOM_PART     8 /* the tables get so much more room than the file's verdicts need */
+
+_Static_assert(VMAP_STEP <= SNAPFILE_STEP, "a step of the tables is one of the file");
+
+static struct snapfile_moment moment(void)
+{
+	struct snapfile_moment now = {.mono_ns = clock_mono_ns(), .wall_sec = clock_wall_sec()};
+
+	clock_boot(now.boot);
+	return now;
+}
+
+/* --- reading ------------------------------------------------------------------ */
+
+static void tell_unusable(int err)
+{
+	static const struct {
+		int err;
+		const char *why;
+	} rows[] = {
+		{-EPROTO, "it is of another release"},
+		{-EBADMSG, "it is damaged"},
+		{-ESTALE, "it is too old, or the clock has gone back since"},
+	};
+	const char *why = strerror(-err);
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (err == rows[i].err)
+			why = rows[i].why;
+	log_warn("event=verdicts-not-restored error=\"%s\" detail=\"who was known is asked about "
+		 "again, and passes until then\"",
+		 why);
+}
+
+/* What of a step is to be put, in its place; how many. */
+static int bring_under_policy(const struct worker *worker, struct table_entry *entries, int count,
+			      bool same_rules, uint64_t now_ns)
+{
+	struct mxg_verdict verdict;
+	int n = 0;
+
+	for (int i = 0; i < count; i++) {
+		if (!tables_reapply_one(worker, &entries[i], same_rules, now_ns, &verdict))
+			continue;
+		if (verdict.action != MXG_ACTION_PASS)
+			verdict.refresh_ns = now_ns;
+		entries[n] = (struct table_entry){.addr = entries[i].addr, .verdict = verdict};
+		n++;
+	}
+	return n;
+}
+
+static int load_all(struct worker *worker, struct snapfile_in *in,
+		    const struct snapfile_about *about, uint64_t *ret_restored)
+{
+	struct table_entry *entries = calloc(SNAPFILE_STEP, sizeof(*entries));
+	uint64_t now = clock_mono_ns(), restored = 0;
+	char rules[TABLES_RULES_MAX];
+	bool same_rules = strcmp(tables_rules(worker, rules), about->rules) == 0;
+	int n = -ENOMEM;
+
+	while (entries && (n = snapfile_next(in, entries)) > 0) {
+		n = bring_under_policy(worker, entries, n, same_rules, now);
+		restored += (uint64_t)vmap_put_many(worker->vmap, entries, n, now);
+	}
+	free(entries);
+	*ret_restored = restored;
+	return n;
+}
+
+/* A table of the size, and with the seed that lets the file be gone through in its order. */
+static int prepare(struct worker *worker, const struct snapfile_about *about)
+{
+	int err;
+
+	vmap_reseed(worker->vmap, 4, about->seed4);
+	vmap_reseed(worker->vmap, 6, about->seed6);
+	err = growth_make_room(worker, 4, about->count4 + about->count4 / ROOM_PART);
+	if (err == 0)
+		err = growth_make_room(worker, 6, about->count6 + about->count6 / ROOM_PART);
+	return err;
+}
+
+int snapshot_load(struct worker *worker)
+{
+	const struct snapfile_moment now = moment();
+	struct snapfile_in *in = NULL;
+	struct snapfile_about about;
+	uint64_t restored = 0;
+	int err, read;
+
+	worker->snapshot.is_loaded = true;
+	if (!worker->args.is_first)
+		return 0;
+	err = snapfile_open(worker->conf->state_directory, &now, &in, &about);
+	if (err < 0) {
+		if (err != -ENOENT)
+			tell_unusable(err);
+		return 0;
+	}
+	err = prepare(worker, &about);
+	if (err == 0) {
+		read = load_all(worker, in, &about, &restored);
+		if (read < 0)
+			tell_unusable(read);
+		log_info("event=verdicts-restored verdicts=%" PRIu64 " of=%" PRIu32 " ms=%" PRIu64,
+			 restored, about.count4 + about.count6,
+			 (clock_mono_ns() - now.mono_ns) / 1000000);
+	}
+	snapfile_close(in);
+	return err;
+}
+
+/* --- writing ------------------------------------------------------------------ */
+
+static int begin(struct worker *worker)
+{
+	const struct snapfile_moment now = moment();
+	struct snapfile_about about = {
+		.seed4 = vmap_seed(worker->vmap, 4),
+		.seed6 = vmap_seed(worker->vmap, 6),
+	};
+	char rules[TABLES_RULES_MAX];
+
+	_Static_assert(sizeof(rules) <= sizeof(about.rules), "rules fit");
+	memcpy(about.rules, tables_rules(worker, rules), strlen(rules) + 1);
+	memset(&worker->snapshot.cursor, 0, sizeof(worker->snapshot.cursor));
+	worker->snapshot.is_stale = false;
+	return snapfile_new(worker->conf->state_directory, &now, &about, &worker->snapshot.file);
+}
+
+/* A part; false: that was the last. */
+static bool collect(struct worker *worker)
+{
+	struct snapshot *snapshot = &worker->snapshot;
+	int n = 0;
+
+	for (int i = 0; i < SNAPFILE_STEPS; i++) {
+		n = vmap_next(worker->vmap, &snapshot->cursor, worker->sweep_entries);
+		snapfile_add(snapshot->file, worker->sweep_entries, n);
+	}
+	return n > 0;
+}
+
+static void finish(struct snapshot *snapshot, int err, const char *how)
+{
+	if (err < 0)
+		log_warn("event=verdicts-not-saved error=\"%s\" hint=\"make room, or rights, in "
+			 "the state directory; until then an older file stands\"",
+			 strerror(-err));
+	else if (!snapshot->is_stale)
+		log_debug("event=verdicts-saved verdicts=%" PRIu32 " how=%s",
+			  snapfile_count(snapshot->file), how);
+	snapfile_free(snapshot->file);
+	snapshot->file = NULL;
+}
+
+/* In a thread of its own: a disk may take seconds for a part, and nobody waits for that. */
+static void *write_part(void *arg)
+{
+	struct snapshot *snapshot = arg;
+
+	snapshot->err = snapfile_write(snapshot->file, !snapshot->has_more);
+	return NULL;
+}
+
+static void on_due(uv_timer_t *timer);
+
+static void wait_for_next(struct worker *worker)
+{
+	uint64_t sec = worker->conf->policy.row[MXG_REASON_PASS].ttl_min_sec / 2;
+
+	if (sec > PAUSE_MAX_SEC)
+		sec = PAUSE_MAX_SEC;
+	if (sec < PAUSE_MIN_SEC)
+		sec = PAUSE_MIN_SEC;
+	uv_timer_start(&worker->snapshot.timer, on_due, sec * 1000, 0);
+}
+
+static void end(struct worker *worker, int err)
+{
+	finish(&worker->snapshot, err, "running");
+	/* It was complete before anybody noticed that it is not true any more. */
+	if (worker->snapshot.is_stale)
+		snapfile_remove(worker->conf->state_directory);
+	wait_for_next(worker);
+}
+
+static void on_step(uv_timer_t *timer);
+
+static void on_written(uv_timer_t *timer)
+{
+	struct worker *worker = timer->data;
+	struct snapshot *snapshot = &worker->snapshot;
+
+	if (pthread_tryjoin_np(snapshot->writer, NULL) == EBUSY) {
+		uv_timer_start(timer, on_written, STEP_MS, 0);
+		return;
+	}
+	snapshot->is_writing = false;
+	if (snapshot->err == 0 && snapshot->has_more && !snapshot->is_stale)
+		on_step(timer);
+	else
+		end(worker, snapshot->err);
+}
+
+static void on_step(uv_timer_t *timer)
+{
+	struct worker *worker = timer->data;
+	struct snapshot *snapshot = &worker->snapshot;
+	int err;
+
+	snapshot->has_more = collect(worker);
+	err = thread_start(&snapshot->writer, write_part, snapshot);
+	if (err < 0) {
+		end(worker, err);
+		return;
+	}
+	snapshot->is_writing = true;
+	uv_timer_start(timer, on_written, STEP_MS, 0);
+}
+
+static void on_due(uv_timer_t *timer)
+{
+	struct worker *worker = timer->data;
+	int err = begin(worker);
+
+	if (err < 0)
+		end(worker, err);
+	else
+		on_step(timer);
+}
+
+void snapshot_start(struct worker *worker)
+{
+	uv_timer_init(&worker->loop, &worker->snapshot.timer);
+	worker->snapshot.timer.data = worker;
+	wait_for_next(worker);
+}
+
+void snapshot_stop(struct worker *worker)
+{
+	struct snapshot *snapshot = &worker->snapshot;
+
+	if (snapshot->timer.data)
+		uv_close((uv_handle_t *)&snapshot->timer, NULL);
+	if (snapshot->is_writing)
+		pthread_join(snapshot->writer, NULL);
+	snapshot->is_writing = false;
+	snapfile_free(snapshot->file);
+	snapshot->file = NULL;
+	if (snapshot->is_stale)
+		snapfile_remove(worker->conf->state_directory);
+}
+
+void snapshot_save(struct worker *worker)
+{
+	struct snapshot *snapshot = &worker->snapshot;
+	bool has_more = true;
+	int err;
+
+	/* A worker that did not come as far as reading it must not write it. */
+	if (!snapshot->is_loaded || !worker->vmap || !worker->is_last)
+		return;
+	err = begin(worker);
+	while (err == 0 && has_more) {
+		has_more = collect(worker);
+		err = snapfile_write(snapshot->file, !has_more);
+	}
+	finish(snapshot, err, "stopping");
+}
+
+void snapshot_forget(struct worker *worker)
+{
+	int err = snapfile_remove(worker->conf->state_directory);
+
+	worker->snapshot.is_stale = true;
+	if (err < 0)
+		log_warn("event=verdicts-not-forgotten error=\"%s\"", strerror(-err));
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The verdicts outlive a reboot in a file of the state directory: written every now and
+ * then, a part at a time which a thread writes so that no verdict waits for the disk, and
+ * whole at the end of the last worker. It is read only by the first worker after the
+ * tables were made; later they are in their pinned maps.
+ *
+ * What comes from it is brought under the policy and the exceptions that hold now, ends
+ * when it would have, and if it is a refusal it is looked at again at its first hit: it may
+ * have been undone after it was written. Whatever is wrong with the file, nobody is worse
+ * off than a stranger.
+ */
+#ifndef MXGATE_DAEMON_SNAPSHOT_H
+#define MXGATE_DAEMON_SNAPSHOT_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "io/snapfile.h"
+#include "io/vmap.h"
+
+struct worker;
+
+struct snapshot {
+	uv_timer_t timer;
+	struct snapfile *file; /* being written */
+	struct vmap_cursor cursor;
+	bool has_more;    /* parts after the one that is being written */
+	pthread_t writer; /* while is_writing; file and err are its own then */
+	bool is_writing;
+	bool is_stale; /* what is being written has been overtaken by a flush */
+	int err;
+	bool is_loaded;
+};
+
+/*
+ * Into tables that nobody has written to, or nothing; exceptions must be known. 0, also
+ * when there is no file that can be used; -errno when the worker cannot go on.
+ */
+int snapshot_load(struct worker *worker);
+
+/* The loop must be there. */
+void snapshot_start(struct worker *worker);
+/* Before the loop is closed; a file that is half written goes. */
+void snapshot_stop(struct worker *worker);
+/* After snapshot_stop(), while there are tables: all of it, if no other worker follows. */
+void snapshot_save(struct worker *worker);
+
+/* Verdicts were deleted because somebody said so: they must not come back. */
+void snapshot_forget(struct worker *worker);
+
+#endif
