@@ -301,6 +301,22 @@ Test(table_grow, times)
 	}
 }
 
+Test(table_grow, hits_are_forgotten_in_both)
+{
+	EACH_FAMILY(family)
+	{
+		begin(family, 100, 200, 42);
+		for (uint32_t n = 0; n < 50; n++)
+			cr_assert_eq(put(n, n + 10), 0);
+		table_grow_begin(&world.old, &world.heir);
+		step_to_the_end();
+		table_forget_hits(&world.old, MXG_ACTION_DROP);
+		for (uint32_t n = 0; n < 50; n++)
+			check_same(n, "forgotten");
+		end();
+	}
+}
+
 Test(table_grow, too_small_or_given_up)
 {
 	struct addr addr = numbered(4, 7);

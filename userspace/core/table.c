@@ -772,6 +772,8 @@ void table_forget_hits(struct table *table, enum mxg_action action)
 {
 	struct place at;
 
+	if (heir_of(table))
+		table_forget_hits(heir_of(table), action);
 	for (at.line = 1; at.line <= table_lines(table); at.line++)
 		for (at.slot = 0; at.slot < slots_of(table->family); at.slot++)
 			if (state(table, &at) && (state(table, &at) & MXG_STATE_ACTION) == action)
