@@ -463,3 +463,40 @@ Test(confirm, once_is_enough_where_the_network_is_rolled_up)
 			     policy_caution_name(decision.caution));
 	}
 }
+
+/* Seen once, it is refused so that it tries again; the final word takes as many as asked for. */
+Test(confirm, nobody_is_rejected_for_one_look)
+{
+	static const struct {
+		const char *label;
+		bool is_rolled_up, is_refused;
+		enum mxg_action action, want;
+	} rows[] = {
+		{"the first, in a network that is rolled up", 1, 0, MXG_ACTION_REJECT,
+		 MXG_ACTION_DROP},
+		{"too soon for another", 1, 1, MXG_ACTION_REJECT, MXG_ACTION_DROP},
+		{"the second counts", 0, 1, MXG_ACTION_REJECT, MXG_ACTION_REJECT},
+		{"a reset is not final", 1, 0, MXG_ACTION_RESET, MXG_ACTION_RESET},
+	};
+	const struct confirm_conf conf = CONF(2, 60, 0, 0);
+	struct history_source source = {.addr = {.family = 6}};
+	struct confirm confirm;
+
+	confirm_init(&confirm, &conf, NOW);
+	history_on_bad(&source, NOW);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct confirm_case observed = {.now_sec = NOW + (uint32_t)i * 30,
+						      .wait_sec = 300,
+						      .is_rolled_up = rows[i].is_rolled_up,
+						      .is_refused = rows[i].is_refused};
+		struct policy_decision decision;
+
+		if (i == 3)
+			source.seen = 0;
+		decide(&decision);
+		decision.action = rows[i].action;
+		confirm_weigh(&confirm, &observed, &source, &decision);
+		cr_expect_eq(decision.action, rows[i].want, "%s: %s", rows[i].label,
+			     policy_action_name(decision.action));
+	}
+}

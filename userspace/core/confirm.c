@@ -152,6 +152,10 @@ void confirm_weigh(struct confirm *confirm, const struct confirm_case *observed,
 	}
 	observe(confirm, observed, source);
 	decision->seen = source->seen;
+	/* Whoever was not seen so often is to try again: what he is told in SMTP is final. */
+	if (observed->is_rolled_up && source->seen < conf->confirmations &&
+	    decision->action == MXG_ACTION_REJECT)
+		decision->action = MXG_ACTION_DROP;
 	if (observed->is_refused)
 		return;
 	/* It was good when it turned bad: that much later is no less to it. */

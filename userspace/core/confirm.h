@@ -60,7 +60,8 @@ bool confirm_is_proven(const struct confirm *confirm);
 /*
  * Weighs one observation against what is remembered in *source, and writes it down
  * there. *decision, which refuses, is left alone when that is confirmed; else its
- * action becomes pass, its caution says why, and its refresh_sec when to look again.
+ * action becomes pass, its caution says why, and its refresh_sec when to look again. One
+ * that refuses after fewer times, as its network is rolled up, drops and does not reject.
  */
 void confirm_weigh(struct confirm *confirm, const struct confirm_case *observed,
 		   struct history_source *source, struct policy_decision *decision);

@@ -285,6 +285,15 @@ static bool is_of_policy(enum mxg_reason reason)
 	       reason == MXG_REASON_GENERIC;
 }
 
+/* Dropped after so few looks that it is not to be rejected yet: core/confirm.h. */
+static bool is_too_few(const struct worker *worker, const struct mxg_verdict *verdict)
+{
+	unsigned int seen = verdict->note >> MXG_NOTE_SEEN_SHIFT;
+
+	return verdict->action == MXG_ACTION_DROP && seen > 0 &&
+	       seen < worker->conf->confirm.confirmations;
+}
+
 /*
  * What an entry of an earlier run should be now; false: it should not be. Under other
  * rules a generic name may no longer be one, so it goes and passes, and a pass is to be
@@ -310,7 +319,7 @@ bool tables_reapply_one(const struct worker *worker, const struct table_entry *e
 	if ((verdict.action == MXG_ACTION_PASS && row->action != MXG_ACTION_PASS) ||
 	    (reason == MXG_REASON_PASS && !same_rules))
 		verdict.refresh_ns = now;
-	else
+	else if (row->action != MXG_ACTION_REJECT || !is_too_few(worker, &verdict))
 		verdict.action = (__u8)row->action;
 	verdict.hits = 0; /* they stay where they are */
 	*ret = verdict;
