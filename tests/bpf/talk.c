@@ -156,23 +156,27 @@ static size_t ip_len(const struct talk *talk)
 }
 
 /* Client, server, ports, slot, each as it is on the wire but for the slot. */
-uint32_t talk_cookie(const struct talk *talk, uint32_t slot)
+static uint32_t cookie_of(const struct talk *talk, const struct packet *pkt, uint32_t slot)
 {
-	const size_t addrs = talk->spec.family == 4 ? 8 : 32;
-	static struct packet pkt;
+	const size_t addrs = talk->spec.family == 4 ? 8 : 32, ip = ip_at(pkt);
 	uint8_t message[40];
-	size_t ip;
 
-	check_siphash();
-	talk_build(talk, ACK, 0, 0, NULL, &pkt);
-	ip = ip_at(&pkt);
-	memcpy(message, pkt.data + ip + ip_len(talk) - addrs, addrs);
-	memcpy(message + addrs, pkt.data + ip + ip_len(talk), 4);
+	memcpy(message, pkt->data + ip + ip_len(talk) - addrs, addrs);
+	memcpy(message + addrs, pkt->data + ip + ip_len(talk), 4);
 	for (size_t i = 0; i < 4; i++)
 		message[addrs + 4 + i] = (uint8_t)(slot >> 8 * i);
 	return (uint32_t)(siphash(talk->secret[slot / 64 % 2].key, message, addrs + 8) &
 			  0x3fffffff) |
 	       slot % 2 << 31;
+}
+
+uint32_t talk_cookie(const struct talk *talk, uint32_t slot)
+{
+	static struct packet pkt;
+
+	check_siphash();
+	talk_build(talk, ACK, 0, 0, NULL, &pkt);
+	return cookie_of(talk, &pkt, slot);
 }
 
 /* --- frames ---------------------------------------------------------------------------- */
@@ -210,6 +214,20 @@ void talk_build(const struct talk *talk, uint8_t flags, uint32_t seq, uint32_t a
 	put32(tcp + 8, ack);
 	if (data)
 		memcpy(tcp + 20 + spec.tcp_options, data, spec.payload);
+}
+
+bool talk_is_proven(const struct talk *talk, const struct packet *pkt)
+{
+	const size_t tcp = ip_at(pkt) + ip_len(talk);
+	uint32_t now = talk_slot(), ack;
+
+	if (pkt->len < tcp + 20)
+		return false;
+	ack = get32(pkt->data + tcp + 8);
+	for (uint32_t slot = now - 1; slot != now + 1; slot++)
+		if (ack - cookie_of(talk, pkt, slot) - 1 < 2000)
+			return true;
+	return false;
 }
 
 static uint32_t add_words(const uint8_t *at, size_t len)

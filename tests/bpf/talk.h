@@ -57,6 +57,9 @@ uint32_t talk_slot(void);
 /* The number of this client's connection in a slot. */
 uint32_t talk_cookie(const struct talk *talk, uint32_t slot);
 
+/* Whether this very frame acknowledges what the gate may have sent to where it is from. */
+bool talk_is_proven(const struct talk *talk, const struct packet *pkt);
+
 /* The client's frame. data may be NULL. */
 void talk_build(const struct talk *talk, uint8_t flags, uint32_t seq, uint32_t ack,
 		const char *data, struct packet *ret);

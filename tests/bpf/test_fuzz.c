@@ -23,6 +23,7 @@
 #include "gate.h"
 #include "named.h"
 #include "reference.h"
+#include "talk.h"
 
 #define FRAMES      3000000
 #define FRAME_MIN   14 /* BPF_PROG_TEST_RUN takes no shorter one */
@@ -490,6 +491,25 @@ Test(gate_fuzz, as_the_reference_says)
 	cr_expect_eq(done, part * 2 * NAMED_CONFS);
 	expect_all_seen();
 	print_seen(done, gate_now_ns() - start);
+	free_packets();
+	gate_free(&fuzz.gate);
+}
+
+/* The gate that can reject, with all that it needs for that, and nobody to reject. */
+Test(gate_fuzz, the_gate_that_rejects_is_no_other)
+{
+	const uint64_t frames = number_of("MXGATE_FUZZ_FRAMES", FRAMES) / 4;
+	struct talk talk;
+
+	gate_load_reject(&fuzz.gate);
+	talk_init(&talk, &fuzz.gate, 4, HOST_UNKNOWN);
+	gate_del_verdict(&fuzz.gate, 4, HOST_UNKNOWN);
+	build_packets();
+	fuzz.seed = number_of("MXGATE_FUZZ_SEED", 20251);
+	fuzz.state = fuzz.seed | 1;
+	for (unsigned int conf = 0; conf < NAMED_CONFS; conf++)
+		run_part(&NAMED_SHAPES[conf], MXG_REJECT_NAME, frames / NAMED_CONFS + 1);
+	expect_all_seen();
 	free_packets();
 	gate_free(&fuzz.gate);
 }
