@@ -130,8 +130,8 @@ static void check_siphash(void)
 	const __u64 key[2] = {0x0706050403020100, 0x0f0e0d0c0b0a0908};
 	uint8_t message[15];
 
-	for (uint8_t i = 0; i < sizeof(message); i++)
-		message[i] = i;
+	for (size_t i = 0; i < sizeof(message); i++)
+		message[i] = (uint8_t)i;
 	cr_assert_eq(siphash(key, message, sizeof(message)), 0xa129ca6149be45e5);
 }
 
