@@ -108,7 +108,8 @@ static void model_stored(void)
 	memcpy(model.images + model.stores * model.size, model.memory, model.size);
 }
 
-static void begin(unsigned int family, uint32_t max)
+/* behind: so many bytes after the table. */
+static void begin_with(unsigned int family, uint32_t max, size_t behind)
 {
 	uint8_t *images = model.images;
 	uint64_t looks = model.looks, seen = model.found;
@@ -122,7 +123,7 @@ static void begin(unsigned int family, uint32_t max)
 	model.orders = orders;
 	model.elements = model_elements(family, max);
 	model.element = model_element_size(family);
-	model.size = model.elements * model.element;
+	model.size = model.elements * model.element + behind;
 	model.images = malloc(STORES_MAX * model.size);
 	model.memory = calloc(1, model.size);
 	cr_assert(model.images && model.memory);
@@ -132,26 +133,22 @@ static void begin(unsigned int family, uint32_t max)
 	model.now_ns = NOW_NS;
 }
 
+static void begin(unsigned int family, uint32_t max)
+{
+	begin_with(family, max, 0);
+}
+
 /* The same with an heir for so many behind it. */
 static void begin_growing(unsigned int family, uint32_t max, uint32_t heir_max)
 {
 	uint32_t elements = model_elements(family, heir_max);
-	size_t first;
+	uint8_t *memory;
 
-	begin(family, max);
-	first = model.size;
-	model.size += elements * model.element + sizeof(*model.which);
-	free(model.memory);
-	free(model.images);
-	model.images = malloc(STORES_MAX * model.size);
-	model.memory = calloc(1, model.size);
-	cr_assert(model.images && model.memory);
+	begin_with(family, max, elements * model_element_size(family) + sizeof(*model.which));
+	memory = model.memory + model.elements * model.element;
 	model.which = (uint64_t *)(void *)(model.memory + model.size) - 1;
-	model_format(family, model.memory, max, UNIT_NS / 2, 7);
-	model_format(family, model.memory + first, heir_max, UNIT_NS / 2, 7);
-	cr_assert_eq(model_init(&model.table, family, model.memory, model.elements), 0);
-	cr_assert_eq(model_watch(&model.heir, family, model.memory + first, elements), 0);
-	model.first = model.table;
+	model_format(family, memory, heir_max, UNIT_NS / 2, 7);
+	cr_assert_eq(model_watch(&model.heir, family, memory, elements), 0);
 }
 
 static void end(void)

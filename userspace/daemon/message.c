@@ -26,9 +26,9 @@ union passed {
 	char room[CMSG_SPACE(sizeof(int))];
 };
 
-int message_send_fd(int fd, const struct message *message, int passed_fd)
+int message_send_fd(int fd, struct message *message, int passed_fd)
 {
-	struct iovec part = {.iov_base = (void *)(uintptr_t)message, .iov_len = sizeof(*message)};
+	struct iovec part = {.iov_base = message, .iov_len = sizeof(*message)};
 	union passed passed = {.head = {.cmsg_len = CMSG_LEN(sizeof(int)),
 					.cmsg_level = SOL_SOCKET,
 					.cmsg_type = SCM_RIGHTS}};

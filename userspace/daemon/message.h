@@ -68,7 +68,7 @@ const char *link_state_name(enum link_state state);
 /* 0, -EAGAIN when the peer reads too slowly, -EPIPE when it has gone, -errno. */
 int message_send(int fd, const struct message *message);
 /* The same with a descriptor, which stays the caller's, too. */
-int message_send_fd(int fd, const struct message *message, int passed_fd);
+int message_send_fd(int fd, struct message *message, int passed_fd);
 /*
  * 1 for a message, 0 when there is none now, -EPIPE when the peer has gone, -errno. With 1,
  * *ret_fd is the descriptor that came with it, or -1; NULL: none is taken.
