@@ -552,7 +552,7 @@ static bool is_shared(int ifindex)
 static int attach_alone(struct gate *gate, int ifindex, enum gate_mode mode,
 			const struct gate_found *found)
 {
-	LIBBPF_OPTS(bpf_xdp_attach_opts, opts);
+	LIBBPF_OPTS(bpf_xdp_attach_opts, opts, .old_prog_fd = 0);
 	uint32_t old = found->dispatcher_id ? found->dispatcher_id : found->prog_id;
 	__u32 flags = mode == GATE_MODE_GENERIC ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
 	int fd = -1, err;
