@@ -243,7 +243,7 @@ Test(snapfile, blocks_that_are_missing_or_twice)
 {
 	enum {
 		BLOCK = 16 + 16 * SNAPFILE_STEP,
-		HEAD = 128
+		HEAD = 136
 	};
 	const struct snapfile_moment now = at(NOW, WALL, "one");
 	uint8_t *bytes, *other;

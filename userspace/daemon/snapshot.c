@@ -48,14 +48,21 @@ static void tell_unusable(int err)
 		 why);
 }
 
-/* What of a step is to be put, in its place; how many. */
-static int bring_under_policy(const struct worker *worker, struct table_entry *entries, int count,
-			      bool same_rules, uint64_t now_ns)
+/*
+ * What of a step is to be put, in its place; how many. Who was refused when a file was
+ * written that is not the last may have been found good since: nobody is refused for that.
+ */
+static int bring_under_policy(const struct worker *worker, const struct snapfile_about *about,
+			      struct table_entry *entries, int count, uint64_t now_ns)
 {
+	char rules[TABLES_RULES_MAX];
+	bool same_rules = strcmp(tables_rules(worker, rules), about->rules) == 0;
 	struct mxg_verdict verdict;
 	int n = 0;
 
 	for (int i = 0; i < count; i++) {
+		if (!about->is_final && entries[i].verdict.reason != MXG_REASON_PASS)
+			continue;
 		if (!tables_reapply_one(worker, &entries[i], same_rules, now_ns, &verdict))
 			continue;
 		if (verdict.action != MXG_ACTION_PASS)
@@ -71,12 +78,10 @@ static int load_all(struct worker *worker, struct snapfile_in *in,
 {
 	struct table_entry *entries = calloc(SNAPFILE_STEP, sizeof(*entries));
 	uint64_t now = clock_mono_ns(), restored = 0;
-	char rules[TABLES_RULES_MAX];
-	bool same_rules = strcmp(tables_rules(worker, rules), about->rules) == 0;
 	int n = -ENOMEM;
 
 	while (entries && (n = snapfile_next(in, entries)) > 0) {
-		n = bring_under_policy(worker, entries, n, same_rules, now);
+		n = bring_under_policy(worker, about, entries, n, now);
 		restored += (uint64_t)vmap_put_many(worker->vmap, entries, n, now);
 	}
 	free(entries);
@@ -97,7 +102,7 @@ static int prepare(struct worker *worker, const struct snapfile_about *about)
 	return err;
 }
 
-int snapshot_load(struct worker *worker)
+static int load(struct worker *worker)
 {
 	const struct snapfile_moment now = moment();
 	struct snapfile_in *in = NULL;
@@ -105,9 +110,6 @@ int snapshot_load(struct worker *worker)
 	uint64_t restored = 0;
 	int err, read;
 
-	worker->snapshot.is_loaded = true;
-	if (!worker->args.is_first)
-		return 0;
 	err = snapfile_open(worker->conf->state_directory, &now, &in, &about);
 	if (err < 0) {
 		if (err != -ENOENT)
@@ -127,14 +129,27 @@ int snapshot_load(struct worker *worker)
 	return err;
 }
 
+int snapshot_load(struct worker *worker)
+{
+	int err = worker->args.is_first ? load(worker) : 0, gone;
+
+	/* From now on there is more to know than it says. */
+	gone = err == 0 ? snapfile_remove(worker->conf->state_directory) : 0;
+	if (gone < 0)
+		log_warn("event=verdicts-not-forgotten error=\"%s\"", strerror(-gone));
+	worker->snapshot.is_loaded = true;
+	return err;
+}
+
 /* --- writing ------------------------------------------------------------------ */
 
-static int begin(struct worker *worker)
+static int begin(struct worker *worker, bool is_final)
 {
 	const struct snapfile_moment now = moment();
 	struct snapfile_about about = {
 		.seed4 = vmap_seed(worker->vmap, 4),
 		.seed6 = vmap_seed(worker->vmap, 6),
+		.is_final = is_final,
 	};
 	char rules[TABLES_RULES_MAX];
 
@@ -239,7 +254,7 @@ static void on_step(uv_timer_t *timer)
 static void on_due(uv_timer_t *timer)
 {
 	struct worker *worker = timer->data;
-	int err = begin(worker);
+	int err = begin(worker, false);
 
 	if (err < 0)
 		end(worker, err);
@@ -278,7 +293,7 @@ void snapshot_save(struct worker *worker)
 	/* A worker that did not come as far as reading it must not write it. */
 	if (!snapshot->is_loaded || !worker->vmap || !worker->is_last)
 		return;
-	err = begin(worker);
+	err = begin(worker, true);
 	while (err == 0 && has_more) {
 		has_more = collect(worker);
 		err = snapfile_write(snapshot->file, !has_more);

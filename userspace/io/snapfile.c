@@ -43,7 +43,7 @@ struct block {
 	uint8_t records[SNAPFILE_STEP * sizeof(struct record)];
 };
 
-_Static_assert(sizeof(struct head) == 32 + CLOCK_BOOT_MAX + 24 + SNAPFILE_RULES_MAX, "head layout");
+_Static_assert(sizeof(struct head) == 32 + CLOCK_BOOT_MAX + 32 + SNAPFILE_RULES_MAX, "head layout");
 _Static_assert(sizeof(struct record) == 28, "record layout");
 
 #define BLOCK_HEAD offsetof(struct block, records)

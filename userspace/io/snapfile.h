@@ -32,7 +32,9 @@ struct snapfile_moment {
 /* What stands at its head. */
 struct snapfile_about {
 	uint64_t seed4, seed6;
-	uint32_t count4, count6;        /* about so many; the reader is given the true numbers */
+	uint32_t count4, count6; /* about so many; the reader is given the true numbers */
+	uint32_t is_final;       /* written at an orderly end: nothing was learned after it */
+	uint32_t zero;
 	char rules[SNAPFILE_RULES_MAX]; /* by which names were judged */
 };
 
