@@ -132,8 +132,8 @@ struct mxg_config {
 /*
  * One learned verdict, as the worker speaks of it; table.h has how it lies in a table.
  * Times are CLOCK_MONOTONIC; the gate compares them with bpf_ktime_get_coarse_ns().
- * hits is counted by the gate and stays when the worker renews the entry; it is exact
- * while it is small.
+ * hits is counted by the gate and stays when the worker renews the entry, but for one that
+ * is rejected from now on, which begins at 0; it is exact while it is small.
  */
 struct mxg_verdict {
 	__u64 expires_ns; /* at or past it the entry is a miss */

@@ -302,6 +302,42 @@ Test(table, hits_of_one_action_are_forgotten)
 	end();
 }
 
+/* A budget of refusals that are told counts those, and not what came before. */
+Test(table, hits_begin_with_rejecting)
+{
+	static const struct {
+		enum mxg_action before, after;
+		uint64_t now_ns;
+		uint32_t hits;
+	} rows[] = {
+		{MXG_ACTION_PASS, MXG_ACTION_REJECT, NOW_NS, 0},
+		{MXG_ACTION_DROP, MXG_ACTION_REJECT, NOW_NS, 0},
+		{MXG_ACTION_REJECT, MXG_ACTION_REJECT, NOW_NS, 90},
+		{MXG_ACTION_REJECT, MXG_ACTION_REJECT, NOW_NS + 2 * HOUR_NS, 0},
+		{MXG_ACTION_REJECT, MXG_ACTION_DROP, NOW_NS, 90},
+		{MXG_ACTION_PASS, MXG_ACTION_DROP, NOW_NS + 2 * HOUR_NS, 90},
+	};
+
+	EACH_FAMILY(family)
+	{
+		begin(family, 100);
+		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+			struct mxg_verdict verdict = verdict_until(NOW_NS + HOUR_NS);
+			struct addr addr = by_chance(i);
+
+			verdict.action = (uint8_t)rows[i].before;
+			verdict.hits = 90;
+			cr_assert_eq(table_put(&world.table, &addr, &verdict, NOW_NS), 0);
+			verdict = verdict_until(NOW_NS + 3 * HOUR_NS);
+			verdict.action = (uint8_t)rows[i].after;
+			cr_assert_eq(table_put(&world.table, &addr, &verdict, rows[i].now_ns), 0);
+			cr_expect_eq(got(addr).hits, rows[i].hits, "row %zu: %u", i,
+				     got(addr).hits);
+		}
+	}
+	end();
+}
+
 Test(table, what_it_cannot_hold)
 {
 	static const struct {

@@ -638,6 +638,20 @@ void table_grow_end(struct table *table)
 
 /* --- putting and deleting ------------------------------------------------------------------- */
 
+/*
+ * Hits count how often its source was told what is in force now. Of an action that tells
+ * nobody why, or of one that has expired, none were.
+ */
+static bool begins_to_tell(const struct table *table, const struct place *was,
+			   const struct mxg_verdict *verdict, uint64_t now_ns)
+{
+	uint32_t old = state(table, was);
+
+	return verdict->action == MXG_ACTION_REJECT &&
+	       ((old & MXG_STATE_ACTION) != MXG_ACTION_REJECT ||
+		old >> MXG_STATE_UNITS_SHIFT <= units_of(table, now_ns));
+}
+
 /* In its place, or in one nearer to its home that has become free: in *was afterwards. */
 static void renew(struct table *table, struct place *was, const struct addr *addr,
 		  const struct mxg_verdict *verdict, uint64_t now_ns)
@@ -646,6 +660,10 @@ static void renew(struct table *table, struct place *was, const struct addr *add
 	uint8_t counted = *hits(table, was);
 	struct place nearer;
 
+	if (begins_to_tell(table, was, verdict, now_ns)) {
+		counted = 0;
+		TABLE_STORE(hits(table, was), 0);
+	}
 	renewed.hits += min_u32(hits_in(counted), UINT32_MAX - verdict->hits);
 	if (find_free(table, was->line - was->led, was->led, &nearer)) {
 		fill_slot(table, &nearer, addr, &renewed, now_ns);
