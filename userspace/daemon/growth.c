@@ -10,10 +10,11 @@
 #include "base/log.h"
 #include "daemon/worker.h"
 
-#define SLICE_NS   (CLOCK_NS_PER_SEC / 1000)
-#define ANSWER_NS  (10 * CLOCK_NS_PER_SEC)
-#define AGAIN_NS   (60 * CLOCK_NS_PER_SEC) /* after there was none to be had */
-#define NO_MORE_MS 100
+#define SLICE_NS       (CLOCK_NS_PER_SEC / 1000)
+#define ANSWER_NS      (10 * CLOCK_NS_PER_SEC)
+#define AGAIN_NS       (60 * CLOCK_NS_PER_SEC) /* after there was none to be had */
+#define NO_MORE_MS     100
+#define SLICE_PAUSE_MS 1
 
 static struct growth_table *table_of(struct worker *worker, unsigned int family)
 {
@@ -90,7 +91,10 @@ static void fill(struct worker *worker, unsigned int family)
 		swap(worker, family);
 }
 
-/* A slice, then whatever else there is to do. */
+/*
+ * A slice, then whatever else there is to do: libuv before 1.45 runs a timer of 0 again
+ * before it looks at anything else.
+ */
 static void on_slice(uv_timer_t *timer)
 {
 	struct worker *worker = timer->data;
@@ -101,7 +105,7 @@ static void on_slice(uv_timer_t *timer)
 	else if (growth->v6.state == GROWTH_FILLING)
 		fill(worker, 6);
 	if (growth->v4.state == GROWTH_FILLING || growth->v6.state == GROWTH_FILLING)
-		uv_timer_start(timer, on_slice, 0, 0);
+		uv_timer_start(timer, on_slice, SLICE_PAUSE_MS, 0);
 }
 
 void growth_on_table(struct worker *worker, const struct message *message, int fd)
@@ -126,7 +130,7 @@ void growth_on_table(struct worker *worker, const struct message *message, int f
 	table->max = message->count;
 	table->slices = table->longest_ns = 0;
 	if (worker->growth.timer.data)
-		uv_timer_start(&worker->growth.timer, on_slice, 0, 0);
+		uv_timer_start(&worker->growth.timer, on_slice, SLICE_PAUSE_MS, 0);
 }
 
 void growth_on_swapped(struct worker *worker, const struct message *message)

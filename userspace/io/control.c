@@ -868,8 +868,9 @@ void control_request_on_drain(struct control_request *request,
 
 	request->on_drain = fn;
 	request->drain_user = user;
+	/* Not at once: libuv before 1.45 would see to nothing else until fn is through. */
 	if (client->gone || !client->writes)
-		uv_timer_start(&client->timer, on_drain_due, 0, 0);
+		uv_timer_start(&client->timer, on_drain_due, 1, 0);
 }
 
 /* Steals last. */
