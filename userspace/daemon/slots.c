@@ -41,10 +41,12 @@ void slots_configure(struct slots *slots, const struct conf *conf)
 		if (slot_find(&fresh, conf->interfaces[i]))
 			continue;
 		old = slot_find(slots, conf->interfaces[i]);
-		if (old)
+		if (old) {
 			*link = *old;
-		else
+			link->mute_id = 0; /* what was in the way may have gone */
+		} else {
 			snprintf(link->name, sizeof(link->name), "%s", conf->interfaces[i]);
+		}
 		fresh.count++;
 	}
 	for (unsigned int i = 0; i < slots->count; i++)

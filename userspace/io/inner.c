@@ -178,20 +178,22 @@ static void copy_table(struct table *from, struct table *to)
 static int prepare(const struct one *one, const struct inner_size *size, struct mapped *old,
 		   struct mapped *ret, char why[static INNER_WHY_MAX])
 {
-	bool has_old = map_current(one, old) == 0;
+	int err = map_current(one, old);
+	bool has_old = err == 0;
 	uint64_t seed = has_old ? table_seed(&old->table) : 0;
 	uint32_t max;
-	int err;
 
 	*ret = (struct mapped){.fd = -1};
+	/* What cannot be read now may be sound: it is not to be replaced by nothing. */
+	if (err < 0 && err != -ENOENT && err != -EINVAL)
+		return explain(one->family, size->least, err, why);
 	max = has_old ? size_wanted(size, table_max(&old->table),
 				    live_in(&old->table, clock_mono_ns()))
 		      : size->least;
 	if (has_old && max == table_max(&old->table))
 		return 0;
-	if (!has_old && getrandom(&seed, sizeof(seed), 0) < 0)
-		err = -errno;
-	else
+	err = !has_old && getrandom(&seed, sizeof(seed), 0) < 0 ? -errno : 0;
+	if (err == 0)
 		err = make_formatted(one->family, max, seed, &ret->fd);
 	if (err == 0)
 		err = map_table(one->family, ret);
