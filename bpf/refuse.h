@@ -17,6 +17,8 @@
  * to a greeting of 554 Postfix does not return the mail, but tries again for days.
  *
  * Only a proven cookie and a refusal that is in force take a packet that is not a SYN.
+ * Of a connection that stood before its source was refused, an acknowledgment that is one
+ * of some twenty numbers of 2^31 would be taken for a part of a talk.
  * What is not understood is left alone, and the host resets a connection that it does not
  * have. Nothing is acknowledged before the greeting is: the client sends it again then.
  */

@@ -141,7 +141,7 @@ static const char *hold_why_not(const struct worker *worker)
 {
 	if (!may_refuse_learned(worker))
 		return "no reason is enforced that can be learned";
-	if (!worker->resolver || resolver_room(worker->resolver) == 0)
+	if (!worker->resolver || resolver_places(worker->resolver) == 0)
 		return "no more can be looked up now";
 	if (alarms_is_raised(&worker->alarms, HEALTH_ALARM))
 		return "the DNS is in trouble";

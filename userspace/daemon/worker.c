@@ -35,6 +35,7 @@ static void on_heartbeat(uv_timer_t *timer)
 	if (err < 0)
 		log_error("event=lease-not-written error=\"%s\"", strerror(-err));
 	tell_keeper(worker, MESSAGE_ALIVE);
+	events_resume(worker->events); /* should nobody else have said that there is room */
 	resolver_get_stats(worker->resolver, &stats);
 	health_tick(&worker->health, &stats, &worker->alarms, now);
 	if (worker->conf->confirm.different_servers)

@@ -607,8 +607,7 @@ static uint64_t next_turn_ns(const struct resolver *resolver)
 	return oldest ? oldest->start_ns + YOUNG_NS : 0;
 }
 
-/* How many more addresses may be under way. */
-static uint32_t places(const struct resolver *resolver)
+uint32_t resolver_places(const struct resolver *resolver)
 {
 	if (resolver->stats.outstanding >= resolver->max_outstanding ||
 	    resolver->live / ATTEMPTS_EACH >= resolver->max_outstanding)
@@ -621,7 +620,7 @@ static uint32_t room(const struct resolver *resolver)
 {
 	uint32_t taken = resolver->young_count + resolver->turn_count + resolver->fresh_count;
 
-	return taken < YOUNG_MAX ? min_u32(YOUNG_MAX - taken, places(resolver)) : 0;
+	return taken < YOUNG_MAX ? min_u32(YOUNG_MAX - taken, resolver_places(resolver)) : 0;
 }
 
 /* Whoever was told that there is none waits for more than one address' worth of it. */
@@ -1409,7 +1408,7 @@ uint32_t resolver_room(struct resolver *resolver)
 
 static bool is_full(const struct resolver *resolver, const struct addr *addr)
 {
-	return places(resolver) == 0 || zone_is_full(resolver, addr);
+	return resolver_places(resolver) == 0 || zone_is_full(resolver, addr);
 }
 
 static int check_start(struct resolver *resolver, const struct addr *addr, unsigned int avoid,

@@ -111,6 +111,9 @@ int resolver_server_number(const struct resolver *resolver, const char *name);
  */
 uint32_t resolver_room(struct resolver *resolver);
 
+/* How many more addresses may be under way at once, waiting for their turn or not. */
+uint32_t resolver_places(const struct resolver *resolver);
+
 void resolver_get_stats(const struct resolver *resolver, struct resolver_stats *ret);
 
 /*
