@@ -783,9 +783,9 @@ static void damaged(const struct client *client, uint32_t *state, struct packet 
 		   lines[(kind >> 4) % 5], ret);
 	for (uint32_t n = kind >> 8 & 3; n--;) {
 		uint32_t at = next_random(state) % (uint32_t)ret->len;
+		uint32_t bits = next_random(state) & 1 ? next_random(state) : 1U << at % 8;
 
-		ret->data[at] = next_random(state) & 1 ? (uint8_t)next_random(state)
-						       : ret->data[at] ^ (uint8_t)(1U << at % 8);
+		ret->data[at] = (uint8_t)(ret->data[at] ^ bits);
 	}
 	if ((kind >> 10 & 15) == 0)
 		ret->len -= next_random(state) % (uint32_t)(ret->len - 14);
