@@ -206,7 +206,6 @@ struct resolver {
 	uint32_t fresh_count; /* checks that have not asked anything yet */
 	resolver_room_fn on_room;
 	void *room_user;
-	bool has_refused;     /* resolver_room() has said 0 since on_room() was called */
 	struct check *checks; /* uthash, by address */
 	uint64_t names;       /* asked for so far: each has a number */
 	struct zone *zones;   /* uthash, by network */
@@ -224,8 +223,9 @@ struct resolver {
 	unsigned int handles;
 	bool pumping;
 	bool freeing;
+	bool has_errors;  /* of some socket */
+	bool has_refused; /* resolver_room() has said 0 since on_room() was called */
 	struct resolver_stats stats;
-	bool has_errors; /* of some socket */
 	struct datagrams unsent;
 	union dns_records records; /* of the reply being read */
 };
