@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/hash.h"
 
 #define NAME      "known-good"
@@ -72,24 +72,16 @@ static uint64_t check_of(const struct block *block)
 
 /* --- reading ------------------------------------------------------------------ */
 
-/* All of size, or -EBADMSG where the file ends before. */
-static int read_all(FILE *in, void *buf, size_t size)
-{
-	if (fread(buf, 1, size, in) == size)
-		return 0;
-	return ferror(in) ? -EIO : -EBADMSG;
-}
-
 /* 1, 0 for the last, -EBADMSG, -errno. */
 static int read_block(FILE *in, struct block *block)
 {
-	int err = read_all(in, block, BLOCK_HEAD);
+	int err = file_read(in, block, BLOCK_HEAD);
 
 	if (err < 0)
 		return err;
 	if (block->count > BLOCK_MAX || block->zero)
 		return -EBADMSG;
-	err = read_all(in, block->records, block->count * sizeof(block->records[0]));
+	err = file_read(in, block->records, block->count * sizeof(block->records[0]));
 	if (err < 0)
 		return err;
 	if (block->check != check_of(block))
@@ -128,7 +120,7 @@ static int read_file(FILE *in, const struct goodfile_moment *now, struct history
 {
 	struct block *block = malloc(sizeof(*block));
 	struct head head;
-	int err = block ? read_all(in, &head, sizeof(head)) : -ENOMEM;
+	int err = block ? file_read(in, &head, sizeof(head)) : -ENOMEM;
 
 	if (err == 0 && (head.magic != MAGIC || head.check != check_of_head(&head)))
 		err = -EBADMSG;
@@ -137,25 +129,6 @@ static int read_file(FILE *in, const struct goodfile_moment *now, struct history
 		err = 0;
 	}
 	free(block);
-	return err;
-}
-
-/* What is no plain file is not waited for: a pipe would hold whoever opens it for ever. */
-static int open_plain(const char *path, FILE **ret)
-{
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	struct stat info = {.st_mode = 0};
-	FILE *file = NULL;
-	int err = fd < 0 || fstat(fd, &info) < 0 ? -errno : 0;
-
-	if (err == 0 && !S_ISREG(info.st_mode))
-		err = -EINVAL;
-	if (err == 0 && !(file = fdopen(fd, "r")))
-		err = -errno;
-	if (err == 0)
-		*ret = file;
-	else if (fd >= 0)
-		close(fd);
 	return err;
 }
 
@@ -169,7 +142,7 @@ int goodfile_read(const char *dir, const struct goodfile_moment *now, struct his
 
 	if (asprintf(&path, "%s/" NAME, dir) < 0)
 		return -ENOMEM;
-	err = open_plain(path, &in);
+	err = file_open(path, &in);
 	free(path);
 	if (err < 0)
 		return err;
@@ -182,36 +155,19 @@ int goodfile_read(const char *dir, const struct goodfile_moment *now, struct his
 
 /* --- writing ------------------------------------------------------------------ */
 
-static int write_all(int fd, const void *buf, size_t size)
-{
-	const char *at = buf;
-
-	while (size > 0) {
-		ssize_t n = write(fd, at, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		at += n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
 static int write_head(int fd, const struct goodfile_moment *now)
 {
 	struct head head = {.magic = MAGIC, .wall_sec = now->wall_sec, .now_sec = now->now_sec};
 
 	snprintf(head.boot, sizeof(head.boot), "%s", now->boot);
 	head.check = check_of_head(&head);
-	return write_all(fd, &head, sizeof(head));
+	return file_write(fd, &head, sizeof(head));
 }
 
 static int write_block(int fd, struct block *block)
 {
 	block->check = check_of(block);
-	return write_all(fd, block, BLOCK_HEAD + block->count * sizeof(block->records[0]));
+	return file_write(fd, block, BLOCK_HEAD + block->count * sizeof(block->records[0]));
 }
 
 /* later_sec: so long after the file was begun. */

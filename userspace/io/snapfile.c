@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/hash.h"
 
 #define NAME       "verdicts"
@@ -60,6 +60,7 @@ struct snapfile {
 struct snapfile_in {
 	FILE *file;
 	uint64_t now_ns, gone_ns;
+	uint64_t count; /* given out */
 	struct block block;
 };
 
@@ -86,18 +87,10 @@ static uint64_t check_of_end(uint64_t count)
 
 /* --- reading ------------------------------------------------------------------ */
 
-/* All of size, or -EBADMSG where the file ends before. */
-static int read_all(FILE *in, void *buf, size_t size)
-{
-	if (fread(buf, 1, size, in) == size)
-		return 0;
-	return ferror(in) ? -EIO : -EBADMSG;
-}
-
 /* 1, 0 for the last (count so far as it says), -EBADMSG, -errno. */
 static int read_block(FILE *in, struct block *block, uint64_t count)
 {
-	int err = read_all(in, block, BLOCK_HEAD);
+	int err = file_read(in, block, BLOCK_HEAD);
 
 	if (err < 0)
 		return err;
@@ -105,7 +98,7 @@ static int read_block(FILE *in, struct block *block, uint64_t count)
 		return block->family == 0 && block->check == check_of_end(count) ? 0 : -EBADMSG;
 	if (block->count > SNAPFILE_STEP || (block->family != 4 && block->family != 6))
 		return -EBADMSG;
-	err = read_all(in, block->records, block->count * record_size(block->family));
+	err = file_read(in, block->records, block->count * record_size(block->family));
 	if (err < 0)
 		return err;
 	return block->check == check_of(block) ? 1 : -EBADMSG;
@@ -155,7 +148,7 @@ static int begin_reading(struct snapfile_in *in, const struct snapfile_moment *n
 {
 	struct snapfile_about about;
 	struct head head;
-	int err = read_all(in->file, &head, sizeof(head));
+	int err = file_read(in->file, &head, sizeof(head));
 
 	if (err < 0)
 		return err;
@@ -175,25 +168,6 @@ static int begin_reading(struct snapfile_in *in, const struct snapfile_moment *n
 	return err;
 }
 
-/* What is no plain file is not waited for: a pipe would hold whoever opens it for ever. */
-static int open_plain(const char *path, FILE **ret)
-{
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	struct stat info = {.st_mode = 0};
-	FILE *file = NULL;
-	int err = fd < 0 || fstat(fd, &info) < 0 ? -errno : 0;
-
-	if (err == 0 && !S_ISREG(info.st_mode))
-		err = -EINVAL;
-	if (err == 0 && !(file = fdopen(fd, "r")))
-		err = -errno;
-	if (err == 0)
-		*ret = file;
-	else if (fd >= 0)
-		close(fd);
-	return err;
-}
-
 int snapfile_open(const char *dir, const struct snapfile_moment *now, struct snapfile_in **ret,
 		  struct snapfile_about *ret_about)
 {
@@ -206,7 +180,7 @@ int snapfile_open(const char *dir, const struct snapfile_moment *now, struct sna
 		return -ENOMEM;
 	}
 	in->now_ns = now->mono_ns;
-	err = open_plain(path, &in->file);
+	err = file_open(path, &in->file);
 	if (err == 0)
 		err = begin_reading(in, now, ret_about);
 	free(path);
@@ -255,19 +229,10 @@ int snapfile_next(struct snapfile_in *in, struct table_entry *entries)
 	int n = 0, err = 1;
 
 	while (n == 0) {
-		/* It has been looked through: what was the last then is the last now. */
-		err = read_all(in->file, &in->block, BLOCK_HEAD);
-		if (err < 0 || in->block.count == 0)
+		err = read_block(in->file, &in->block, in->count);
+		if (err <= 0)
 			break;
-		if (in->block.count > SNAPFILE_STEP ||
-		    (in->block.family != 4 && in->block.family != 6))
-			return -EBADMSG;
-		err = read_all(in->file, in->block.records,
-			       in->block.count * record_size(in->block.family));
-		if (err == 0 && in->block.check != check_of(&in->block))
-			err = -EBADMSG;
-		if (err < 0)
-			break;
+		in->count += in->block.count;
 		for (uint32_t i = 0; i < in->block.count; i++)
 			n += unpack(in, in->block.records + i * record_size(in->block.family),
 				    &entries[n]);
@@ -276,23 +241,6 @@ int snapfile_next(struct snapfile_in *in, struct table_entry *entries)
 }
 
 /* --- writing ------------------------------------------------------------------ */
-
-static int write_all(int fd, const void *buf, size_t size)
-{
-	const char *at = buf;
-
-	while (size > 0) {
-		ssize_t n = write(fd, at, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		at += n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
 
 int snapfile_new(const char *dir, const struct snapfile_moment *now,
 		 const struct snapfile_about *about, struct snapfile **ret)
@@ -390,7 +338,7 @@ static int begin_writing(struct snapfile *file)
 	file->fd = open(file->fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (file->fd < 0)
 		return -errno;
-	return write_all(file->fd, &file->head, sizeof(file->head));
+	return file_write(file->fd, &file->head, sizeof(file->head));
 }
 
 static int sync_directory(const char *dir)
@@ -411,7 +359,7 @@ static int put_in_place(struct snapfile *file)
 
 	last->count = last->family = 0;
 	last->check = check_of_end(file->count);
-	err = write_all(file->fd, last, BLOCK_HEAD);
+	err = file_write(file->fd, last, BLOCK_HEAD);
 	if (err == 0 && fsync(file->fd) < 0)
 		err = -errno;
 	if (err == 0 && rename(file->fresh, file->path) < 0)
@@ -431,8 +379,8 @@ int snapfile_write(struct snapfile *file, bool is_last)
 		struct block *block = &file->blocks[i];
 
 		block->check = check_of(block);
-		err = write_all(file->fd, block,
-				BLOCK_HEAD + block->count * record_size(block->family));
+		err = file_write(file->fd, block,
+				 BLOCK_HEAD + block->count * record_size(block->family));
 	}
 	file->block_count = 0;
 	if (err < 0)
