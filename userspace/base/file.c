@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,4 +48,54 @@ int file_write(int fd, const void *buf, size_t size)
 		size -= (size_t)n;
 	}
 	return 0;
+}
+
+int file_fresh_init(struct file_fresh *fresh, const char *dir, const char *name)
+{
+	fresh->fd = -1;
+	fresh->dir = strdup(dir);
+	if (asprintf(&fresh->path, "%s/%s", dir, name) < 0)
+		fresh->path = NULL;
+	if (asprintf(&fresh->name, "%s/%s.new", dir, name) < 0)
+		fresh->name = NULL;
+	return fresh->dir && fresh->path && fresh->name ? 0 : -ENOMEM;
+}
+
+void file_fresh_done(struct file_fresh *fresh)
+{
+	if (fresh->fd >= 0) {
+		close(fresh->fd);
+		unlink(fresh->name);
+	}
+	free(fresh->dir);
+	free(fresh->path);
+	free(fresh->name);
+}
+
+int file_fresh_begin(struct file_fresh *fresh, mode_t mode)
+{
+	if (unlink(fresh->name) < 0 && errno != ENOENT)
+		return -errno;
+	fresh->fd = open(fresh->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	return fresh->fd < 0 ? -errno : 0;
+}
+
+static int sync_directory(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err;
+
+	if (fd < 0)
+		return -errno;
+	err = fsync(fd) < 0 ? -errno : 0;
+	close(fd);
+	return err;
+}
+
+int file_fresh_place(struct file_fresh *fresh)
+{
+	if (fdatasync(fresh->fd) < 0 || rename(fresh->name, fresh->path) < 0)
+		return -errno;
+	close(fresh->fd);
+	fresh->fd = -1;
+	return sync_directory(fresh->dir);
 }

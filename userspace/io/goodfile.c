@@ -2,13 +2,11 @@
 #include "io/goodfile.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/hash.h"
@@ -48,8 +46,7 @@ _Static_assert(sizeof(struct record) == 24, "record layout");
 #define BLOCK_HEAD offsetof(struct block, records)
 
 struct goodfile {
-	int fd;             /* -1: not begun, or in place */
-	char *path, *fresh; /* fresh: the name until it is complete */
+	struct file_fresh fresh;
 	struct goodfile_moment begun;
 	uint32_t count;
 	size_t at;
@@ -155,15 +152,6 @@ int goodfile_read(const char *dir, const struct goodfile_moment *now, struct his
 
 /* --- writing ------------------------------------------------------------------ */
 
-static int write_head(int fd, const struct goodfile_moment *now)
-{
-	struct head head = {.magic = MAGIC, .wall_sec = now->wall_sec, .now_sec = now->now_sec};
-
-	snprintf(head.boot, sizeof(head.boot), "%s", now->boot);
-	head.check = check_of_head(&head);
-	return file_write(fd, &head, sizeof(head));
-}
-
 static int write_block(int fd, struct block *block)
 {
 	block->check = check_of(block);
@@ -191,13 +179,8 @@ int goodfile_new(const char *dir, const struct goodfile_moment *now, struct good
 
 	if (!file)
 		return -ENOMEM;
-	file->fd = -1;
 	file->begun = *now;
-	if (asprintf(&file->path, "%s/" NAME, dir) < 0)
-		file->path = NULL;
-	if (asprintf(&file->fresh, "%s/" NAME ".new", dir) < 0)
-		file->fresh = NULL;
-	if (!file->path || !file->fresh) {
+	if (file_fresh_init(&file->fresh, dir, NAME) < 0) {
 		goodfile_free(file);
 		return -ENOMEM;
 	}
@@ -209,12 +192,7 @@ void goodfile_free(struct goodfile *file)
 {
 	if (!file)
 		return;
-	if (file->fd >= 0) {
-		close(file->fd);
-		unlink(file->fresh);
-	}
-	free(file->path);
-	free(file->fresh);
+	file_fresh_done(&file->fresh);
 	free(file);
 }
 
@@ -236,33 +214,24 @@ bool goodfile_collect(struct goodfile *file, const struct history *history, uint
 	return !file->is_last;
 }
 
-/* One of its own: what lies there may be anything, a link or a pipe, too. */
 static int begin(struct goodfile *file)
 {
-	unlink(file->fresh);
-	file->fd = open(file->fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
-	return file->fd < 0 ? -errno : write_head(file->fd, &file->begun);
-}
+	const struct goodfile_moment *now = &file->begun;
+	struct head head = {.magic = MAGIC, .wall_sec = now->wall_sec, .now_sec = now->now_sec};
+	int err = file_fresh_begin(&file->fresh, 0640);
 
-/* Only what is on the disk may take the place of the older one. */
-static int put_in_place(struct goodfile *file)
-{
-	if (fdatasync(file->fd) < 0 || rename(file->fresh, file->path) < 0)
-		return -errno;
-	close(file->fd);
-	file->fd = -1;
-	return 0;
+	snprintf(head.boot, sizeof(head.boot), "%s", now->boot);
+	head.check = check_of_head(&head);
+	return err < 0 ? err : file_write(file->fresh.fd, &head, sizeof(head));
 }
 
 int goodfile_write(struct goodfile *file)
 {
-	int err = file->fd < 0 ? begin(file) : 0;
+	int err = file->fresh.fd < 0 ? begin(file) : 0;
 
 	for (unsigned int i = 0; i < file->block_count && err == 0; i++)
-		err = write_block(file->fd, &file->blocks[i]);
-	if (err < 0)
-		return err;
-	return file->is_last ? put_in_place(file) : 0;
+		err = write_block(file->fresh.fd, &file->blocks[i]);
+	return err == 0 && file->is_last ? file_fresh_place(&file->fresh) : err;
 }
 
 uint32_t goodfile_count(const struct goodfile *file)

@@ -2,7 +2,6 @@
 #include "io/snapfile.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,8 +48,7 @@ _Static_assert(sizeof(struct record) == 28, "record layout");
 #define BLOCK_HEAD offsetof(struct block, records)
 
 struct snapfile {
-	int fd;                   /* -1: not begun, or in place */
-	char *dir, *path, *fresh; /* fresh: the name until it is complete */
+	struct file_fresh fresh;
 	struct head head;
 	uint32_t count;
 	unsigned int block_count;
@@ -249,19 +247,13 @@ int snapfile_new(const char *dir, const struct snapfile_moment *now,
 
 	if (!file)
 		return -ENOMEM;
-	file->fd = -1;
 	file->head = (struct head){.magic = MAGIC,
 				   .wall_sec = now->wall_sec,
 				   .mono_ns = now->mono_ns,
 				   .about = *about};
 	memcpy(file->head.boot, now->boot, sizeof(file->head.boot));
 	file->head.check = check_of_head(&file->head);
-	file->dir = strdup(dir);
-	if (asprintf(&file->path, "%s/" NAME, dir) < 0)
-		file->path = NULL;
-	if (asprintf(&file->fresh, "%s/" NAME ".new", dir) < 0)
-		file->fresh = NULL;
-	if (!file->dir || !file->path || !file->fresh) {
+	if (file_fresh_init(&file->fresh, dir, NAME) < 0) {
 		snapfile_free(file);
 		return -ENOMEM;
 	}
@@ -273,13 +265,7 @@ void snapfile_free(struct snapfile *file)
 {
 	if (!file)
 		return;
-	if (file->fd >= 0) {
-		close(file->fd);
-		unlink(file->fresh);
-	}
-	free(file->dir);
-	free(file->path);
-	free(file->fresh);
+	file_fresh_done(&file->fresh);
 	free(file);
 }
 
@@ -332,60 +318,35 @@ void snapfile_add(struct snapfile *file, const struct table_entry *entries, int 
 
 static int begin_writing(struct snapfile *file)
 {
-	/* Whatever has that name: it is not followed, and not written to. */
-	if (unlink(file->fresh) < 0 && errno != ENOENT)
-		return -errno;
-	file->fd = open(file->fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (file->fd < 0)
-		return -errno;
-	return file_write(file->fd, &file->head, sizeof(file->head));
+	int err = file_fresh_begin(&file->fresh, 0600);
+
+	return err < 0 ? err : file_write(file->fresh.fd, &file->head, sizeof(file->head));
 }
 
-static int sync_directory(const char *dir)
-{
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err;
-
-	if (fd < 0)
-		return -errno;
-	err = fsync(fd) < 0 ? -errno : 0;
-	close(fd);
-	return err;
-}
-
-static int put_in_place(struct snapfile *file)
+static int write_end(struct snapfile *file)
 {
 	struct block *last = &file->blocks[0];
-	int err;
 
 	last->count = last->family = 0;
 	last->check = check_of_end(file->count);
-	err = file_write(file->fd, last, BLOCK_HEAD);
-	if (err == 0 && fsync(file->fd) < 0)
-		err = -errno;
-	if (err == 0 && rename(file->fresh, file->path) < 0)
-		err = -errno;
-	if (err < 0)
-		return err;
-	close(file->fd);
-	file->fd = -1;
-	return sync_directory(file->dir);
+	return file_write(file->fresh.fd, last, BLOCK_HEAD);
 }
 
 int snapfile_write(struct snapfile *file, bool is_last)
 {
-	int err = file->fd < 0 ? begin_writing(file) : 0;
+	int err = file->fresh.fd < 0 ? begin_writing(file) : 0;
 
 	for (unsigned int i = 0; i < file->block_count && err == 0; i++) {
 		struct block *block = &file->blocks[i];
 
 		block->check = check_of(block);
-		err = file_write(file->fd, block,
+		err = file_write(file->fresh.fd, block,
 				 BLOCK_HEAD + block->count * record_size(block->family));
 	}
 	file->block_count = 0;
-	if (err < 0)
-		return err;
-	return is_last ? put_in_place(file) : 0;
+	if (err == 0 && is_last)
+		err = write_end(file);
+	return err == 0 && is_last ? file_fresh_place(&file->fresh) : err;
 }
 
 uint32_t snapfile_count(const struct snapfile *file)
