@@ -12,8 +12,7 @@
 
 #include "base/clock.h"
 #include "base/min.h"
-#include "base/pages.h"
-#include "core/table.h"
+#include "core/table_map.h"
 
 #define ROOM_PART 4 /* a table that is made for what is there has a part of so many free */
 #define IDLE_PART 8 /* one of which less than this part is in use is replaced */
@@ -36,7 +35,6 @@ struct inner {
 struct mapped {
 	int fd;
 	struct table table;
-	size_t size;
 };
 
 static struct one *one_of(struct inner *inner, unsigned int family)
@@ -48,24 +46,10 @@ static struct one *one_of(struct inner *inner, unsigned int family)
 
 static void unmap(struct mapped *mapped)
 {
-	pages_free(mapped->table.memory, mapped->size);
+	table_map_close(&mapped->table);
 	if (mapped->fd >= 0)
 		close(mapped->fd);
 	*mapped = (struct mapped){.fd = -1};
-}
-
-/* The table behind ret->fd. 0 or -errno; unmap() in any case. */
-static int map_table(unsigned int family, struct mapped *ret)
-{
-	size_t element = table_element_size(family);
-	void *memory = pages_of_map(ret->fd, element, &ret->size);
-	int err;
-
-	if (!memory)
-		return -errno;
-	err = table_init(&ret->table, family, memory, (uint32_t)(ret->size / element));
-	ret->table.memory = memory;
-	return err;
 }
 
 /* The table that is in the outer map: 0; there is none, or none that makes sense: -errno. */
@@ -77,7 +61,7 @@ static int map_current(const struct one *one, struct mapped *ret)
 	if (bpf_map_lookup_elem(one->outer, &zero, &id) < 0)
 		return -errno;
 	ret->fd = bpf_map_get_fd_by_id(id);
-	return ret->fd < 0 ? -errno : map_table(one->family, ret);
+	return ret->fd < 0 ? -errno : table_map_open(&ret->table, one->family, ret->fd);
 }
 
 static int make(unsigned int family, uint32_t max, int *ret_fd)
@@ -196,7 +180,7 @@ static int prepare(const struct one *one, const struct inner_size *size, struct 
 	if (err == 0)
 		err = make_formatted(one->family, max, seed, &ret->fd);
 	if (err == 0)
-		err = map_table(one->family, ret);
+		err = table_map_open(&ret->table, one->family, ret->fd);
 	if (err < 0)
 		return explain(one->family, max, err, why);
 	if (has_old)

@@ -8,24 +8,17 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/pages.h"
+#include "core/table_map.h"
 
 /* Half of what the tables' count of time holds: so a verdict can live that long. */
 #define REBASE_NS (6ULL * 86400 * CLOCK_NS_PER_SEC)
 
 #define GROW_PART 16 /* a table wants to grow when less than one part of so many is free */
 
-/* The larger table that a family's entries go to. size 0: there is none. */
-struct growing {
-	struct table heir;
-	size_t size;
-};
-
 struct vmap {
 	struct vmap_fds fds;
 	struct table table4, table6;
-	size_t size4, size6; /* of their memory */
-	struct growing grow4, grow6;
+	struct table heir4, heir6; /* larger ones, which the entries go to; no memory: none */
 };
 
 union prefix_key {
@@ -45,22 +38,6 @@ static const struct table *table_seen(const struct vmap *vmap, unsigned int fami
 	return family == 4 ? &vmap->table4 : &vmap->table6;
 }
 
-static int open_table(int fd, unsigned int family, struct table *table, size_t *ret_size)
-{
-	size_t element = table_element_size(family), size;
-	void *memory = pages_of_map(fd, element, &size);
-	int err;
-
-	if (!memory)
-		return -errno;
-	err = table_init(table, family, memory, (uint32_t)(size / element));
-	if (err < 0)
-		pages_free(memory, size);
-	else
-		*ret_size = size;
-	return err;
-}
-
 int vmap_new(const struct vmap_fds *fds, struct vmap **ret)
 {
 	struct vmap *vmap = calloc(1, sizeof(*vmap));
@@ -69,9 +46,9 @@ int vmap_new(const struct vmap_fds *fds, struct vmap **ret)
 	if (!vmap)
 		return -ENOMEM;
 	vmap->fds = *fds;
-	err = open_table(fds->verdict4, 4, &vmap->table4, &vmap->size4);
+	err = table_map_open(&vmap->table4, 4, fds->verdict4);
 	if (err == 0)
-		err = open_table(fds->verdict6, 6, &vmap->table6, &vmap->size6);
+		err = table_map_open(&vmap->table6, 6, fds->verdict6);
 	if (err < 0)
 		vmap_free(vmap);
 	else
@@ -85,8 +62,8 @@ void vmap_free(struct vmap *vmap)
 		return;
 	vmap_grow_stop(vmap, 4);
 	vmap_grow_stop(vmap, 6);
-	pages_free(vmap->table4.memory, vmap->size4);
-	pages_free(vmap->table6.memory, vmap->size6);
+	table_map_close(&vmap->table4);
+	table_map_close(&vmap->table6);
 	free(vmap);
 }
 
@@ -126,7 +103,7 @@ void vmap_figures(const struct vmap *vmap, unsigned int family, struct vmap_figu
 
 	ret->count = table->count;
 	ret->max = table_max(table);
-	ret->bytes = family == 4 ? vmap->size4 : vmap->size6;
+	ret->bytes = table_map_size(table);
 	ret->refused = table->refused;
 	memcpy(ret->led, table->led, sizeof(ret->led));
 }
@@ -209,9 +186,9 @@ int vmap_flush(struct vmap *vmap, const struct prefix *prefix)
 
 /* --- growth ------------------------------------------------------------------- */
 
-static struct growing *growing_of(struct vmap *vmap, unsigned int family)
+static struct table *heir_of(struct vmap *vmap, unsigned int family)
 {
-	return family == 4 ? &vmap->grow4 : &vmap->grow6;
+	return family == 4 ? &vmap->heir4 : &vmap->heir6;
 }
 
 bool vmap_is_filling(const struct vmap *vmap, unsigned int family)
@@ -223,22 +200,12 @@ bool vmap_is_filling(const struct vmap *vmap, unsigned int family)
 
 int vmap_grow_begin(struct vmap *vmap, unsigned int family, int fd)
 {
-	struct growing *growing = growing_of(vmap, family);
-	size_t element = table_element_size(family), size;
-	void *memory = pages_of_map(fd, element, &size);
-	int err;
+	struct table *heir = heir_of(vmap, family);
+	int err = table_map_watch(heir, family, fd); /* there is nothing to count */
 
-	if (!memory)
-		return -errno;
-	/* It is empty, so there is nothing to count. */
-	err = table_watch(&growing->heir, family, memory, (uint32_t)(size / element));
-	if (err < 0) {
-		pages_free(memory, size);
-		return err;
-	}
-	growing->size = size;
-	table_grow_begin(table_of(vmap, family), &growing->heir);
-	return 0;
+	if (err == 0)
+		table_grow_begin(table_of(vmap, family), heir);
+	return err;
 }
 
 bool vmap_grow_step(struct vmap *vmap, unsigned int family, uint64_t now_ns)
@@ -248,27 +215,19 @@ bool vmap_grow_step(struct vmap *vmap, unsigned int family, uint64_t now_ns)
 
 void vmap_grow_done(struct vmap *vmap, unsigned int family)
 {
-	struct growing *growing = growing_of(vmap, family);
-	struct table *table = table_of(vmap, family);
-	size_t *size = family == 4 ? &vmap->size4 : &vmap->size6, old_size = *size;
-	uint8_t *old = table->memory;
+	struct table *heir = heir_of(vmap, family), *table = table_of(vmap, family);
 
 	table_grow_end(table);
-	growing->heir.refused += table->refused;
-	*table = growing->heir;
-	*size = growing->size;
-	growing->size = 0;
-	pages_free(old, old_size);
+	heir->refused += table->refused;
+	table_map_close(table);
+	*table = *heir;
+	heir->memory = NULL;
 }
 
 void vmap_grow_stop(struct vmap *vmap, unsigned int family)
 {
-	struct growing *growing = growing_of(vmap, family);
-
 	table_grow_end(table_of(vmap, family));
-	if (growing->size)
-		pages_free(growing->heir.memory, growing->size);
-	growing->size = 0;
+	table_map_close(heir_of(vmap, family));
 }
 
 /* --- exceptions --------------------------------------------------------------- */
