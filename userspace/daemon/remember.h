@@ -1,31 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * Who was found good outlives the worker: its history's known-good sources are saved to
- * the state directory now and then, a part at a time, which a thread writes so that no
- * verdict waits for the disk, and whole at its end; the next worker begins with them. Nothing is
- * done for a verdict, and nothing that speaks against a source is kept: what fails here makes
- * nobody worse off than a stranger.
+ * the state directory now and then (daemon/saver.h), and whole at its end; the next worker
+ * begins with them. Nothing is done for a verdict, and nothing that speaks against a source
+ * is kept: what fails here makes nobody worse off than a stranger.
  */
 #ifndef MXGATE_DAEMON_REMEMBER_H
 #define MXGATE_DAEMON_REMEMBER_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <uv.h>
 
+#include "daemon/saver.h"
 #include "io/goodfile.h"
 
 struct worker;
 
 struct remember {
-	uv_timer_t timer;
+	struct saver saver;
 	struct goodfile *file; /* being written */
-	bool has_more;         /* parts after the one that is being written */
-	pthread_t writer;      /* while is_writing; file and err are its own then */
-	bool is_writing;
-	int err;
-	uint64_t saved; /* what there was to tell when the last one was begun */
+	uint64_t saved;        /* what there was to tell when the last one was begun */
 	bool is_loaded;
 };
 

@@ -8,13 +8,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/thread.h"
 #include "daemon/worker.h"
 
-#define STEP_MS       10
-#define PAUSE_MIN_SEC 10
-#define PAUSE_MAX_SEC 600
-#define ROOM_PART     8 /* the tables get so much more room than the file's verdicts need */
+#define ROOM_PART 8 /* the tables get so much more room than the file's verdicts need */
 
 _Static_assert(VMAP_STEP <= SNAPFILE_STEP, "a step of the tables is one of the file");
 
@@ -152,153 +148,67 @@ static int begin(struct worker *worker, bool is_final)
 		.is_final = is_final,
 	};
 	char rules[TABLES_RULES_MAX];
+	int err;
 
 	_Static_assert(sizeof(rules) <= sizeof(about.rules), "rules fit");
 	memcpy(about.rules, tables_rules(worker, rules), strlen(rules) + 1);
 	memset(&worker->snapshot.cursor, 0, sizeof(worker->snapshot.cursor));
 	worker->snapshot.is_stale = false;
-	return snapfile_new(worker->conf->state_directory, &now, &about, &worker->snapshot.file);
+	err = snapfile_new(worker->conf->state_directory, &now, &about, &worker->snapshot.file);
+	return err < 0 ? err : 1;
 }
 
-/* A part; false: that was the last. */
-static bool collect(struct worker *worker)
+static int collect(struct worker *worker)
 {
 	struct snapshot *snapshot = &worker->snapshot;
 	int n = 0;
 
+	if (snapshot->is_stale)
+		return -ECANCELED;
 	for (int i = 0; i < SNAPFILE_STEPS; i++) {
 		n = vmap_next(worker->vmap, &snapshot->cursor, worker->sweep_entries);
 		snapfile_add(snapshot->file, worker->sweep_entries, n);
 	}
+	snapshot->is_last = n == 0;
 	return n > 0;
 }
 
-static void finish(struct snapshot *snapshot, int err, const char *how)
+static int write_part(struct worker *worker)
 {
-	if (err < 0)
-		log_warn("event=verdicts-not-saved error=\"%s\" hint=\"make room, or rights, in "
-			 "the state directory; until then an older file stands\"",
-			 strerror(-err));
-	else if (!snapshot->is_stale)
+	return snapfile_write(worker->snapshot.file, worker->snapshot.is_last);
+}
+
+static void end(struct worker *worker, int err, const char *how)
+{
+	struct snapshot *snapshot = &worker->snapshot;
+
+	/* It was complete before anybody noticed that it is not true any more. */
+	if (snapshot->is_stale)
+		snapfile_remove(worker->conf->state_directory);
+	else if (err == 0)
 		log_debug("event=verdicts-saved verdicts=%" PRIu32 " how=%s",
 			  snapfile_count(snapshot->file), how);
 	snapfile_free(snapshot->file);
 	snapshot->file = NULL;
 }
 
-/* In a thread of its own: a disk may take seconds for a part, and nobody waits for that. */
-static void *write_part(void *arg)
-{
-	struct snapshot *snapshot = arg;
-
-	snapshot->err = snapfile_write(snapshot->file, !snapshot->has_more);
-	return NULL;
-}
-
-static void on_due(uv_timer_t *timer);
-
-static void wait_for_next(struct worker *worker)
-{
-	uint64_t sec = worker->conf->policy.row[MXG_REASON_PASS].ttl_min_sec / 2;
-
-	if (sec > PAUSE_MAX_SEC)
-		sec = PAUSE_MAX_SEC;
-	if (sec < PAUSE_MIN_SEC)
-		sec = PAUSE_MIN_SEC;
-	uv_timer_start(&worker->snapshot.timer, on_due, sec * 1000, 0);
-}
-
-static void end(struct worker *worker, int err)
-{
-	finish(&worker->snapshot, err, "running");
-	/* It was complete before anybody noticed that it is not true any more. */
-	if (worker->snapshot.is_stale)
-		snapfile_remove(worker->conf->state_directory);
-	wait_for_next(worker);
-}
-
-static void on_step(uv_timer_t *timer);
-
-static void on_written(uv_timer_t *timer)
-{
-	struct worker *worker = timer->data;
-	struct snapshot *snapshot = &worker->snapshot;
-
-	if (pthread_tryjoin_np(snapshot->writer, NULL) == EBUSY) {
-		uv_timer_start(timer, on_written, STEP_MS, 0);
-		return;
-	}
-	snapshot->is_writing = false;
-	if (snapshot->err == 0 && snapshot->has_more && !snapshot->is_stale)
-		on_step(timer);
-	else
-		end(worker, snapshot->err);
-}
-
-static void on_step(uv_timer_t *timer)
-{
-	struct worker *worker = timer->data;
-	struct snapshot *snapshot = &worker->snapshot;
-	int err;
-
-	snapshot->has_more = collect(worker);
-	err = thread_start(&snapshot->writer, write_part, snapshot);
-	if (err < 0) {
-		end(worker, err);
-		return;
-	}
-	snapshot->is_writing = true;
-	uv_timer_start(timer, on_written, STEP_MS, 0);
-}
-
-static void on_due(uv_timer_t *timer)
-{
-	struct worker *worker = timer->data;
-	int err = begin(worker, false);
-
-	if (err < 0)
-		end(worker, err);
-	else
-		on_step(timer);
-}
+static const struct saver_kind VERDICTS = {"verdicts", begin, collect, write_part, end};
 
 void snapshot_start(struct worker *worker)
 {
-	uv_timer_init(&worker->loop, &worker->snapshot.timer);
-	worker->snapshot.timer.data = worker;
-	wait_for_next(worker);
+	saver_start(&worker->snapshot.saver, &VERDICTS, worker);
 }
 
 void snapshot_stop(struct worker *worker)
 {
-	struct snapshot *snapshot = &worker->snapshot;
-
-	if (snapshot->timer.data)
-		uv_close((uv_handle_t *)&snapshot->timer, NULL);
-	if (snapshot->is_writing)
-		pthread_join(snapshot->writer, NULL);
-	snapshot->is_writing = false;
-	snapfile_free(snapshot->file);
-	snapshot->file = NULL;
-	if (snapshot->is_stale)
-		snapfile_remove(worker->conf->state_directory);
+	saver_stop(&worker->snapshot.saver);
 }
 
 void snapshot_save(struct worker *worker)
 {
-	struct snapshot *snapshot = &worker->snapshot;
-	bool has_more = true;
-	int err;
-
 	/* A worker that did not come as far as reading it must not write it. */
-	if (!snapshot->is_loaded || !worker->vmap || !worker->is_last)
-		return;
-	err = begin(worker, true);
-	while (err == 0 && has_more) {
-		has_more = collect(worker);
-		err = snapfile_write(snapshot->file, !has_more);
-	}
-	finish(snapshot, err, "stopping");
+	if (worker->snapshot.is_loaded && worker->vmap && worker->is_last)
+		saver_save(&VERDICTS, worker);
 }
 
 void snapshot_forget(struct worker *worker)

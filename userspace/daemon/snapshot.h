@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * The verdicts outlive a reboot in a file of the state directory: written every now and
- * then, a part at a time which a thread writes so that no verdict waits for the disk, and
- * whole at the end of the last worker. It is read only by the first worker after the
- * tables were made; later they are in their pinned maps.
+ * then (daemon/saver.h), and whole at the end of the last worker. It is read only by the
+ * first worker after the tables were made; later they are in their pinned maps.
  *
  * What comes from it is brought under the policy and the exceptions that hold now, ends
  * when it would have, and if it is a refusal it is looked at again at its first hit: it may
@@ -13,25 +12,20 @@
 #ifndef MXGATE_DAEMON_SNAPSHOT_H
 #define MXGATE_DAEMON_SNAPSHOT_H
 
-#include <pthread.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <uv.h>
 
+#include "daemon/saver.h"
 #include "io/snapfile.h"
 #include "io/vmap.h"
 
 struct worker;
 
 struct snapshot {
-	uv_timer_t timer;
+	struct saver saver;
 	struct snapfile *file; /* being written */
 	struct vmap_cursor cursor;
-	bool has_more;    /* parts after the one that is being written */
-	pthread_t writer; /* while is_writing; file and err are its own then */
-	bool is_writing;
+	bool is_last;  /* of its parts */
 	bool is_stale; /* what is being written has been overtaken by a flush */
-	int err;
 	bool is_loaded;
 };
 

@@ -11,6 +11,7 @@
  *   growth.c    a larger table for the verdicts, when one fills
  *   ledger.c    what is written down of it: evidence and log lines, in measure
  *   rollups.c   the IPv6 networks that are judged as one
+ *   saver.c     files that are written beside the loop:
  *   remember.c  who was good, for the worker after it
  *   snapshot.c  the verdicts, for the next boot
  *   mode.c      which reasons the gate acts on
