@@ -4,6 +4,8 @@
  *
  *   bench_send4, bench_send6   live frames of BPF_PROG_TEST_RUN: give the frame another
  *                              source and send it out
+ *   bench_talk4, bench_talk6   the same, and acknowledge what the gate would have said to
+ *                              that source: packets of a talk with who is rejected
  *   bench_drop                 the least an XDP program can do
  *   bench_parse                the gate's own parser, then the same drop
  *   bench_line                 the same, and one word of a line of memory that the source
@@ -18,6 +20,10 @@
 
 #include <mxgate/table.h>
 
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wunused-function" /* of replies, only the numbers */
+#include "../../bpf/cookie.h"
+#pragma clang diagnostic pop
 #include "../../bpf/parse.h"
 #include "packets_sources.h"
 
@@ -110,42 +116,117 @@ static __always_inline __u16 checksum(__u32 sum)
 	return (__u16)~sum;
 }
 
-SEC("xdp")
-int bench_send4(struct xdp_md *ctx)
+/*
+ * Frames are used again as they were left: one that was answered is an answer, to somebody
+ * else, and nobody's filter would look at it. Its MAC addresses show which has been.
+ */
+static __always_inline void mend_frame(struct xdp_md *ctx, struct bench_send *send)
 {
 	void *data = (void *)(unsigned long)ctx->data, *end = (void *)(unsigned long)ctx->data_end;
-	struct iphdr *ip = data + sizeof(struct ethhdr);
-	struct tcphdr *tcp = (void *)(ip + 1);
+	const struct ethhdr *eth = data;
+	__u64 less = (__u64)send->len - 1;
+
+	if ((void *)(eth + 1) > end ||
+	    *(const __u32 *)(const void *)eth == *(const __u32 *)(const void *)send->frame)
+		return;
+	barrier_var(less);
+	if (less < FRAME_MAX)
+		bpf_xdp_store_bytes(ctx, 0, send->frame, (__u32)(less + 1));
+}
+
+/* The cookie that the gate would have given it, and so many bytes more. */
+static __always_inline __be32 acknowledged(const struct reply_headers *headers,
+					   const struct bench_send *send)
+{
+	__u32 cookie = 0;
+
+	cookie_make(headers, cookie_slot(bpf_ktime_get_coarse_ns()), &cookie);
+	return bpf_htonl(cookie + send->acked);
+}
+
+static __always_inline int send4(struct xdp_md *ctx, bool is_talk)
+{
+	struct reply_headers headers = {};
+	struct iphdr *ip;
+	struct tcphdr *tcp;
 	const __u32 zero = 0;
 	struct bench_send *send = bpf_map_lookup_elem(&bench_send, &zero);
+	__u32 sum;
 
-	if (!send || (void *)(tcp + 1) > end)
+	if (!send)
+		return XDP_DROP;
+	mend_frame(ctx, send);
+	ip = (void *)(unsigned long)ctx->data + sizeof(struct ethhdr);
+	tcp = (void *)(ip + 1);
+	if ((void *)(tcp + 1) > (void *)(unsigned long)ctx->data_end)
 		return XDP_DROP;
 	ip->saddr = bpf_htonl(sources_addr4(next_source(send)));
 	ip->check = checksum(send->ip_sum + sum_of(ip->saddr));
-	tcp->check = checksum(send->tcp_sum + sum_of(ip->saddr));
+	sum = send->tcp_sum + sum_of(ip->saddr);
+	if (is_talk) {
+		headers.ip4 = ip;
+		headers.tcp = tcp;
+		tcp->ack_seq = acknowledged(&headers, send);
+		sum += sum_of(tcp->ack_seq);
+	}
+	tcp->check = checksum(sum);
 	return (int)bpf_redirect(send->ifindex, 0);
 }
 
-SEC("xdp")
-int bench_send6(struct xdp_md *ctx)
+static __always_inline int send6(struct xdp_md *ctx, bool is_talk)
 {
-	void *data = (void *)(unsigned long)ctx->data, *end = (void *)(unsigned long)ctx->data_end;
-	struct ipv6hdr *ip = data + sizeof(struct ethhdr);
-	struct tcphdr *tcp = (void *)(ip + 1);
+	struct reply_headers headers = {};
+	struct ipv6hdr *ip;
+	struct tcphdr *tcp;
 	const __u32 zero = 0;
 	struct bench_send *send = bpf_map_lookup_elem(&bench_send, &zero);
+	__u32 number, sum;
 	__u64 half[2];
-	__u32 number;
 
-	if (!send || (void *)(tcp + 1) > end)
+	if (!send)
+		return XDP_DROP;
+	mend_frame(ctx, send);
+	ip = (void *)(unsigned long)ctx->data + sizeof(struct ethhdr);
+	tcp = (void *)(ip + 1);
+	if ((void *)(tcp + 1) > (void *)(unsigned long)ctx->data_end)
 		return XDP_DROP;
 	number = next_source(send);
 	half[0] = bpf_cpu_to_be64(sources_net6(number));
 	half[1] = bpf_cpu_to_be64(sources_host6(number));
 	__builtin_memcpy(&ip->saddr, half, sizeof(half));
-	tcp->check = checksum(send->tcp_sum + sum_of(half[0]) + sum_of(half[1]));
+	sum = send->tcp_sum + sum_of(half[0]) + sum_of(half[1]);
+	if (is_talk) {
+		headers.ip6 = ip;
+		headers.tcp = tcp;
+		tcp->ack_seq = acknowledged(&headers, send);
+		sum += sum_of(tcp->ack_seq);
+	}
+	tcp->check = checksum(sum);
 	return (int)bpf_redirect(send->ifindex, 0);
+}
+
+SEC("xdp")
+int bench_send4(struct xdp_md *ctx)
+{
+	return send4(ctx, false);
+}
+
+SEC("xdp")
+int bench_send6(struct xdp_md *ctx)
+{
+	return send6(ctx, false);
+}
+
+SEC("xdp")
+int bench_talk4(struct xdp_md *ctx)
+{
+	return send4(ctx, true);
+}
+
+SEC("xdp")
+int bench_talk6(struct xdp_md *ctx)
+{
+	return send6(ctx, true);
 }
 
 SEC("xdp")

@@ -22,6 +22,13 @@ struct gate;
 struct inner;
 struct vmap;
 
+/* A packet of the talk with who is rejected, by the order in which they come. */
+enum packets_kind {
+	PACKETS_SYN,
+	PACKETS_ACK,  /* that of the gate's SYN-ACK; 220 is the answer */
+	PACKETS_EHLO, /* 554 is */
+};
+
 struct packets {
 	char object[256];      /* bench-gate.bpf.o, or what the subcommand sets up */
 	const char *interface; /* NULL: none */
@@ -34,6 +41,7 @@ struct packets {
 	int napi_pid;           /* run: the receiving thread */
 	uint8_t mac[6];         /* run, flood: the receiving interface's address */
 	enum mxg_action action; /* mxgate: of every source */
+	enum packets_kind kind; /* run: what is sent */
 	uint32_t rate;          /* flood: SYNs a second at most, 0: as fast as they go */
 };
 
@@ -68,7 +76,8 @@ int packets_run(const struct packets *packets);
 /* Sends one SYN from each source and measures nothing. */
 int packets_flood(const struct packets *packets);
 
-/* Beside the others: the address of a source; libbpf told to say warnings only. */
+/* Beside the others: the address of a source; an object whose maps have no pins, with libbpf told
+ * to say warnings only. */
 void packets_source(unsigned int family, uint32_t number, struct addr *ret);
 struct bpf_object *packets_open(const char *path);
 /* Loads a gate, with tables that hold the sources. Half made, they are to be freed too. */
@@ -81,5 +90,7 @@ int packets_gate(const struct packets *packets, struct packets_gate *ret);
 void packets_gate_free(struct packets_gate *gate);
 /* The memory that the kernel accounts to a map, 0 if it does not say. */
 uint64_t packets_map_bytes(int fd);
+/* What a gate of packets_mxgate() says first. */
+void packets_greeting(struct mxg_say *ret);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The SYN that is sent, but for its source: that, and with it the checksums, is filled in
- * for each packet, in the kernel or here.
+ * The packet that is sent, but for its source: that, and with it the checksums, is filled
+ * in for each, in the kernel or here; and what a packet of a talk acknowledges.
  */
 #ifndef MXGATE_TESTS_PACKETS_FRAME_H
 #define MXGATE_TESTS_PACKETS_FRAME_H
@@ -9,16 +9,15 @@
 #include <linux/types.h>
 
 #include "packets.h"
-
-#define FRAME_MAX 128
+#include "packets_sources.h"
 
 struct frame {
 	uint8_t data[FRAME_MAX];
 	__u32 len;
-	__u32 ip_sum, tcp_sum; /* RFC 1071, of all but the source; tcp with its pseudo header */
+	__u32 ip_sum, tcp_sum; /* RFC 1071, of all but those; tcp with its pseudo header */
 };
 
-/* Of packets: family, mac. */
+/* Of packets: family, mac, kind. */
 void packets_frame(const struct packets *packets, struct frame *frame);
 
 /* The sum of the 16-bit words of an even number of bytes, as they lie in memory. */

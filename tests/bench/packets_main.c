@@ -22,7 +22,8 @@ static const char usage[] =
 	"       bench-gate xdp-filter -o OBJECT -f 4|6 -n SOURCES -i INTERFACE\n"
 	"       bench-gate listen\n"
 	"       bench-gate run -i INTERFACE -a MAC -p NAPI_PID -f 4|6 -n SOURCES [-t HOT]\n"
-	"                      [-x FIRST] [-m MILLISECONDS] [-w WARM_MILLISECONDS]\n"
+	"                      [-x FIRST] [-m MILLISECONDS] [-w WARM_MILLISECONDS] [-k "
+	"syn|ack|ehlo]\n"
 	"       bench-gate flood -i INTERFACE -a MAC -f 4|6 -n SOURCES [-x FIRST] [-r RATE]\n";
 
 static bool get_number(const char *text, uint32_t *ret)
@@ -51,6 +52,19 @@ static bool get_mac(const char *text, uint8_t ret[static 6])
 	return true;
 }
 
+static bool get_kind(const char *text, enum packets_kind *ret)
+{
+	static const char *const names[] = {
+		[PACKETS_SYN] = "syn", [PACKETS_ACK] = "ack", [PACKETS_EHLO] = "ehlo"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(text, names[i]) == 0) {
+			*ret = (enum packets_kind)i;
+			return true;
+		}
+	return false;
+}
+
 static bool get_option(struct packets *packets, int option)
 {
 	uint32_t number = 0;
@@ -60,6 +74,8 @@ static bool get_option(struct packets *packets, int option)
 		return get_mac(optarg, packets->mac);
 	case 'c':
 		return policy_action_parse(optarg, &packets->action) == 0;
+	case 'k':
+		return get_kind(optarg, &packets->kind);
 	case 'i':
 		packets->interface = optarg;
 		return true;
@@ -149,7 +165,7 @@ int main(int argc, char **argv)
 	int option;
 
 	optind = 2;
-	while (argc > 1 && (option = getopt(argc, argv, "a:c:f:i:m:n:o:p:r:t:w:x:")) != -1)
+	while (argc > 1 && (option = getopt(argc, argv, "a:c:f:i:k:m:n:o:p:r:t:w:x:")) != -1)
 		if (!get_option(&packets, option)) {
 			fputs(usage, stderr);
 			return 64;

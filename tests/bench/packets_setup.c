@@ -63,11 +63,18 @@ __attribute__((format(printf, 2, 0))) static int print_warnings(enum libbpf_prin
 struct bpf_object *packets_open(const char *path)
 {
 	struct bpf_object *object;
+	struct bpf_map *map;
 
 	libbpf_set_print(print_warnings);
 	object = bpf_object__open_file(path, NULL);
-	if (!object)
+	if (!object) {
 		fprintf(stderr, "bench-gate: %s: %s\n", path, strerror(errno));
+		return NULL;
+	}
+	bpf_object__for_each_map(map, object)
+	{
+		bpf_map__set_pin_path(map, NULL);
+	}
 	return object;
 }
 
@@ -178,17 +185,24 @@ static struct mxg_config enforced(void)
 	};
 }
 
+void packets_greeting(struct mxg_say *ret)
+{
+	static const struct refusal_conf conf;
+
+	refusal_greeting(&conf, "mx.example", ret);
+}
+
 /* All that a gate needs for its talk with who is rejected. */
 static int give_speech(struct vmap *vmap)
 {
-	const struct mxg_secret secret = {{0x5eed, 0xf00d}};
+	const struct mxg_secret secret = TALK_SECRET;
 	static struct refusal_conf conf;
 	struct mxg_say says[4];
 	const uint32_t slots[4] = {MXG_SAY_GREETING, MXG_SAY_BYE, MXG_SAY_WRONG, MXG_REASON_NO_PTR};
 	int err;
 
 	snprintf(conf.text[MXG_REASON_NO_PTR], REFUSAL_TEXT_MAX, "554 5.7.25 " REFUSAL_ADDRESS);
-	refusal_greeting(&conf, "mx.example", &says[0]);
+	packets_greeting(&says[0]);
 	refusal_bye(&says[1]);
 	refusal_wrong(&says[2]);
 	err = refusal_line(&conf, MXG_REASON_NO_PTR, &says[3], NULL);
@@ -405,8 +419,6 @@ static int filter_size(struct bpf_object *object, const char *name, uint32_t ent
 
 	bpf_object__for_each_map(map, object)
 	{
-		if (err == 0)
-			err = bpf_map__set_pin_path(map, NULL);
 		if (err == 0 && strcmp(bpf_map__name(map), name) == 0)
 			err = bpf_map__set_max_entries(map, entries);
 	}

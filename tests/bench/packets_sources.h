@@ -19,7 +19,14 @@
 #define SEND_MAP    "bench_send"
 #define METER_MAP   "bench_meter"
 #define LINES_MAP   "bench_lines"
-#define CACHE_LINE  64
+#define TALK_SECRET                                                                                \
+	{                                                                                          \
+		{                                                                                  \
+			0x5eed, 0xf00d                                                             \
+		}                                                                                  \
+	} /* what the gate's cookies are keyed with */
+#define FRAME_MAX  128
+#define CACHE_LINE 64
 /*
  * So many frames are sent, then all are received, then the next. The ring of a veth takes
  * 256, and the sender's pool keeps as many pages as there are frames in a batch: what is
@@ -41,6 +48,9 @@ struct bench_send {
 	__u32 hot;
 	__u32 ip_sum;  /* of the IPv4 header without source and checksum */
 	__u32 tcp_sum; /* of TCP and its pseudo header without source and checksum */
+	__u32 acked;   /* bytes of the gate's that a packet of a talk acknowledges, with its SYN */
+	__u32 len;
+	__u8 frame[FRAME_MAX]; /* as it is sent, but for source and what depends on it */
 };
 
 /* What the receiving thread's polls took. Samples go to SAMPLES_MAP, in ns. */
