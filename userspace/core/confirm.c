@@ -63,14 +63,17 @@ static void observe(const struct confirm *confirm, const struct confirm_case *ob
 	source->server = observed->server;
 }
 
-/* How long until the next observation can count. */
-static uint32_t until_next(const struct confirm *confirm, const struct history_source *source,
-			   uint32_t now_sec)
+/*
+ * How long until the next observation can count; or until it may be found good, where the
+ * trouble may be all that was wrong with it.
+ */
+static uint32_t until_next(const struct confirm *confirm, const struct confirm_case *observed,
+			   const struct history_source *source)
 {
-	uint32_t gone = now_sec - source->last_sec;
+	uint32_t gone = observed->now_sec - source->last_sec;
 
-	if (is_of_outage(source, now_sec))
-		return source->last_sec - now_sec;
+	if (is_of_outage(source, observed->now_sec))
+		return min_u32(source->last_sec - observed->now_sec, observed->wait_sec);
 	return gone < confirm->conf.apart_sec ? confirm->conf.apart_sec - gone : 1;
 }
 
@@ -164,7 +167,7 @@ void confirm_weigh(struct confirm *confirm, const struct confirm_case *observed,
 		soften(decision, POLICY_CAUTION_HELD,
 		       min_u32(observed->wait_sec, decision->hold_sec));
 	} else if (source->seen < decision->needed) {
-		soften(decision, POLICY_CAUTION_WAITING, until_next(confirm, source, now));
+		soften(decision, POLICY_CAUTION_WAITING, until_next(confirm, observed, source));
 	} else if (!take_credit(confirm, now)) {
 		soften(decision, POLICY_CAUTION_CAPPED, CAPPED_SEC);
 	} else {
