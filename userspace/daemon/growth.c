@@ -13,6 +13,7 @@
 #define SLICE_NS       (CLOCK_NS_PER_SEC / 1000)
 #define ANSWER_NS      (10 * CLOCK_NS_PER_SEC)
 #define AGAIN_NS       (60 * CLOCK_NS_PER_SEC) /* after there was none to be had */
+#define NEWS_NS        (10 * AGAIN_NS)         /* or so long ago that it is another time */
 #define NO_MORE_MS     100
 #define SLICE_PAUSE_MS 1
 
@@ -47,18 +48,21 @@ static void ask(struct worker *worker, unsigned int family, uint32_t entries)
 	tell_keeper(worker, MESSAGE_GROW, family, entries);
 }
 
-/* The old one serves on. */
+/* The old one serves on. Told once, however often it is tried in vain. */
 static void give_up(struct worker *worker, unsigned int family, const char *why)
 {
 	struct growth_table *table = table_of(worker, family);
+	uint64_t now = clock_mono_ns();
+	bool is_news = !table->failed_ns || now - table->failed_ns > NEWS_NS;
 
 	if (table->state == GROWTH_FILLING || table->state == GROWTH_FILLED)
 		vmap_grow_stop(worker->vmap, family);
 	table->state = GROWTH_NONE;
 	table->failed++;
-	table->failed_ns = clock_mono_ns();
-	log_warn("event=table-not-grown family=IPv%u entries=%" PRIu32 " of=%" PRIu32
-		 " error=\"%s\" detail=\"what finds no place passes; it is tried again in a "
+	table->failed_ns = now;
+	log_line(is_news ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG,
+		 "event=table-not-grown family=IPv%u entries=%" PRIu32 " of=%" PRIu32
+		 " error=\"%s\" detail=\"what finds no place passes; it is tried again every "
 		 "minute\"",
 		 family, vmap_count(worker->vmap, family), vmap_max(worker->vmap, family), why);
 }

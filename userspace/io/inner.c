@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/min.h"
+#include "base/pages.h"
 #include "core/table_map.h"
 
 #define ROOM_PART 4 /* a table that is made for what is there has a part of so many free */
@@ -25,6 +26,7 @@ struct one {
 	uint32_t max;
 	int offered_fd; /* -1: none */
 	uint32_t offered, offered_most, offered_before;
+	bool is_again; /* that is what was offered before, too */
 };
 
 struct inner {
@@ -279,29 +281,60 @@ static int seed_of(const struct one *one, uint64_t *ret)
 	return 0;
 }
 
+/* As it was made, whatever has been written to it. */
+static int empty(const struct one *one, uint64_t seed)
+{
+	size_t size;
+	void *memory = pages_of_map(one->offered_fd, table_element_size(one->family), &size);
+
+	if (!memory)
+		return -errno;
+	memset(memory, 0, size);
+	table_format(one->family, memory, one->offered, clock_mono_ns() - CLOCK_LAG_NS, seed);
+	pages_free(memory, size);
+	return 0;
+}
+
+/* The one that nobody has put in place, or a larger one. */
+static int prepare_offer(struct one *one, uint32_t wanted, char why[static INNER_WHY_MAX])
+{
+	uint32_t max;
+	uint64_t seed = 0;
+	int fd = -1, err = seed_of(one, &seed);
+
+	one->is_again = one->offered_fd >= 0 && wanted <= one->offered;
+	if (one->is_again) {
+		err = err < 0 ? err : empty(one, seed);
+		return err < 0 ? explain(one->family, one->offered, err, why) : 0;
+	}
+	max = size_for(&one->size, max_u32(wanted, max_u32(one->max, one->offered_most) + 1));
+	if (err == 0)
+		err = make_formatted(one->family, max, seed, &fd);
+	if (err < 0)
+		return explain(one->family, max, err, why);
+	withdraw(one);
+	one->offered_before = one->offered_most;
+	one->offered_fd = fd;
+	one->offered = one->offered_most = max;
+	return 0;
+}
+
 int inner_offer(struct inner *inner, unsigned int family, uint32_t wanted, int *ret_fd,
 		uint32_t *ret_max, char why[static INNER_WHY_MAX])
 {
 	struct one *one = one_of(inner, family);
-	uint32_t above = max_u32(one->max, one->offered_most), max;
-	uint64_t seed = 0;
-	int fd = -1, err;
+	int err;
 
-	if (above >= one->size.most) {
+	if (one->max >= one->size.most) {
 		snprintf(why, INNER_WHY_MAX, "the IPv%u verdict table is as large as it may be",
 			 family);
 		return -E2BIG;
 	}
-	max = size_for(&one->size, max_u32(wanted, above + 1));
-	err = seed_of(one, &seed);
-	if (err == 0)
-		err = make_formatted(family, max, seed, &fd);
+	err = prepare_offer(one, min_u32(wanted, one->size.most), why);
 	if (err < 0)
-		return explain(family, max, err, why);
-	withdraw(one);
-	one->offered_before = one->offered_most;
-	one->offered_fd = *ret_fd = fd;
-	one->offered = one->offered_most = *ret_max = max;
+		return err;
+	*ret_fd = one->offered_fd;
+	*ret_max = one->offered;
 	return 0;
 }
 
@@ -309,6 +342,8 @@ void inner_take_back(struct inner *inner, unsigned int family)
 {
 	struct one *one = one_of(inner, family);
 
+	if (one->is_again)
+		return;
 	withdraw(one);
 	one->offered_most = one->offered_before;
 }

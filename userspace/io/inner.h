@@ -47,9 +47,11 @@ bool inner_is_first(const struct inner *inner);
 
 /*
  * A larger and empty table, with the seed of the present one: for wanted entries, in so
- * far as it may be. Each is larger than any that was offered since the last inner_withdraw(),
- * so all that somebody can hoard is twice the largest. *ret_fd is borrowed until the next
- * offer; *ret_max its entries. 0; -E2BIG when there is none larger; -errno with a line in why.
+ * far as it may be. One that was offered before and has room for them is offered again,
+ * emptied: whoever was to fill it has given that up. Any other is larger than all that were
+ * offered since the last inner_withdraw(), so all that somebody can hoard is twice the
+ * largest. *ret_fd is borrowed until the next offer; *ret_max its entries. 0; -E2BIG when
+ * there is none larger; -errno with a line in why.
  */
 int inner_offer(struct inner *inner, unsigned int family, uint32_t wanted, int *ret_fd,
 		uint32_t *ret_max, char why[static INNER_WHY_MAX]);
@@ -61,7 +63,7 @@ int inner_offer(struct inner *inner, unsigned int family, uint32_t wanted, int *
  */
 int inner_install(struct inner *inner, unsigned int family, uint32_t max);
 
-/* What was offered last has not reached anybody. */
+/* The last inner_offer() has not reached anybody. */
 void inner_take_back(struct inner *inner, unsigned int family);
 
 /* Nobody is there any more to whom something was offered. */
