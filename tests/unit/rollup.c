@@ -416,3 +416,28 @@ Test(rollup, corners)
 	cr_expect_not(rollup_next(NULL, &at, NOW, &info));
 	rollup_free(NULL);
 }
+
+/* Whoever keeps a table of what was told is told of each end, once. */
+Test(rollup, that_the_time_has_come_is_told)
+{
+	struct told told;
+	struct rollup *rollup = rollup_of(4, 0, &told);
+	struct prefix net = prefix_of("2001:db8:0:1::/64");
+
+	bad(rollup, 1, 1, 4, NOW);
+	bad(rollup, 2, 1, 4, NOW + 10);
+	cr_expect_eq(told.begun, 2);
+	rollup_expire(rollup, NOW + LONG - 1);
+	cr_expect_eq(told.ended, 0, "not yet");
+	rollup_expire(rollup, NOW + LONG);
+	cr_expect(told.ended == 1 && prefix_equal(&told.net, &net), "the first, and no other");
+	rollup_expire(rollup, NOW + LONG + 1);
+	cr_expect_eq(told.ended, 1, "once");
+	cr_expect(is_up(rollup, 2, NOW + LONG + 1));
+	rollup_expire(rollup, NOW + LONG + 10);
+	cr_expect_eq(told.ended, 2);
+	bad(rollup, 1, 5, 4, NOW + LONG + 20);
+	cr_expect(told.begun == 3 && told.ended == 2 && is_up(rollup, 1, NOW + LONG + 20));
+	rollup_expire(NULL, NOW);
+	rollup_free(rollup);
+}

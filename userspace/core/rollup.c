@@ -342,6 +342,16 @@ void rollup_forget(struct rollup *rollup, const struct prefix *prefix, uint32_t 
 			forget_in(rollup, &rollup->nets[set][way], prefix, now_sec);
 }
 
+void rollup_expire(struct rollup *rollup, uint32_t now_sec)
+{
+	if (!rollup)
+		return;
+	for (unsigned int set = 0; set < SETS; set++)
+		for (unsigned int way = 0; way < WAYS; way++)
+			if (!is_up(&rollup->nets[set][way], now_sec))
+				end(rollup, &rollup->nets[set][way]);
+}
+
 /* --- what is known -------------------------------------------------------------------------- */
 
 bool rollup_is_up(const struct rollup *rollup, const struct addr *addr, uint32_t now_sec)

@@ -62,7 +62,7 @@ struct rollup_info {
 
 /*
  * The network is rolled up until then, from now on or for longer than before; 0: it is so
- * no longer. That the time has come is not told.
+ * no longer. That the time has come is told by rollup_expire().
  */
 typedef void (*rollup_fn)(const struct prefix *net, uint32_t until_sec, void *user);
 
@@ -86,6 +86,9 @@ void rollup_on_bad(struct rollup *rollup, const struct addr *addr, uint32_t coun
 void rollup_drop(struct rollup *rollup, const struct addr *addr, uint32_t now_sec);
 /* The same of all that are inside prefix (NULL: all). Who was good is remembered. */
 void rollup_forget(struct rollup *rollup, const struct prefix *prefix, uint32_t now_sec);
+
+/* Tells of those whose time has come: to be called now and then. */
+void rollup_expire(struct rollup *rollup, uint32_t now_sec);
 
 bool rollup_is_up(const struct rollup *rollup, const struct addr *addr, uint32_t now_sec);
 

@@ -181,6 +181,12 @@ void rollups_on_report(struct worker *worker, const struct iprev_report *report,
 		rollup_drop(rollup, &report->addr, now_sec);
 }
 
+void rollups_expire(struct worker *worker)
+{
+	if (worker->rollups.in_gate > 0)
+		rollup_expire(worker->rollups.rollup, judge_now_sec());
+}
+
 void rollups_forget(struct worker *worker, const struct prefix *prefix)
 {
 	rollup_forget(worker->rollups.rollup, prefix, judge_now_sec());

@@ -20,7 +20,7 @@ struct worker;
 
 struct rollups {
 	struct rollup *rollup;  /* NULL: none is ever rolled up */
-	unsigned int in_gate;   /* entries of the gate's table, expired ones too */
+	unsigned int in_gate;   /* entries of the gate's table */
 	uint64_t begun, undone; /* undone: by a good one */
 };
 
@@ -33,6 +33,8 @@ void rollups_on_good(struct worker *worker, const struct addr *addr, uint32_t no
 /* What was made of a report that is no pass. */
 void rollups_on_report(struct worker *worker, const struct iprev_report *report,
 		       const struct policy_decision *decision, uint32_t now_sec);
+/* Takes out of the gate's table what has run out; now and then. */
+void rollups_expire(struct worker *worker);
 /* Nothing that was found inside prefix (NULL: anywhere) counts any more. */
 void rollups_forget(struct worker *worker, const struct prefix *prefix);
 

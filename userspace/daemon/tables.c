@@ -394,6 +394,7 @@ void tables_on_sweep(uv_timer_t *timer)
 		return;
 	}
 	memset(&worker->sweep_cursor, 0, sizeof(worker->sweep_cursor));
+	rollups_expire(worker);
 	store_evidence_expire(worker->store, clock_wall_sec() - EVIDENCE_KEEP_SEC);
 	uv_timer_start(timer, tables_on_sweep, worker->sweep_again ? SWEEP_STEP_MS : SWEEP_PAUSE_MS,
 		       0);
