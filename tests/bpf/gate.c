@@ -7,6 +7,7 @@
 #include <linux/bpf.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -197,6 +198,14 @@ void gate_setup(struct gate *gate, uint32_t enforce_mask)
 	gate_configure(gate);
 }
 
+void gate_setup_holding(struct gate *gate, uint32_t enforce_mask, uint64_t lease_ns)
+{
+	gate_setup(gate, enforce_mask);
+	gate->config.hold_left_ns = lease_ns - MXG_HOLD_BEAT_NS;
+	gate_configure(gate);
+	gate_set_lease(gate, gate_now_ns() + lease_ns);
+}
+
 static void host_addr(unsigned int family, unsigned int host, struct addr *ret)
 {
 	uint8_t bytes[16];
@@ -373,6 +382,14 @@ void gate_read_counters(const struct gate *gate, struct mxg_counters *ret)
 	}
 }
 
+uint64_t gate_counter(const struct gate *gate, enum mxg_counter counter)
+{
+	struct mxg_counters counters;
+
+	gate_read_counters(gate, &counters);
+	return counters.count[counter];
+}
+
 const char *gate_counter_name(unsigned int counter)
 {
 	static const char *const names[] = {
@@ -440,4 +457,26 @@ void gate_expect_spec(struct gate *gate, const struct packet_spec *spec, enum mx
 
 	packet_build(&pkt, spec);
 	gate_expect(gate, &pkt, outcome, label);
+}
+
+unsigned int gate_two_cpus(unsigned int ret[static 2])
+{
+	unsigned int found = 0;
+	cpu_set_t set;
+
+	cr_assert_eq(sched_getaffinity(0, sizeof(set), &set), 0);
+	for (unsigned int cpu = 0; cpu < CPU_SETSIZE && found < 2; cpu++) {
+		if (CPU_ISSET(cpu, &set))
+			ret[found++] = cpu;
+	}
+	return found;
+}
+
+void gate_stay_on(unsigned int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	cr_assert_eq(sched_setaffinity(0, sizeof(set), &set), 0);
 }

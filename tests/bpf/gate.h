@@ -46,6 +46,12 @@ void gate_free(struct gate *gate);
 /* Config for port 25 with generous event limits, tables, and a lease of an hour. */
 void gate_setup(struct gate *gate, uint32_t enforce_mask);
 
+/*
+ * The same, of a worker that has renewed a lease of that length a moment ago and may hold:
+ * whoever is of a network that is rolled up, and everybody if config.hold says so.
+ */
+void gate_setup_holding(struct gate *gate, uint32_t enforce_mask, uint64_t lease_ns);
+
 /* Gives the named hosts of packet.h what they are named for. */
 void gate_fill_hosts(struct gate *gate);
 
@@ -73,6 +79,7 @@ uint32_t gate_run_spec(struct gate *gate, const struct packet_spec *spec);
 
 /* Sums over the CPUs. */
 void gate_read_counters(const struct gate *gate, struct mxg_counters *ret);
+uint64_t gate_counter(const struct gate *gate, enum mxg_counter counter);
 const char *gate_counter_name(unsigned int counter);
 enum mxg_counter_kind gate_counter_kind(unsigned int counter);
 /* What XDP does with a packet that counts so. */
@@ -90,5 +97,9 @@ void gate_expect_spec(struct gate *gate, const struct packet_spec *spec, enum mx
 /* The clock the gate reads. */
 uint64_t gate_now_ns(void);
 void gate_sleep_ms(long ms);
+
+/* The first CPUs this process may use; returns how many of the two there are. */
+unsigned int gate_two_cpus(unsigned int ret[static 2]);
+void gate_stay_on(unsigned int cpu);
 
 #endif

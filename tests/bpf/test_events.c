@@ -62,52 +62,21 @@ static unsigned int inbox_take(struct inbox *inbox)
 	return count;
 }
 
-/* The first CPUs this process may use; returns how many of the two there are. */
-static unsigned int two_cpus(unsigned int ret[static 2])
-{
-	unsigned int found = 0;
-	cpu_set_t set;
-
-	cr_assert_eq(sched_getaffinity(0, sizeof(set), &set), 0);
-	for (unsigned int cpu = 0; cpu < CPU_SETSIZE && found < 2; cpu++) {
-		if (CPU_ISSET(cpu, &set))
-			ret[found++] = cpu;
-	}
-	return found;
-}
-
-static void stay_on(unsigned int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	cr_assert_eq(sched_setaffinity(0, sizeof(set), &set), 0);
-}
-
 static void setup(struct gate *gate, struct inbox *inbox)
 {
 	unsigned int cpus[2];
 
-	cr_assert(two_cpus(cpus) > 0);
+	cr_assert(gate_two_cpus(cpus) > 0);
 	gate_load(gate);
 	gate_setup(gate, GATE_ENFORCE);
 	inbox_init(inbox, gate);
-	stay_on(cpus[0]);
+	gate_stay_on(cpus[0]);
 }
 
 static void done(struct gate *gate, struct inbox *inbox)
 {
 	ring_buffer__free(inbox->ring);
 	gate_free(gate);
-}
-
-static uint64_t counter(const struct gate *gate, enum mxg_counter which)
-{
-	struct mxg_counters counters;
-
-	gate_read_counters(gate, &counters);
-	return counters.count[which];
 }
 
 static void expect_event(const struct mxg_event *event, enum mxg_event_kind kind,
@@ -157,7 +126,7 @@ Test(gate_events, an_unknown_source)
 		cr_expect_eq(inbox_take(&inbox), 1);
 		expect_event(&inbox.last, MXG_EVENT_UNKNOWN, (*syn)->family, start);
 	}
-	cr_expect_eq(counter(&gate, MXG_CTR_EVENT_UNKNOWN), 2);
+	cr_expect_eq(gate_counter(&gate, MXG_CTR_EVENT_UNKNOWN), 2);
 	done(&gate, &inbox);
 }
 
@@ -176,7 +145,7 @@ Test(gate_events, an_expired_verdict_is_asked_about_as_unknown)
 		cr_expect_eq(inbox_take(&inbox), 1);
 		expect_event(&inbox.last, MXG_EVENT_UNKNOWN, (*syn)->family, start);
 	}
-	cr_expect_eq(counter(&gate, MXG_CTR_EVENT_REFRESH), 0);
+	cr_expect_eq(gate_counter(&gate, MXG_CTR_EVENT_REFRESH), 0);
 	done(&gate, &inbox);
 }
 
@@ -198,8 +167,8 @@ Test(gate_events, a_refresh_is_asked_for_and_the_verdict_still_serves)
 		cr_expect_eq(inbox_take(&inbox), 1);
 		expect_event(&inbox.last, MXG_EVENT_REFRESH, (*syn)->family, start);
 	}
-	cr_expect_eq(counter(&gate, MXG_CTR_EVENT_REFRESH), 2);
-	cr_expect_eq(counter(&gate, MXG_CTR_EVENT_UNKNOWN), 0);
+	cr_expect_eq(gate_counter(&gate, MXG_CTR_EVENT_REFRESH), 2);
+	cr_expect_eq(gate_counter(&gate, MXG_CTR_EVENT_UNKNOWN), 0);
 	done(&gate, &inbox);
 }
 
@@ -286,7 +255,7 @@ Test(gate_events, one_event_a_source_and_interval)
 		gate_expect_spec(&gate, &other, MXG_CTR_UNKNOWN, "another source");
 		cr_expect_eq(inbox_take(&inbox), 1);
 	}
-	cr_expect_eq(counter(&gate, MXG_CTR_EVENT_ASKED), 8);
+	cr_expect_eq(gate_counter(&gate, MXG_CTR_EVENT_ASKED), 8);
 	gate.config.ask_interval_ns = 50000000;
 	gate_configure(&gate);
 	gate_sleep_ms(60);
@@ -306,7 +275,7 @@ Test(gate_events, a_question_stands_for_a_refresh)
 	gate_expect_spec(&gate, &syn4, MXG_CTR_DROP_NO_PTR, "refresh");
 	cr_expect_eq(inbox_take(&inbox), 1);
 	cr_expect_eq(inbox.last.kind, MXG_EVENT_UNKNOWN);
-	cr_expect_eq(counter(&gate, MXG_CTR_EVENT_ASKED), 1);
+	cr_expect_eq(gate_counter(&gate, MXG_CTR_EVENT_ASKED), 1);
 	done(&gate, &inbox);
 }
 
@@ -443,7 +412,7 @@ Test(gate_events, a_bucket_holds_a_burst_and_refills)
 	first = knock(&gate, &inbox, 20);
 	bound = burst - kept + (gate_now_ns() - start) * rate / GATE_NS_PER_SEC;
 	cr_expect(first >= burst - kept && first <= bound, "told %u", first);
-	cr_expect_eq(counter(&gate, MXG_CTR_EVENT_LIMITED), 20 - first);
+	cr_expect_eq(gate_counter(&gate, MXG_CTR_EVENT_LIMITED), 20 - first);
 	gate_sleep_ms(1250);
 	second = knock(&gate, &inbox, 20);
 	bound = burst - kept + (gate_now_ns() - start) * rate / GATE_NS_PER_SEC;
@@ -481,7 +450,7 @@ Test(gate_events, a_source_that_was_held_back_may_ask_again)
 	limit(&gate, 1000, 5);
 	gate_expect_spec(&gate, &syn4, MXG_CTR_UNKNOWN, "again");
 	cr_expect_eq(inbox_take(&inbox), 1);
-	cr_expect_eq(counter(&gate, MXG_CTR_EVENT_ASKED), 0);
+	cr_expect_eq(gate_counter(&gate, MXG_CTR_EVENT_ASKED), 0);
 	done(&gate, &inbox);
 }
 
@@ -512,7 +481,7 @@ Test(gate_events, no_rate_or_no_burst_is_no_event)
 	cr_expect_eq(knock(&gate, &inbox, 10), 0);
 	limit(&gate, 0, 0);
 	cr_expect_eq(knock(&gate, &inbox, 10), 0);
-	cr_expect_eq(counter(&gate, MXG_CTR_EVENT_LIMITED), 30);
+	cr_expect_eq(gate_counter(&gate, MXG_CTR_EVENT_LIMITED), 30);
 	limit(&gate, ~0U, ~0U);
 	cr_expect_eq(knock(&gate, &inbox, 10), 10, "the largest values are no limit");
 	done(&gate, &inbox);
@@ -524,12 +493,12 @@ Test(gate_events, each_cpu_has_its_bucket)
 	struct gate gate;
 	unsigned int cpus[2];
 
-	if (two_cpus(cpus) < 2)
+	if (gate_two_cpus(cpus) < 2)
 		cr_skip_test("needs two CPUs");
 	setup(&gate, &inbox);
 	limit(&gate, 1, 3);
 	cr_expect_eq(knock(&gate, &inbox, 10), 3);
-	stay_on(cpus[1]);
+	gate_stay_on(cpus[1]);
 	cr_expect_eq(knock(&gate, &inbox, 10), 3);
 	done(&gate, &inbox);
 }
@@ -549,15 +518,15 @@ Test(gate_events, a_full_ring_loses_events_and_passes)
 	limit(&gate, 1000000000, 1000000000);
 	packet_build(&pkt, &syn4);
 	cr_expect_eq(gate_run(&gate, &pkt, tries), XDP_PASS);
-	sent = counter(&gate, MXG_CTR_EVENT_UNKNOWN);
+	sent = gate_counter(&gate, MXG_CTR_EVENT_UNKNOWN);
 	cr_expect_eq(sent, (MXG_EVENTS_SIZE / 8 * 7 + record - 1) / record);
-	cr_expect_eq(counter(&gate, MXG_CTR_EVENT_LOST), tries - sent);
-	cr_expect_eq(counter(&gate, MXG_CTR_UNKNOWN), tries);
+	cr_expect_eq(gate_counter(&gate, MXG_CTR_EVENT_LOST), tries - sent);
+	cr_expect_eq(gate_counter(&gate, MXG_CTR_UNKNOWN), tries);
 
 	/* The rest is for refreshes, and then it is full for them as well. */
 	put(&gate, 4, MXG_ACTION_PASS, MXG_NEVER, gate_now_ns());
 	cr_expect_eq(gate_run(&gate, &pkt, tries), XDP_PASS);
-	sent += counter(&gate, MXG_CTR_EVENT_REFRESH);
+	sent += gate_counter(&gate, MXG_CTR_EVENT_REFRESH);
 	cr_expect_eq(sent, MXG_EVENTS_SIZE / record);
 	put(&gate, 4, MXG_ACTION_DROP, MXG_NEVER, gate_now_ns());
 	gate_expect_spec(&gate, &syn4, MXG_CTR_DROP_NO_PTR, "verdicts stand when it is full");

@@ -5,7 +5,11 @@
  * one, too. Each row counts: held, told, passed in spite of hold.
  */
 #include <bpf/bpf.h>
+#include <errno.h>
 #include <linux/bpf.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <criterion/criterion.h>
@@ -23,34 +27,25 @@ static const struct packet_spec *const syns[] = {&syn4, &syn6};
 
 #define for_each_syn(syn) for (const struct packet_spec *const *syn = syns; syn < syns + 2; syn++)
 
-/* A worker that has renewed the lease a moment ago, and holds; asked about every 3 s. */
+/* It holds everybody, and asks about him every 3 s. */
 static void setup(struct gate *gate)
 {
 	gate_load(gate);
-	gate_setup(gate, GATE_ENFORCE);
+	gate_setup_holding(gate, GATE_ENFORCE, LEASE_NS);
 	gate->config.hold = 1;
-	gate->config.hold_left_ns = LEASE_NS - MXG_HOLD_BEAT_NS;
 	gate->config.ask_interval_ns = 3 * GATE_NS_PER_SEC;
 	gate_configure(gate);
-	gate_set_lease(gate, gate_now_ns() + LEASE_NS);
-}
-
-static uint64_t counter(const struct gate *gate, enum mxg_counter which)
-{
-	struct mxg_counters counters;
-
-	gate_read_counters(gate, &counters);
-	return counters.count[which];
 }
 
 /* A SYN with this outcome, of which not_held tells or does not. */
 static void expect(struct gate *gate, const struct packet_spec *syn, enum mxg_counter outcome,
 		   unsigned int not_held, const char *label)
 {
-	uint64_t before = counter(gate, MXG_CTR_NOT_HELD);
+	uint64_t before = gate_counter(gate, MXG_CTR_NOT_HELD);
 
 	gate_expect_spec(gate, syn, outcome, label);
-	cr_expect_eq(counter(gate, MXG_CTR_NOT_HELD) - before, not_held, "%s: not_held", label);
+	cr_expect_eq(gate_counter(gate, MXG_CTR_NOT_HELD) - before, not_held, "%s: not_held",
+		     label);
 }
 
 /* The place of the only source that was asked about. */
@@ -86,8 +81,8 @@ Test(gate_hold, the_first_syn_is_held_and_no_other)
 		for (int i = 0; i < 5; i++)
 			expect(&gate, *syn, MXG_CTR_UNKNOWN, 0, "again");
 	}
-	cr_expect_eq(counter(&gate, MXG_CTR_EVENT_UNKNOWN), 2, "each was told of");
-	cr_expect_eq(counter(&gate, MXG_CTR_EVENT_ASKED), 10);
+	cr_expect_eq(gate_counter(&gate, MXG_CTR_EVENT_UNKNOWN), 2, "each was told of");
+	cr_expect_eq(gate_counter(&gate, MXG_CTR_EVENT_ASKED), 10);
 	gate_free(&gate);
 }
 
@@ -209,7 +204,7 @@ Test(gate_hold, once_in_a_period)
 	set_mark(&gate, slot, tag, 59);
 	expect(&gate, &syn4, MXG_CTR_UNKNOWN, 0, "asked about anew, nearly a minute later");
 	expect(&gate, &syn4, MXG_CTR_UNKNOWN, 0, "again");
-	cr_expect_eq(counter(&gate, MXG_CTR_EVENT_UNKNOWN), 3);
+	cr_expect_eq(gate_counter(&gate, MXG_CTR_EVENT_UNKNOWN), 3);
 	set_mark(&gate, slot, tag, 61);
 	expect(&gate, &syn4, MXG_CTR_HELD, 0, "after the period");
 	expect(&gate, &syn4, MXG_CTR_UNKNOWN, 0, "again");
@@ -226,7 +221,7 @@ Test(gate_hold, once_though_always_asked_about)
 	gate_configure(&gate);
 	expect(&gate, &syn6, MXG_CTR_HELD, 0, "the first");
 	expect(&gate, &syn6, MXG_CTR_UNKNOWN, 0, "the second");
-	cr_expect_eq(counter(&gate, MXG_CTR_EVENT_UNKNOWN), 2);
+	cr_expect_eq(gate_counter(&gate, MXG_CTR_EVENT_UNKNOWN), 2);
 	gate_free(&gate);
 }
 
@@ -282,7 +277,7 @@ Test(gate_hold, not_with_a_full_ring)
 	other.host = HOST + 1;
 	packet_build(&pkt, &other);
 	gate_run(&gate, &pkt, 40000);
-	cr_assert(counter(&gate, MXG_CTR_EVENT_LOST) > 0);
+	cr_assert(gate_counter(&gate, MXG_CTR_EVENT_LOST) > 0);
 	for_each_syn(syn) expect(&gate, *syn, MXG_CTR_UNKNOWN, 1, "full");
 	gate_free(&gate);
 }
@@ -302,5 +297,81 @@ Test(gate_hold, nothing_else_is_held)
 	gate.config.dests[0] = (struct mxg_dest){.addr = {1}, .mask = {~0ULL}, .family = 4};
 	gate_configure(&gate);
 	expect(&gate, &elsewhere, MXG_CTR_NOT_DESTINATION, 0, "another destination");
+	gate_free(&gate);
+}
+
+/* --- two CPUs ----------------------------------------------------------------- */
+
+#define RACES     20000
+#define RACES_ONE 500 /* events that the ring has room for */
+
+struct racer {
+	struct gate *gate;
+	struct packet pkt;
+	unsigned int cpu;
+	atomic_uint begun, done; /* rounds */
+};
+
+static void *racer_run(void *arg)
+{
+	struct racer *racer = arg;
+
+	gate_stay_on(racer->cpu);
+	for (unsigned int round = 1; round <= RACES; round++) {
+		while (atomic_load(&racer->begun) < round)
+			;
+		gate_run(racer->gate, &racer->pkt, 1);
+		atomic_store(&racer->done, round);
+	}
+	return NULL;
+}
+
+static int on_event(void *user, void *data, size_t size)
+{
+	(void)user;
+	(void)data;
+	(void)size;
+	return 0;
+}
+
+/* A source whose SYNs come in on two CPUs at once, each as its first: one of them is held. */
+Test(gate_hold, one_of_two_at_once)
+{
+	const uint64_t none = 0;
+	struct racer racer = {.cpu = 0};
+	unsigned int cpus[2];
+	struct ring_buffer *ring;
+	uint64_t mark, held;
+	struct gate gate;
+	pthread_t thread;
+	uint32_t slot;
+
+	if (gate_two_cpus(cpus) < 2)
+		cr_skip("one CPU races with nobody");
+	setup(&gate);
+	ring = ring_buffer__new(gate_map(&gate, MXG_MAP_EVENTS), on_event, NULL, NULL);
+	cr_assert(ring, "%s", strerror(errno));
+	packet_build(&racer.pkt, &syn4);
+	gate_run(&gate, &racer.pkt, 1);
+	slot = find_mark(&gate, &mark);
+	held = gate_counter(&gate, MXG_CTR_HELD);
+	racer.gate = &gate;
+	racer.cpu = cpus[1];
+	gate_stay_on(cpus[0]);
+	cr_assert_eq(pthread_create(&thread, NULL, racer_run, &racer), 0);
+	for (unsigned int round = 1; round <= RACES; round++) {
+		bpf_map_update_elem(gate_map(&gate, MXG_MAP_ASKED), &slot, &none, 0);
+		atomic_store(&racer.begun, round);
+		gate_run(&gate, &racer.pkt, 1);
+		while (atomic_load(&racer.done) < round)
+			;
+		if (round % RACES_ONE == 0)
+			ring_buffer__consume(ring);
+	}
+	pthread_join(thread, NULL);
+	printf("  %d races, %llu of them close\n", RACES,
+	       (unsigned long long)gate_counter(&gate, MXG_CTR_NOT_HELD));
+	cr_expect_eq(gate_counter(&gate, MXG_CTR_HELD) - held, RACES);
+	ring_buffer__free(ring);
 	gate_free(&gate);
 }

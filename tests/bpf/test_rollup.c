@@ -12,8 +12,6 @@
 
 #include "gate.h"
 
-#define LEASE_NS GATE_HOUR_NS /* which gate_setup() gives */
-
 static const struct packet_spec stranger = {.family = 6, .flags = SYN, .host = HOST_UNKNOWN};
 static const struct packet_spec stranger4 = {.family = 4, .flags = SYN, .host = HOST_UNKNOWN};
 
@@ -31,21 +29,12 @@ static void setup(struct gate *gate, uint32_t enforce_mask)
 	uint8_t addr[16];
 
 	gate_load(gate);
-	gate_setup(gate, enforce_mask);
+	gate_setup_holding(gate, enforce_mask, GATE_HOUR_NS);
 	gate_fill_hosts(gate);
 	gate->config.rollup = 1;
-	gate->config.hold_left_ns = LEASE_NS - MXG_HOLD_BEAT_NS;
 	gate_configure(gate);
 	packet_addr6(HOST_UNKNOWN, addr);
 	put_net(gate, addr, gate_now_ns() + GATE_HOUR_NS);
-}
-
-static uint64_t counter(const struct gate *gate, enum mxg_counter counter)
-{
-	struct mxg_counters counters;
-
-	gate_read_counters(gate, &counters);
-	return counters.count[counter];
 }
 
 static uint64_t hits(const struct gate *gate)
@@ -65,10 +54,10 @@ Test(gate_rollup, the_first_syn_only)
 
 	setup(&gate, GATE_ENFORCE);
 	gate_expect_spec(&gate, &stranger, MXG_CTR_HELD_ROLLUP, "the first");
-	cr_expect_eq(counter(&gate, MXG_CTR_EVENT_UNKNOWN), 1, "the worker is told");
+	cr_expect_eq(gate_counter(&gate, MXG_CTR_EVENT_UNKNOWN), 1, "the worker is told");
 	for (int i = 0; i < 3; i++)
 		gate_expect_spec(&gate, &stranger, MXG_CTR_UNKNOWN, "and again");
-	cr_expect_eq(counter(&gate, MXG_CTR_EVENT_UNKNOWN), 1);
+	cr_expect_eq(gate_counter(&gate, MXG_CTR_EVENT_UNKNOWN), 1);
 	cr_expect_eq(hits(&gate), 1);
 	other.host = HOST_EXPIRED;
 	gate_expect_spec(&gate, &other, MXG_CTR_HELD_ROLLUP, "whose verdict has ended");
@@ -88,7 +77,7 @@ Test(gate_rollup, one_that_is_asked_about_again_is_not_held_again)
 	gate_expect_spec(&gate, &stranger, MXG_CTR_HELD_ROLLUP, "the first");
 	gate_sleep_ms(20);
 	gate_expect_spec(&gate, &stranger, MXG_CTR_UNKNOWN, "the second");
-	cr_expect_eq(counter(&gate, MXG_CTR_EVENT_UNKNOWN), 2);
+	cr_expect_eq(gate_counter(&gate, MXG_CTR_EVENT_UNKNOWN), 2);
 	gate_free(&gate);
 }
 
@@ -115,7 +104,7 @@ Test(gate_rollup, whoever_is_known_goes_as_ever)
 	}
 	gate_expect_spec(&gate, &stranger4, MXG_CTR_UNKNOWN, "IPv4");
 	cr_expect_eq(hits(&gate), 0);
-	cr_expect_eq(counter(&gate, MXG_CTR_NOT_HELD), 0);
+	cr_expect_eq(gate_counter(&gate, MXG_CTR_NOT_HELD), 0);
 	gate_put_prefix(&gate, 6, HOST_UNKNOWN, 128, &allow);
 	gate_expect_spec(&gate, &stranger, MXG_CTR_ALLOW, "an exception for it");
 	gate_put_prefix(&gate, 6, HOST_EXPIRED, 32, &allow);
@@ -207,9 +196,9 @@ Test(gate_rollup, whatever_the_trigger_is)
 	gate.config.established = 1;
 	gate_configure(&gate);
 	gate_expect_spec(&gate, &stranger, MXG_CTR_HELD_ROLLUP, "the first");
-	cr_expect_eq(counter(&gate, MXG_CTR_EVENT_UNKNOWN), 1);
+	cr_expect_eq(gate_counter(&gate, MXG_CTR_EVENT_UNKNOWN), 1);
 	gate_expect_spec(&gate, &stranger, MXG_CTR_UNKNOWN, "the second");
 	gate_expect_spec(&gate, &stranger4, MXG_CTR_UNKNOWN, "elsewhere");
-	cr_expect_eq(counter(&gate, MXG_CTR_EVENT_UNKNOWN), 1, "nobody is told");
+	cr_expect_eq(gate_counter(&gate, MXG_CTR_EVENT_UNKNOWN), 1, "nobody is told");
 	gate_free(&gate);
 }
