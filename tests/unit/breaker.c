@@ -1016,6 +1016,43 @@ static int count_open(const struct breaker_info *info, void *user)
 }
 
 /* A zone that stays bad when the network around it is well again opens by itself. */
+static uint32_t counts_sec(const struct world *world, struct addr addr)
+{
+	return breaker_trouble(world->breaker, &addr, world->now).counts_sec;
+}
+
+/* To a worker that begins while one zone is in trouble, and another was. */
+Test(breaker, what_the_next_one_is_to_know)
+{
+	struct world world, next;
+	struct aftermath aftermath;
+
+	begin(&world, &CONF);
+	for (unsigned int i = 1; i <= 3; i++)
+		flip(&world, host(1, i));
+	world.now += 60;
+	for (unsigned int i = 1; i <= 3; i++)
+		good(&world, host(1, i), false);
+	cr_expect_not(is_open(&world, host(1, 9)));
+	world.memory_sec = 3600;
+	for (unsigned int i = 1; i <= 3; i++)
+		flip(&world, host(300, i));
+	cr_expect(is_open(&world, host(300, 9)));
+	breaker_hand_over(world.breaker, world.now, &aftermath);
+	cr_expect_eq(aftermath.count, 2);
+
+	begin(&next, &CONF);
+	next.now = world.now;
+	cr_expect_eq(counts_sec(&next, host(1, 9)), 0);
+	breaker_take_over(next.breaker, &aftermath);
+	cr_expect_not(is_open(&next, host(300, 9)), "it opens by itself");
+	cr_expect_eq(counts_sec(&next, host(1, 9)), NOW + 60 + 1200);
+	cr_expect_eq(counts_sec(&next, host(300, 9)), NOW + 60 + 3600);
+	cr_expect_eq(counts_sec(&next, host(600, 9)), 0);
+	breaker_free(world.breaker);
+	breaker_free(next.breaker);
+}
+
 Test(breaker, what_was_covered_opens_when_it_is_not)
 {
 	struct world world;

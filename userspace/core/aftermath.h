@@ -25,6 +25,7 @@ struct aftermath_zone {
 	uint32_t since_sec;   /* what was found bad from here on may be of the trouble */
 	uint32_t closed_sec;
 	uint32_t counts_sec; /* the first moment at which something can count */
+	bool is_open;        /* it was not over when this was written down: it is when it is read */
 };
 
 struct aftermath {
@@ -40,11 +41,26 @@ struct aftermath {
 void aftermath_add(struct aftermath *aftermath, const struct prefix *prefix, uint32_t since_sec,
 		   uint32_t memory_sec, uint32_t now_sec);
 
+/* The same of a trouble that goes on, to be written down for who would not know of it. */
+void aftermath_add_open(struct aftermath *aftermath, const struct prefix *prefix,
+			uint32_t since_sec, uint32_t memory_sec, uint32_t now_sec);
+
 /*
  * True if addr is in one or more of the zones: then the earliest beginning, and the latest
  * moment from which on something counts, which may have gone by.
  */
 bool aftermath_find(const struct aftermath *aftermath, const struct addr *addr, uint32_t now_sec,
 		    uint32_t *ret_since, uint32_t *ret_counts);
+
+/* A line for each zone that is not forgotten yet. Returns buf. */
+#define AFTERMATH_TEXT_MAX (AFTERMATH_MAX * 96 + 1)
+const char *aftermath_to_text(const struct aftermath *aftermath, uint32_t now_sec,
+			      char buf[static AFTERMATH_TEXT_MAX]);
+/*
+ * Reads that, and writes into text. shift_sec is what its moments are to be moved by; none of
+ * them comes to lie after now_sec but those from which on something counts. 0; -EBADMSG, and
+ * *ret is untouched.
+ */
+int aftermath_from_text(char *text, int64_t shift_sec, uint32_t now_sec, struct aftermath *ret);
 
 #endif

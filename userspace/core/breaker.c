@@ -371,17 +371,17 @@ static uint32_t since_of(const struct breaker *breaker, const struct scope *scop
 }
 
 /* As long after it as before it, or for as long as the zone's absences live. */
-static void remember(struct breaker *breaker, const struct scope *scope, uint32_t now_sec)
+static uint32_t memory_of(const struct breaker *breaker, const struct scope *scope)
 {
-	aftermath_add(&breaker->aftermath, &scope->prefix, since_of(breaker, scope),
-		      max_u32(2 * breaker->conf.window_sec, scope->memory_sec), now_sec);
+	return max_u32(2 * breaker->conf.window_sec, scope->memory_sec);
 }
 
 static void close_scope(struct breaker *breaker, struct scope *scope, uint32_t now_sec)
 {
 	struct breaker_info info = info_of(breaker, scope);
 
-	remember(breaker, scope, now_sec);
+	aftermath_add(&breaker->aftermath, &scope->prefix, since_of(breaker, scope),
+		      memory_of(breaker, scope), now_sec);
 	scope->opened_sec = 0;
 	scope->cause = NULL;
 	scope->count = scope->next = 0;
@@ -790,6 +790,27 @@ const char *breaker_next_name(struct breaker *breaker)
 const struct canaries *breaker_canaries(const struct breaker *breaker)
 {
 	return &breaker->canaries;
+}
+
+static void add_open(const struct breaker *breaker, const struct scope *scope, uint32_t now_sec,
+		     struct aftermath *ret)
+{
+	if (scope->opened_sec)
+		aftermath_add_open(ret, &scope->prefix, since_of(breaker, scope),
+				   memory_of(breaker, scope), now_sec);
+}
+
+void breaker_hand_over(const struct breaker *breaker, uint32_t now_sec, struct aftermath *ret)
+{
+	*ret = breaker->aftermath;
+	add_open(breaker, &breaker->total, now_sec, ret);
+	for (unsigned int i = 0; i < breaker->active_count; i++)
+		add_open(breaker, breaker->active[i], now_sec, ret);
+}
+
+void breaker_take_over(struct breaker *breaker, const struct aftermath *aftermath)
+{
+	breaker->aftermath = *aftermath;
 }
 
 int breaker_each(const struct breaker *breaker, int (*fn)(const struct breaker_info *, void *),

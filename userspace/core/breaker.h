@@ -96,6 +96,13 @@ struct breaker_trouble {
 struct breaker_trouble breaker_trouble(const struct breaker *breaker, const struct addr *addr,
 				       uint32_t now_sec);
 
+/*
+ * What of the troubles, now and lately, whoever judges next is to know, and without which he
+ * would believe what is of them: to be taken over before anything is judged.
+ */
+void breaker_hand_over(const struct breaker *breaker, uint32_t now_sec, struct aftermath *ret);
+void breaker_take_over(struct breaker *breaker, const struct aftermath *aftermath);
+
 /* The next address to look at now; false when there is none. Call it every second. */
 bool breaker_next(struct breaker *breaker, uint32_t now_sec, struct addr *ret);
 

@@ -149,6 +149,7 @@ static void on_change(const struct breaker_info *info, bool is_open, void *user)
 		 breaker_scope_name(info, scope), is_open ? "open" : "closed", info->cause,
 		 info->flips, info->stays, info->canaries, info->recovered);
 	tell(worker);
+	handover_on_change(worker);
 	if (!is_open)
 		return;
 	worker->breaker_opened++;
@@ -201,7 +202,10 @@ int watch_init(struct worker *worker)
 				      remembered(worker->conf->verdicts.max6), seed);
 	worker->breaker = breaker_new(&worker->conf->breaker, breaker_seed, on_change, worker);
 	confirm_init(&worker->confirm, &worker->conf->confirm, judge_now_sec());
-	return worker->history && worker->breaker ? 0 : -ENOMEM;
+	if (!worker->history || !worker->breaker)
+		return -ENOMEM;
+	handover_load(worker);
+	return 0;
 }
 
 void watch_done(struct worker *worker)
@@ -246,6 +250,7 @@ void watch_on_tick(uv_timer_t *timer)
 	for (unsigned int i = 0; i < worker->conf->breaker.canary_count; i++)
 		tell_of_canary(worker, i);
 	tell_unproven(worker);
+	handover_tick(worker);
 	/* Who of them is well and who is not changes while it is open. */
 	if (alarms_is_raised(&worker->alarms, ALARM))
 		tell(worker);

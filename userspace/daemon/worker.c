@@ -312,6 +312,7 @@ static void done(struct worker *worker)
 	uv_loop_close(&worker->loop);
 	remember_save(worker);
 	snapshot_save(worker);
+	handover_save(worker);
 	store_close(worker->store);
 	exceptions_free(worker->exceptions);
 	budget_free(worker->budget);

@@ -14,6 +14,7 @@
  *   saver.c     files that are written beside the loop:
  *   remember.c  who was good, for the worker after it
  *   snapshot.c  the verdicts, for the next boot
+ *   handover.c  where DNS was in trouble, for the worker after it
  *   mode.c      which reasons the gate acts on
  *   replies.c   what it says to who is rejected, and the secrets of that
  *   alarms.c    what an operator should know now;  health.c  that DNS is in trouble
@@ -36,6 +37,7 @@
 #include "core/history.h"
 #include "daemon/alarms.h"
 #include "daemon/growth.h"
+#include "daemon/handover.h"
 #include "daemon/health.h"
 #include "daemon/ledger.h"
 #include "daemon/message.h"
@@ -99,6 +101,7 @@ struct worker {
 	struct health health;
 	struct ledger ledger;
 	struct growth growth;
+	struct handover handover;
 	struct remember remember;
 	struct snapshot snapshot;
 	struct rollups rollups;
