@@ -29,7 +29,7 @@ MAKEFLAGS += --no-builtin-rules
 
 # --- what is needed -----------------------------------------------------------
 
-PKGS := libxdp libbpf libcares libnl-route-3.0 libnl-3.0 libuv libconfuse jansson sqlite3 \
+PKGS := libxdp libbpf libcares libnl-route-3.0 libnl-3.0 libuv jansson sqlite3 \
 	libcap-ng libsystemd libpsl libpcre2-8
 
 BARE_GOALS := help clean check-c-ares-new fmt check-layers uninstall

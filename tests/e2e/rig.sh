@@ -368,6 +368,10 @@ conf_policy='policy unconfirmed { action = drop }'
 conf_more=
 
 gate_conf() {
+	local no_ptr=$conf_no_ptr
+
+	# A test that says something of it says all of it.
+	[[ $conf_policy$conf_more != *'policy no-ptr '* ]] || no_ptr=
 	cat >"$RIG_CONF" <<-END
 		interfaces = { $conf_interfaces }
 		attach = $conf_attach
@@ -382,7 +386,7 @@ gate_conf() {
 		}
 		events { interval = $conf_interval }
 		$conf_confirm
-		$conf_no_ptr
+		$no_ptr
 		$conf_policy
 		$conf_more
 	END

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * mxgate.conf: one table of keys feeds the parser, the defaults, the printer and
- * the man page. libconfuse reads the grammar; every value is checked where it
- * stands, so an error names file and line and what is allowed.
+ * the man page. Every value is checked where it stands, and against the others when all
+ * is read, so an error names file and line and what is allowed.
  *
  * It opens no socket, looks up no user or interface and changes nothing: what
  * the machine must have for a valid configuration is the keeper's to check.

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "base/text.h"
 
@@ -11,6 +13,10 @@
 #define IN(field) offsetof(struct policy_row, field)
 #define YEAR      31536000
 #define NO_RANGE  0, 0
+
+/* What unix(7) leaves of sun_path beside its NUL. */
+#define SOCKET_PATH_MAX 107
+_Static_assert(sizeof(((struct sockaddr_un *)0)->sun_path) == SOCKET_PATH_MAX + 1, "unix(7)");
 
 #define REPLY_FORM                                                                                 \
 	"5yz 5.x.y or 4yz 4.x.y and printable ASCII without quotes, backslashes and dollar "       \
@@ -74,7 +80,8 @@ const struct conf_key CONF_KEYS[] = {
 	 "the lease has lapsed."},
 	{"", "log_level", KEY_CHOICE, AT(log_level), NO_RANGE, "error|warn|info|debug", "info",
 	 "The least important lines to log; info has one line per verdict change."},
-	{"control", "path", KEY_PATH, AT(control.path), NO_RANGE, "an absolute path",
+	{"control", "path", KEY_PATH, AT(control.path), 0, SOCKET_PATH_MAX,
+	 "an absolute path of at most 107 characters",
 	 "/run/mxgate/control.sock",
 	 "The control socket. Elsewhere than in /run/mxgate, the systemd unit needs "
 	 "ReadWritePaths= in a drop-in."},
@@ -104,11 +111,12 @@ const struct conf_key CONF_KEYS[] = {
 	{"verdicts", "start4", KEY_NUMBER, AT(verdicts.start4), 1, 100000000, NULL, "65536",
 	 "For so many is there room at first (1.4 MiB). A table that fills is replaced by one twice as "
 	 "large while packets flow, up to max4, and becomes smaller again at a reload or a new start "
-	 "when it is nearly empty. With that of max4 all is taken at once."},
+	 "when it is nearly empty. With that of max4 all is taken at once; it may not be above it, "
+	 "and its default is not where max4 is less."},
 	{"verdicts", "max6", KEY_NUMBER, AT(verdicts.max6), 1, 100000000, NULL, "250000",
 	 "IPv6 verdicts that the gate can hold at most; a million take 35 MiB."},
 	{"verdicts", "start6", KEY_NUMBER, AT(verdicts.start6), 1, 100000000, NULL, "16384",
-	 "For so many of IPv6 is there room at first."},
+	 "For so many of IPv6 is there room at first; at most max6, as for start4."},
 	{"events", "rate", KEY_NUMBER, AT(events.rate), 1, 1000000, NULL, "10000",
 	 "Lookups that the gate may ask for, per second and CPU."},
 	{"events", "burst", KEY_NUMBER, AT(events.burst), 1, 1000000, NULL, "2000",
@@ -196,7 +204,9 @@ const struct conf_key CONF_KEYS[] = {
 	 "comment line). ordinary beats generic, and both beat mxgate's own judgement. A wrong line "
 	 "is refused by mxgated -t and by a reload. mxgate rdns NAME ADDR shows what becomes of a "
 	 "name."},
-	{"reject", "host", KEY_HOST, AT(reject.host), NO_RANGE, "a host name of at most 100 characters", "",
+	{"reject", "host", KEY_HOST, AT(reject.host), NO_RANGE, 
+	 "a name with its domain such as mx.example.net, or this host's address as [192.0.2.25] or "
+	 "[IPv6:2001:db8::25], of at most 100 characters", "",
 	 "The name in the greeting to a client that is rejected. None: this machine's."},
 	{"reject", "url", KEY_URL, AT(reject.url), NO_RANGE,
 	 "a URL without blanks and without braces other than one {address}", "",
@@ -289,7 +299,7 @@ void conf_key_choice(const char *allowed, uint32_t index, char *buf, size_t size
 
 static bool is_iface(const char *text)
 {
-	if (!*text || strlen(text) >= IFNAMSIZ)
+	if (!*text || strlen(text) >= IFNAMSIZ || strcmp(text, ".") == 0 || strcmp(text, "..") == 0)
 		return false;
 	/* What the kernel refuses (/ and :), and what would break the printer. */
 	for (; *text; text++)
@@ -298,17 +308,20 @@ static bool is_iface(const char *text)
 	return true;
 }
 
-static int text_store(const struct conf_key *key, const char *text, void *at)
+static int text_store(const struct conf_key *key, const char *text, void *at, const char **ret_why)
 {
-	/* libconfuse strings come back as written; quotes would break the printer. */
+	/* Quotes and the others would break the printer. */
 	bool may_be_none = key->type == KEY_HOST || key->type == KEY_URL;
 
 	if (!*text && may_be_none) {
 		*(char *)at = '\0';
 		return 0;
 	}
-	if (!*text || strlen(text) >= CONF_TEXT_MAX || !text_is_printable(text) ||
-	    strpbrk(text, "\"\\$"))
+	if (strlen(text) >= CONF_TEXT_MAX || (key->max && strlen(text) > key->max)) {
+		*ret_why = "too long";
+		return -EINVAL;
+	}
+	if (!*text || !text_is_printable(text) || strpbrk(text, "\"\\$"))
 		return -EINVAL;
 	if ((key->type == KEY_PATH || key->type == KEY_PATHS) && *text != '/')
 		return -EINVAL;
@@ -318,6 +331,70 @@ static int text_store(const struct conf_key *key, const char *text, void *at)
 		return -EINVAL;
 	strcpy(at, text);
 	return 0;
+}
+
+static int iface_store(const char *text, unsigned int n, char (*list)[IFNAMSIZ])
+{
+	if (n >= CONF_INTERFACES_MAX || !is_iface(text))
+		return -EINVAL;
+	for (unsigned int i = 0; i < n; i++)
+		if (strcmp(list[i], text) == 0)
+			return -EEXIST;
+	strcpy(list[n], text);
+	return 0;
+}
+
+static int port_store(const char *text, unsigned int n, uint16_t *list)
+{
+	uint64_t port;
+
+	if (n >= MXG_PORTS_MAX || text_to_u64(text, 1, UINT16_MAX, &port) < 0)
+		return -EINVAL;
+	for (unsigned int i = 0; i < n; i++)
+		if (list[i] == port)
+			return -EEXIST;
+	list[n] = (uint16_t)port;
+	return 0;
+}
+
+/* Where nothing can answer: not what somebody means who writes it, but "any". */
+static bool is_nowhere(const struct addr *addr)
+{
+	const char *special = addr_special(addr);
+
+	return special &&
+	       (strcmp(special, "this-network") == 0 || strcmp(special, "unspecified") == 0 ||
+		strcmp(special, "multicast") == 0 || strcmp(special, "reserved") == 0);
+}
+
+/* The same server twice would be its own second opinion. */
+static int server_store(const char *text, unsigned int n, struct endpoint *list,
+			const char **ret_why)
+{
+	struct endpoint endpoint;
+
+	if (n >= CONF_SERVERS_MAX || endpoint_parse(text, 53, &endpoint) < 0)
+		return -EINVAL;
+	if (is_nowhere(&endpoint.addr)) {
+		*ret_why = "no server can have that address";
+		return -EINVAL;
+	}
+	for (unsigned int i = 0; i < n; i++)
+		if (addr_equal(&list[i].addr, &endpoint.addr) && list[i].port == endpoint.port)
+			return -EEXIST;
+	list[n] = endpoint;
+	return 0;
+}
+
+static int path_store(const struct conf_key *key, const char *text, unsigned int n,
+		      char (*list)[CONF_TEXT_MAX], const char **ret_why)
+{
+	if (n >= CONF_PATTERNS_MAX)
+		return -EINVAL;
+	for (unsigned int i = 0; i < n; i++)
+		if (strcmp(list[i], text) == 0)
+			return -EEXIST;
+	return text_store(key, text, list + n, ret_why);
 }
 
 static int host_store(const char *text, unsigned int n, struct canary_host *list)
@@ -331,52 +408,53 @@ static int host_store(const char *text, unsigned int n, struct canary_host *list
 	return 0;
 }
 
-static int net_store(const char *text, unsigned int n, struct prefix *list)
+static int net_store(const char *text, unsigned int n, struct prefix *list, const char **ret_why)
 {
-	const char *why;
+	const char *slash = strchr(text, '/');
+	struct prefix net;
 
-	if (n >= MXG_DESTS_MAX || prefix_parse(text, &list[n], &why) < 0)
+	if (n >= MXG_DESTS_MAX)
 		return -EINVAL;
+	if (slash && strcmp(slash, "/0") == 0) {
+		*ret_why = "that is every address; leave the key out for that";
+		return -EINVAL;
+	}
+	if (prefix_parse(text, &net, ret_why) < 0)
+		return -EINVAL;
+	if (is_nowhere(&net.addr)) {
+		*ret_why = "no mail server can have that address; leave the key out for any";
+		return -EINVAL;
+	}
 	for (unsigned int i = 0; i < n; i++)
-		if (prefix_equal(&list[i], &list[n]))
+		if (prefix_equal(&list[i], &net))
 			return -EEXIST;
+	list[n] = net;
 	return 0;
 }
 
-static int list_store(const struct conf_key *key, const char *text, unsigned int n, void *at)
+static int list_store(const struct conf_key *key, const char *text, unsigned int n, void *at,
+		      const char **ret_why)
 {
-	struct endpoint endpoint;
-	uint64_t port;
-
 	switch (key->type) {
 	case KEY_IFACES:
-		if (n >= CONF_INTERFACES_MAX || !is_iface(text))
-			return -EINVAL;
-		strcpy(((char(*)[IFNAMSIZ])at)[n], text);
-		return 0;
+		return iface_store(text, n, at);
 	case KEY_PORTS:
-		if (n >= MXG_PORTS_MAX || text_to_u64(text, 1, UINT16_MAX, &port) < 0)
-			return -EINVAL;
-		((uint16_t *)at)[n] = (uint16_t)port;
-		return 0;
+		return port_store(text, n, at);
 	case KEY_SERVERS:
-		if (n >= CONF_SERVERS_MAX || endpoint_parse(text, 53, &endpoint) < 0)
-			return -EINVAL;
-		((struct endpoint *)at)[n] = endpoint;
-		return 0;
+		return server_store(text, n, at, ret_why);
 	case KEY_PATHS:
-		return n < CONF_PATTERNS_MAX ? text_store(key, text, (char(*)[CONF_TEXT_MAX])at + n)
-					     : -EINVAL;
+		return path_store(key, text, n, at, ret_why);
 	case KEY_HOSTS:
 		return host_store(text, n, at);
 	case KEY_NETS:
-		return net_store(text, n, at);
+		return net_store(text, n, at, ret_why);
 	default:
 		return -EINVAL;
 	}
 }
 
-int conf_key_store(const struct conf_key *key, const char *text, unsigned int n, void *at)
+int conf_key_store(const struct conf_key *key, const char *text, unsigned int n, void *at,
+		   const char **ret_why)
 {
 	uint32_t index;
 	uint64_t number;
@@ -404,14 +482,14 @@ int conf_key_store(const struct conf_key *key, const char *text, unsigned int n,
 	case KEY_HOST:
 	case KEY_URL:
 	case KEY_REPLY:
-		return text_store(key, text, at);
+		return text_store(key, text, at, ret_why);
 	case KEY_IFACES:
 	case KEY_PORTS:
 	case KEY_SERVERS:
 	case KEY_HOSTS:
 	case KEY_NETS:
 	case KEY_PATHS:
-		return list_store(key, text, n, at);
+		return list_store(key, text, n, at, ret_why);
 	}
 	return -EINVAL;
 }
@@ -430,7 +508,8 @@ void conf_key_allowed(const struct conf_key *key, char *buf, size_t size)
 			 text_from_span(key->min, min), text_from_span(key->max, max));
 		break;
 	case KEY_IFACES:
-		snprintf(buf, size, "a list of at most %d interface names", CONF_INTERFACES_MAX);
+		snprintf(buf, size, "a list of at most %d interface names of at most %d characters",
+			 CONF_INTERFACES_MAX, IFNAMSIZ - 1);
 		break;
 	case KEY_PORTS:
 		snprintf(buf, size, "a list of 1 to %d ports, each 1 to 65535", MXG_PORTS_MAX);

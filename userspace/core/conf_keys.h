@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The table of configuration keys, and what one value of a key may be: shared by
- * the reader (conf.c) and the printer (conf_print.c), and by nobody else.
+ * The table of configuration keys, and what one value of a key may be: shared by the
+ * reader (conf_reader.c, conf_check.c) and the printer (conf_print.c), and by nobody else.
  */
 #ifndef MXGATE_CORE_CONF_KEYS_H
 #define MXGATE_CORE_CONF_KEYS_H
@@ -66,9 +66,11 @@ unsigned int *conf_key_count(const struct conf_key *key, struct conf *conf);
 
 /*
  * Checks text for key and writes it to at; n is the index within a list, whose elements
- * before that are there already. 0, -EINVAL, or -EEXIST when the list has it.
+ * before that are there already. 0, -EEXIST when the list has it, or -EINVAL and, if there
+ * is more to say than "not allowed", *ret_why a static sentence.
  */
-int conf_key_store(const struct conf_key *key, const char *text, unsigned int n, void *at);
+int conf_key_store(const struct conf_key *key, const char *text, unsigned int n, void *at,
+		   const char **ret_why);
 
 #define CONF_ALLOWED_MAX 192
 /* What may stand there, in words, for error lines and the man page. */

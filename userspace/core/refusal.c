@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/text.h"
 
@@ -95,7 +96,8 @@ static bool is_label(const char *text, size_t len)
 	return true;
 }
 
-bool refusal_host_is_valid(const char *text)
+/* Labels of letters, digits and hyphens; *ret_last: where the last of them begins. */
+static bool is_name(const char *text, const char **ret_last)
 {
 	if (strlen(text) > HOST_MAX)
 		return false;
@@ -104,10 +106,38 @@ bool refusal_host_is_valid(const char *text)
 
 		if (!is_label(text, len))
 			return false;
+		*ret_last = text;
 		text += len;
 		if (!*text)
 			return true;
 	}
+}
+
+/* "[192.0.2.25]" or "[IPv6:2001:db8::25]". */
+static bool is_literal(const char *text)
+{
+	static const char tag[] = "[IPv6:";
+	bool six = strncasecmp(text, tag, strlen(tag)) == 0;
+	const char *begin = text + (six ? strlen(tag) : 1);
+	size_t len = strlen(begin);
+	char copy[ADDR_TEXT_MAX];
+	struct addr addr;
+
+	if (*text != '[' || len < 2 || len > sizeof(copy) || begin[len - 1] != ']')
+		return false;
+	memcpy(copy, begin, len - 1);
+	copy[len - 1] = '\0';
+	return (strchr(copy, ':') != NULL) == six && addr_parse(copy, &addr) == 0;
+}
+
+bool refusal_host_is_valid(const char *text)
+{
+	const char *last = text;
+
+	if (*text == '[')
+		return is_literal(text);
+	/* 192.0.2.25 looks like a name, but no domain has only digits (RFC 3696 §2). */
+	return is_name(text, &last) && last != text && last[strspn(last, "0123456789")];
 }
 
 /* --- what is made of it ------------------------------------------------------------- */
@@ -196,10 +226,11 @@ int refusal_line(const struct refusal_conf *conf, enum mxg_reason reason, struct
 
 void refusal_greeting(const struct refusal_conf *conf, const char *machine, struct mxg_say *ret)
 {
-	const char *host = *conf->host ? conf->host : machine;
+	const char *host = *conf->host ? conf->host : machine, *last;
 	char text[HOST_MAX + 16];
 
-	if (!refusal_host_is_valid(host))
+	/* A machine may not know its domain; whoever writes a name down should. */
+	if (!*conf->host && !is_name(host, &last))
 		host = "localhost";
 	snprintf(text, sizeof(text), "220 %.*s ESMTP" CRLF, HOST_MAX, host);
 	say_plain(text, strlen(text), ret);

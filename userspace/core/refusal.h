@@ -42,7 +42,10 @@ bool refusal_text_is_valid(const char *text);
 /* A scheme, a colon and something; no blank, and no brace but those of {address}. */
 bool refusal_url_is_valid(const char *text);
 
-/* A name that a server may greet with (RFC 5321 §2.3.5), of letters, digits, hyphens. */
+/*
+ * What a server may greet with: a name with its domain (RFC 5321 §2.3.5), of letters, digits
+ * and hyphens, or its address as a literal (§4.1.3).
+ */
 bool refusal_host_is_valid(const char *text);
 
 /*
@@ -58,8 +61,8 @@ int refusal_line(const struct refusal_conf *conf, enum mxg_reason reason, struct
 #define REFUSAL_LINE_MAX (MXG_SAY_MAX - 2) /* without CRLF */
 
 /*
- * The 220 greeting with conf's host, or if that is empty machine's, or if a server may not
- * greet with that, "localhost". 220, as a client that is greeted with 554 may try again
+ * The 220 greeting with conf's host, or if that is empty machine's, or if that is
+ * no name, "localhost". 220, as a client that is greeted with 554 may try again
  * and again, and nobody is told why (RFC 5321 §3.1 says where 554 is to be expected).
  */
 void refusal_greeting(const struct refusal_conf *conf, const char *machine, struct mxg_say *ret);
