@@ -656,14 +656,17 @@ Test(ctl, why_of_a_host_that_passes_for_now)
 Test(ctl, why_in_a_network_that_is_rolled_up)
 {
 	static const struct {
-		const char *known, *enforced, *head;
+		const char *known, *enforced, *not_held, *head;
 	} rows[] = {
-		{"false", "true",
+		{"false", "true", "null",
 		 "2001:db8::5  HELD: no live verdict, and its network is rolled up\n"},
-		{"false", "false",
+		{"false", "true", "\"the DNS is in trouble\"",
+		 "2001:db8::5  PASSES: no live verdict, and its network is rolled up, but nobody "
+		 "is held now: the DNS is in trouble\n"},
+		{"false", "false", "\"no reason is enforced\"",
 		 "2001:db8::5  PASSES (monitor: would be HELD): no live verdict, and its network "
 		 "is rolled up\n"},
-		{"true,\"action\":\"drop\",\"reason\":\"no-ptr\"", "true",
+		{"true,\"action\":\"drop\",\"reason\":\"no-ptr\"", "true", "null",
 		 "2001:db8::5  PASSES (monitor: would be DROPPED): no-ptr\n"},
 	};
 	char json[1024], *text;
@@ -672,10 +675,11 @@ Test(ctl, why_in_a_network_that_is_rolled_up)
 		snprintf(json, sizeof(json),
 			 "{\"address\":\"2001:db8::5\",\"exception\":null,\"known\":%s,\"rollup\":{"
 			 "\"net\":\"2001:db8::/64\",\"since\":\"2026-01-01T10:00:00Z\","
-			 "\"expires_in_sec\":3120,\"enforced\":%s,\"addresses\":[{\"address\":"
+			 "\"expires_in_sec\":3120,\"enforced\":%s,\"not_held\":%s,\"addresses\":[{"
+			 "\"address\":"
 			 "\"2001:db8::1\",\"found\":\"2026-01-01T09:59:00Z\",\"counts_sec\":3000}]}"
 			 "}",
-			 rows[i].known, rows[i].enforced);
+			 rows[i].known, rows[i].enforced, rows[i].not_held);
 		text = render(out_text_evidence, json);
 		cr_expect_eq(strncmp(text, rows[i].head, strlen(rows[i].head)), 0, "%s", text);
 		cr_expect(strstr(text,

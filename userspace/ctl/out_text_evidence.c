@@ -94,11 +94,19 @@ static void headline_verdict(FILE *to, const json_t *result)
 
 static void headline_rollup(FILE *to, const json_t *rollup)
 {
-	fputs(json_is_true(json_object_get(rollup, "enforced"))
-		      ? "HELD: "
-		      : "PASSES (monitor: would be HELD): ",
-	      to);
-	fputs("no live verdict, and its network is rolled up\n", to);
+	const json_t *not_held = json_object_get(rollup, "not_held");
+	bool enforced = json_is_true(json_object_get(rollup, "enforced"));
+
+	if (!enforced)
+		fputs("PASSES (monitor: would be HELD): ", to);
+	else
+		fputs(json_is_string(not_held) ? "PASSES: " : "HELD: ", to);
+	fputs("no live verdict, and its network is rolled up", to);
+	if (enforced && json_is_string(not_held)) {
+		fputs(", but nobody is held now: ", to);
+		out_text_put(to, json_string_value(not_held));
+	}
+	fputc('\n', to);
 }
 
 static void headline(FILE *to, const json_t *result)

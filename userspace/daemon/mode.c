@@ -136,8 +136,7 @@ static bool may_refuse_learned(const struct worker *worker)
 	return false;
 }
 
-/* Why nobody is held, whoever it would be; NULL: they are. */
-static const char *hold_why_not(const struct worker *worker)
+const char *mode_nobody_held(const struct worker *worker)
 {
 	if (!may_refuse_learned(worker))
 		return "no reason is enforced that can be learned";
@@ -150,17 +149,17 @@ static const char *hold_why_not(const struct worker *worker)
 
 const char *mode_hold_why_not(const struct worker *worker)
 {
-	return worker->conf->hold ? hold_why_not(worker) : "";
+	return worker->conf->hold ? mode_nobody_held(worker) : "";
 }
 
 bool mode_may_hold(const struct worker *worker)
 {
-	return (worker->conf->hold || worker->rollups.in_gate > 0) && !hold_why_not(worker);
+	return (worker->conf->hold || worker->rollups.in_gate > 0) && !mode_nobody_held(worker);
 }
 
 void mode_hold_tick(struct worker *worker)
 {
-	const char *why_not = hold_why_not(worker);
+	const char *why_not = mode_nobody_held(worker);
 	int err;
 
 	if (mode_may_hold(worker) == worker->is_holding)

@@ -216,6 +216,16 @@ static json_int_t hits_of(const struct worker *worker, const struct prefix *net)
 	return (json_int_t)value.hits;
 }
 
+/* A reason of the daemon's why nobody is held now, or NULL. */
+static const char *not_held(const struct worker *worker)
+{
+	const char *why = mode_nobody_held(worker);
+
+	if (worker->is_holding)
+		return NULL;
+	return why ? why : "the gate is told so within a second";
+}
+
 json_t *rollups_why_json(const struct worker *worker, const struct addr *addr)
 {
 	uint32_t now_sec = judge_now_sec();
@@ -233,12 +243,12 @@ json_t *rollups_why_json(const struct worker *worker, const struct addr *addr)
 				  addr_format(&info.addresses[i].addr, text), "found",
 				  moment_json(info.addresses[i].first_sec, now_sec), "counts_sec",
 				  (json_int_t)(info.addresses[i].until_sec - now_sec)));
-	return json_pack("{s:s, s:o, s:I, s:i, s:I, s:b, s:o}", "net",
-			 prefix_format(&info.net, text), "since",
-			 moment_json(info.since_sec, now_sec), "expires_in_sec",
-			 (json_int_t)(info.until_sec - now_sec), "needed",
-			 (int)worker->conf->confirm.rollup, "hits", hits_of(worker, &info.net),
-			 "enforced", is_enforced(worker), "addresses", list);
+	return json_pack(
+		"{s:s, s:o, s:I, s:i, s:I, s:b, s:s?, s:o}", "net", prefix_format(&info.net, text),
+		"since", moment_json(info.since_sec, now_sec), "expires_in_sec",
+		(json_int_t)(info.until_sec - now_sec), "needed", (int)worker->conf->confirm.rollup,
+		"hits", hits_of(worker, &info.net), "enforced", is_enforced(worker), "not_held",
+		not_held(worker), "addresses", list);
 }
 
 static bool touches(const struct prefix *within, const struct prefix *net)

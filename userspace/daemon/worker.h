@@ -222,6 +222,9 @@ bool mode_is_enforced(const struct worker *worker, enum mxg_reason reason);
 /* NULL: unknown sources are to be held now. Else why not, "" when it is not configured. */
 const char *mode_hold_why_not(const struct worker *worker);
 
+/* Why nobody is to be held, whoever it would be; NULL: who should be is. */
+const char *mode_nobody_held(const struct worker *worker);
+
 /* True if the gate is to hold whom it should: those, or of a network that is rolled up. */
 bool mode_may_hold(const struct worker *worker);
 
