@@ -216,6 +216,14 @@ static __always_inline int refuse_command(struct xdp_md *ctx, const struct refus
 	return refuse_say(ctx, reply, MXG_SAY_WRONG, addr, MXG_CTR_REJECT_WRONG);
 }
 
+/* Writing it out takes longer than all else: who is greeted is seldom told his address. */
+static __always_inline bool refuse_needs_address(const struct refuse_talk *talk)
+{
+	const struct mxg_say *greeting = say_get(MXG_SAY_GREETING);
+
+	return talk->acked > 1 || (greeting && greeting->has_addr);
+}
+
 /* What is to become of a packet of a talk with a source that is refused for reason. */
 static __noinline int refuse_answer(struct xdp_md *ctx, const struct refuse_talk *talk,
 				    const struct source *source, __u32 reason)
@@ -227,7 +235,8 @@ static __noinline int refuse_answer(struct xdp_md *ctx, const struct refuse_talk
 
 	if (!talk || !source || !reply_is_whole(ctx))
 		return XDP_PASS;
-	say_address(source, &addr);
+	if (refuse_needs_address(talk))
+		say_address(source, &addr);
 	if (!refuse_find_lens(reason, &addr, &lens))
 		return XDP_PASS;
 	step = refuse_step_of(talk, &lens);

@@ -122,13 +122,13 @@ static __always_inline bool reply_find(struct xdp_md *ctx, struct reply_headers 
 	return ret->tcp_len <= left && ret->tcp_len >= ret->tcp->doff * 4U;
 }
 
-static __always_inline __u16 reply_fold(__s64 sum)
+/* RFC 1071: a sum of 32-bit words becomes one of 16. */
+static __always_inline __u16 reply_fold(__u64 sum)
 {
-	__u32 folded = (__u32)sum;
-
-	folded = (folded & 0xffff) + (folded >> 16);
-	folded = (folded & 0xffff) + (folded >> 16);
-	return (__u16)~folded;
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (__u16)((sum & 0xffff) + (sum >> 16));
 }
 
 static __always_inline void reply_turn_ethernet(struct ethhdr *eth)
@@ -140,8 +140,19 @@ static __always_inline void reply_turn_ethernet(struct ethhdr *eth)
 	__builtin_memcpy(eth->h_source, mac, ETH_ALEN);
 }
 
-/* A sum of what it covers, to be folded. */
-#define REPLY_CSUM(what) bpf_csum_diff(NULL, 0, (__be32 *)(void *)(what), sizeof(*(what)), 0)
+/* The sum of so few words is had sooner than a helper is called. */
+static __always_inline __u64 reply_add(const void *words, __u32 bytes)
+{
+	const __u32 *word = words;
+	__u64 sum = 0;
+
+#pragma unroll
+	for (__u32 i = 0; i < bytes / 4; i++)
+		sum += word[i];
+	return sum;
+}
+
+#define REPLY_SUM(what) reply_add(what, sizeof(*(what)))
 
 static __always_inline __u32 reply_header_len(const struct reply_sum *sum)
 {
@@ -190,7 +201,7 @@ static __always_inline void reply_put_ip4(struct iphdr *ip, const struct reply_s
 		.saddr = sum->from[0],
 		.daddr = sum->to[0],
 	};
-	ip->check = reply_fold(REPLY_CSUM(ip));
+	ip->check = (__u16)~reply_fold(REPLY_SUM(ip));
 }
 
 static __always_inline void reply_put_ip6(struct ipv6hdr *ip, const struct reply_sum *sum)
@@ -216,7 +227,7 @@ static __always_inline void reply_in_place(struct reply_headers *headers, const 
 	struct reply_sum sum = {};
 
 	reply_prepare(headers, reply, &sum);
-	sum.tcp.check = reply_fold(REPLY_CSUM(&sum));
+	sum.tcp.check = (__u16)~reply_fold(REPLY_SUM(&sum));
 	reply_turn_ethernet(headers->eth);
 	if (headers->ip4)
 		reply_put_ip4(headers->ip4, &sum);

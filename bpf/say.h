@@ -142,25 +142,22 @@ __noinline int say_address(const struct source *source, struct say_addr *ret)
 /* --- answers ------------------------------------------------------------------- */
 
 /* A sum of 16 bits, of what begins at an odd or even place of what is summed. */
-static __always_inline __u32 say_sum(const void *data, __u32 size, __u32 at)
+static __always_inline __u32 say_turn(__u16 sum, __u32 at)
 {
-	__u32 sum = (__u16)~reply_fold(bpf_csum_diff(NULL, 0, (__be32 *)data, size, 0));
-
-	return at & 1 ? (sum >> 8 | sum << 8) & 0xffff : sum;
+	return at & 1 ? (__u16)(sum >> 8 | sum << 8) : sum;
 }
 
 static __always_inline __u16 say_checksum(const struct reply_sum *sum, const struct mxg_say *say,
 					  const struct say_addr *addr)
 {
 	__u32 at = say->before_len;
-	__s64 total = (__u16)~reply_fold(REPLY_CSUM(sum));
+	__u64 total = REPLY_SUM(sum) + say->before_sum;
 
-	total += say_sum(say->before, sizeof(say->before), 0);
 	if (say->has_addr) {
-		total += say_sum(addr->text, SAY_ADDR_SUMMED, at);
+		total += say_turn(reply_fold(reply_add(addr->text, SAY_ADDR_SUMMED)), at);
 		at += addr->len;
 	}
-	return reply_fold(total + say_sum(say->after, sizeof(say->after), at));
+	return (__u16)~reply_fold(total + say_turn(say->after_sum, at));
 }
 
 static __always_inline bool say_grow(struct xdp_md *ctx, __u32 by)

@@ -225,7 +225,9 @@ struct mxg_say {
 	__u8 before_len; /* 0..MXG_SAY_PART */
 	__u8 after_len;  /* 0..MXG_SAY_PART */
 	__u8 has_addr;   /* 0 or 1: the client's address, as RFC 5952 writes it, between them */
-	__u8 zero[5];    /* rounds it to 8 bytes */
+	__u8 zero;
+	__u16 before_sum; /* RFC 1071: of the bytes, as they lie in memory, not inverted */
+	__u16 after_sum;
 	char before[MXG_SAY_PART]; /* the rest of each is 0 */
 	char after[MXG_SAY_PART];
 };

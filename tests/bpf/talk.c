@@ -10,6 +10,8 @@
 
 #include <criterion/criterion.h>
 
+#include "core/refusal.h"
+
 #define ETH_LEN 14
 #define TAG_LEN 4
 
@@ -17,7 +19,10 @@
 
 void talk_put_say(struct gate *gate, uint32_t slot, const struct mxg_say *say)
 {
-	cr_assert_eq(bpf_map_update_elem(gate_map(gate, MXG_MAP_SAY), &slot, say, 0), 0);
+	struct mxg_say sealed = *say;
+
+	refusal_seal(&sealed);
+	cr_assert_eq(bpf_map_update_elem(gate_map(gate, MXG_MAP_SAY), &slot, &sealed, 0), 0);
 }
 
 void talk_set_say(struct gate *gate, uint32_t slot, const char *before, const char *after,

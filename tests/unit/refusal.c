@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include <arpa/inet.h>
 #include "core/refusal.h"
 
 #include <criterion/criterion.h>
@@ -193,6 +194,8 @@ Test(refusal, a_line_as_it_lies_in_the_map)
 		.before_len = 11,
 		.after_len = 10,
 		.has_addr = 1,
+		.before_sum = htons(0x27e7), /* RFC 1071 §1: of bytes in the order of the network */
+		.after_sum = htons(0x6723),
 		.before = "554 5.7.25 ",
 		.after = " is bad.\r\n",
 	};

@@ -180,14 +180,37 @@ static bool put_part(const char *text, size_t len, __u8 *ret_len, char part[stat
 	return true;
 }
 
+/* Of zeros behind the part there may be any number. */
+static uint16_t sum_of(const char part[static MXG_SAY_PART])
+{
+	uint32_t sum = 0;
+	uint16_t word;
+
+	for (size_t i = 0; i < MXG_SAY_PART; i += sizeof(word)) {
+		memcpy(&word, part + i, sizeof(word));
+		sum += word;
+	}
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)((sum & 0xffff) + (sum >> 16));
+}
+
+void refusal_seal(struct mxg_say *say)
+{
+	say->before_sum = sum_of(say->before);
+	say->after_sum = sum_of(say->after);
+}
+
 /* A line without an address; one that is longer than a part goes on in the other. */
 static bool say_plain(const char *text, size_t len, struct mxg_say *ret)
 {
 	size_t first = len < MXG_SAY_PART ? len : MXG_SAY_PART;
 
 	memset(ret, 0, sizeof(*ret));
-	return len <= MXG_SAY_MAX && put_part(text, first, &ret->before_len, ret->before) &&
-	       put_part(text + first, len - first, &ret->after_len, ret->after);
+	if (len > MXG_SAY_MAX || !put_part(text, first, &ret->before_len, ret->before) ||
+	    !put_part(text + first, len - first, &ret->after_len, ret->after))
+		return false;
+	refusal_seal(ret);
+	return true;
 }
 
 static bool say_split(const char *text, const char *address, struct mxg_say *ret)
@@ -197,9 +220,12 @@ static bool say_split(const char *text, const char *address, struct mxg_say *ret
 
 	memset(ret, 0, sizeof(*ret));
 	ret->has_addr = 1;
-	return len <= MXG_SAY_MAX - MXG_SAY_ADDR &&
-	       put_part(text, (size_t)(address - text), &ret->before_len, ret->before) &&
-	       put_part(after, strlen(after), &ret->after_len, ret->after);
+	if (len > MXG_SAY_MAX - MXG_SAY_ADDR ||
+	    !put_part(text, (size_t)(address - text), &ret->before_len, ret->before) ||
+	    !put_part(after, strlen(after), &ret->after_len, ret->after))
+		return false;
+	refusal_seal(ret);
+	return true;
 }
 
 int refusal_line(const struct refusal_conf *conf, enum mxg_reason reason, struct mxg_say *ret,

@@ -71,6 +71,9 @@ void refusal_greeting(const struct refusal_conf *conf, const char *machine, stru
 void refusal_bye(struct mxg_say *ret);
 void refusal_wrong(struct mxg_say *ret);
 
+/* Fills in the sums of its parts, which the others here have done. */
+void refusal_seal(struct mxg_say *say);
+
 /* What the gate makes of a line for this client, without CRLF. Returns buf. */
 const char *refusal_format(const struct mxg_say *say, const struct addr *addr,
 			   char buf[static MXG_SAY_MAX + 1]);
