@@ -782,6 +782,7 @@ static void forward(struct world *world, const char *name, const char *addr, boo
 Test(breaker, canaries_that_are_names)
 {
 	struct breaker_conf conf = CONF;
+	struct aftermath aftermath;
 	struct addr asked[8];
 	struct world world;
 
@@ -803,6 +804,8 @@ Test(breaker, canaries_that_are_names)
 	cr_expect_str_eq(world.info.cause, "canaries");
 	cr_expect_eq(world.info.canaries, 2);
 	cr_expect_eq(world.info.recovered, 0);
+	breaker_hand_over(world.breaker, world.now, &aftermath);
+	cr_expect_eq(aftermath.count, 0, "the next one sees for itself");
 	world.now += 30;
 	looks(&world, asked, 8);
 	cr_expect_str_eq(breaker_next_name(world.breaker), "mx.example.com", "again");

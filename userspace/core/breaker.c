@@ -16,7 +16,8 @@
 #define ACTIVE_MAX  256 /* zones that are open or being looked at */
 #define LEVELS      2
 #define ROUND_SEC   30 /* between two looks at the canaries of an open scope */
-#define SLACK_SEC   2  /* TTLs are whole seconds, and answers take their time */
+#define BY_CANARIES "canaries"
+#define SLACK_SEC   2 /* TTLs are whole seconds, and answers take their time */
 
 /* How reverse zones are cut, the narrowest first. */
 static const uint8_t CUT4[LEVELS] = {24, 16}, CUT6[LEVELS] = {48, 32};
@@ -465,7 +466,7 @@ static void consider_closing(struct breaker *breaker, struct scope *scope, uint3
 static void on_canaries(struct breaker *breaker, uint32_t now_sec)
 {
 	if (2 * canaries_well(&breaker->canaries) < canaries_counted(&breaker->canaries))
-		open_scope(breaker, &breaker->total, "canaries", now_sec);
+		open_scope(breaker, &breaker->total, BY_CANARIES, now_sec);
 	else
 		consider_closing(breaker, &breaker->total, now_sec);
 }
@@ -802,8 +803,11 @@ static void add_open(const struct breaker *breaker, const struct scope *scope, u
 
 void breaker_hand_over(const struct breaker *breaker, uint32_t now_sec, struct aftermath *ret)
 {
+	const char *cause = breaker->total.cause;
+
 	*ret = breaker->aftermath;
-	add_open(breaker, &breaker->total, now_sec, ret);
+	if (cause && strcmp(cause, BY_CANARIES) != 0)
+		add_open(breaker, &breaker->total, now_sec, ret);
 	for (unsigned int i = 0; i < breaker->active_count; i++)
 		add_open(breaker, breaker->active[i], now_sec, ret);
 }

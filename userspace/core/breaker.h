@@ -98,7 +98,8 @@ struct breaker_trouble breaker_trouble(const struct breaker *breaker, const stru
 
 /*
  * What of the troubles, now and lately, whoever judges next is to know, and without which he
- * would believe what is of them: to be taken over before anything is judged.
+ * would believe what is of them: to be taken over before anything is judged. Not that the
+ * operator's canaries are bad now: he may have put that right, and they are asked at once.
  */
 void breaker_hand_over(const struct breaker *breaker, uint32_t now_sec, struct aftermath *ret);
 void breaker_take_over(struct breaker *breaker, const struct aftermath *aftermath);
