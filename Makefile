@@ -222,7 +222,7 @@ check-differential: all $(BUILD)/hostile ## the same cases, judged by Postfix an
 
 .PHONY: check-e2e
 check-e2e: all $(BUILD)/hostile ## mail through the gate, in namespaces; needs root
-	MXG_BUILD=$(abspath $(BUILD)) tests/e2e/run -j 2
+	MXG_BUILD=$(abspath $(BUILD)) tests/e2e/run -j 3
 
 .PHONY: check-drills
 check-drills: all $(BUILD)/hostile $(PACKETS) $(PACKETS).bpf.o ## DNS outages: no good host is refused; needs root
