@@ -160,9 +160,9 @@ static void check_confirm(struct conf_reader *reader)
 
 	if (conf->confirm.rollup && conf->confirm.rollup < ROLLUP_ADDRESSES_MIN)
 		conf_reader_error(reader, place_of(reader, "confirm", "rollup", 0),
-				  "confirm: rollup = %" PRIu32 ": not allowed; allowed: 0 (never) "
-				  "or %d to %d",
-				  conf->confirm.rollup, ROLLUP_ADDRESSES_MIN, ROLLUP_ADDRESSES_MAX);
+				  "rollup = %" PRIu32 ": not allowed; allowed: %s",
+				  conf->confirm.rollup,
+				  conf_key_find("confirm", "rollup")->allowed);
 	if (conf->confirm.different_servers && conf->dns.server_count == 1)
 		conf_reader_error(reader, later(different, servers),
 				  "confirm: different_servers needs two servers; name another in "

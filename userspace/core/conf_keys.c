@@ -86,7 +86,7 @@ const struct conf_key CONF_KEYS[] = {
 	 "The control socket. Elsewhere than in /run/mxgate, the systemd unit needs "
 	 "ReadWritePaths= in a drop-in."},
 	{"control", "group", KEY_TEXT, AT(control.group), NO_RANGE, "a group name", "mxgate",
-	 "Members may read: status, why, verdicts, exception list. A group that does not exist has "
+	 "Members may read: status, why, verdicts, exception list and show, audit. A group that does not exist has "
 	 "no members."},
 	{"control", "admin_group", KEY_TEXT, AT(control.admin_group), NO_RANGE, "a group name",
 	 "mxgate-admin", "Members may change: mode, exceptions, recheck, flush, reload. So may root."},
@@ -109,7 +109,7 @@ const struct conf_key CONF_KEYS[] = {
 	 "A table for a million takes 21 MiB, and while it takes the place of one half as large, both "
 	 "are there."},
 	{"verdicts", "start4", KEY_NUMBER, AT(verdicts.start4), 1, 100000000, NULL, "65536",
-	 "For so many is there room at first (1.4 MiB). A table that fills is replaced by one twice as "
+	 "For so many is there room at first (1.3 MiB). A table that fills is replaced by one twice as "
 	 "large while packets flow, up to max4, and becomes smaller again at a reload or a new start "
 	 "when it is nearly empty. With that of max4 all is taken at once; it may not be above it, "
 	 "and its default is not where max4 is less."},
@@ -153,7 +153,8 @@ const struct conf_key CONF_KEYS[] = {
 	 "before anybody is newly refused: a resolver that denies everything refuses nobody. What is "
 	 "found until then does not count, nor while a resolver may repeat it. 0 believes it from the "
 	 "start."},
-	{"confirm", "rollup", KEY_NUMBER, AT(confirm.rollup), 0, ROLLUP_ADDRESSES_MAX, NULL, "0",
+	{"confirm", "rollup", KEY_NUMBER, AT(confirm.rollup), 0, ROLLUP_ADDRESSES_MAX,
+	 "0, or a whole number from 4 to 32", "0",
 	 "So many addresses of one IPv6 /64 found bad within an hour, some of them (confirmations - 1) "
 	 "times apart after the first or later, and none good for two days, roll the network up: it is "
 	 "judged as one, since its holder may come from another address each time. That by itself "
@@ -161,7 +162,7 @@ const struct conf_key CONF_KEYS[] = {
 	 "first SYN of a stranger there is dropped, and its own lookup done before it tries again a "
 	 "second later; if that finds it bad, once is enough (but for different_servers), and if it "
 	 "finds it good, it is late by that second and the network is rolled up no more. So does a flush "
-	 "of it end that, and the breaker. 4 or more; 0 never rolls up: a packet of a host of which "
+	 "of it end that, and the breaker. 0 never rolls up: a packet of a host of which "
 	 "nothing is known is dropped only where that is asked for."},
 	{"breaker", "window", KEY_SPAN, AT(breaker.window_sec), 1, 86400, NULL, "30m",
 	 "The time over which the breaker counts, one to two of these back. What was found bad in the "
@@ -169,8 +170,7 @@ const struct conf_key CONF_KEYS[] = {
 	 "the absences of the hosts that turned bad may be remembered, if that is longer), nor, for a "
 	 "day, the first look at a host there, until no resolver can repeat it. So much longer does a "
 	 "bad host of that zone pass that was not refused before: for no more than a day from that "
-	 "look on. A reload forgets a trouble that is over, so let that time go by first, or flush the "
-	 "resolver."},
+	 "look on. A reload or a restart does not make that shorter."},
 	{"breaker", "flips", KEY_NUMBER, AT(breaker.flips), 1, BREAKER_WATCHED_MAX, NULL, "3",
 	 "So many hosts that were good and now are bad, of the eight that were good last in a reverse "
 	 "zone (/24 and /16, /48 and /32), open the breaker for that zone: nobody in it is newly "
@@ -232,8 +232,8 @@ const struct conf_key CONF_KEYS[] = {
 	 "The same for deny exceptions, where deny = reject."},
 	{"reject", "budget", KEY_NUMBER, AT(reject.budget), 0, REFUSAL_BUDGET_MAX, NULL, "100",
 	 "So many connections of a rejected host are answered while its verdict lives; those on top are "
-	 "dropped, until it has stayed away for the life of a verdict. mxgate flush ADDR begins anew. 0: all "
-	 "are answered."},
+	 "dropped, until it has stayed away for the life of a verdict. mxgate flush ADDR begins anew, "
+	 "mxgate recheck that finds it bad does not. 0: all are answered."},
 	{"policy", "action", KEY_ACTION, IN(action), NO_RANGE, "pass|drop|reset|reject", NULL,
 	 "What happens to a SYN of such a source: it passes, is dropped without a word, is answered "
 	 "with a TCP reset, so that the client is told at once that the connection is refused, or is "
@@ -242,7 +242,8 @@ const struct conf_key CONF_KEYS[] = {
 	 "extension headers, in a fragment or a tunnel, in several buffers. pass and temperror can only "
 	 "pass."},
 	{"policy", "ttl_min", KEY_SPAN, IN(ttl_min_sec), 1, YEAR, NULL, NULL,
-	 "The least life of such a verdict, whatever the DNS data's TTL."},
+	 "The least life of such a verdict, whatever the DNS data's TTL; at most 1h for all but pass, "
+	 "and never above ttl_max."},
 	{"policy", "ttl_max", KEY_SPAN, IN(ttl_max_sec), 1, YEAR, NULL, NULL,
 	 "The greatest life of such a verdict; at most 1h for all but pass, so that a "
 	 "repaired PTR counts soon. Above 7d it may end sooner, after 7 to 13 days."},
@@ -250,6 +251,8 @@ const struct conf_key CONF_KEYS[] = {
 	 "false keeps this reason in monitor while mode = enforce acts on the others."},
 };
 /* clang-format on */
+
+_Static_assert(ROLLUP_ADDRESSES_MIN == 4 && ROLLUP_ADDRESSES_MAX == 32, "rollup's words");
 
 const size_t CONF_KEY_COUNT = sizeof(CONF_KEYS) / sizeof(CONF_KEYS[0]);
 _Static_assert(sizeof(CONF_KEYS) / sizeof(CONF_KEYS[0]) <= CONF_KEY_MAX, "raise CONF_KEY_MAX");
@@ -500,6 +503,10 @@ void conf_key_allowed(const struct conf_key *key, char *buf, size_t size)
 
 	switch (key->type) {
 	case KEY_NUMBER:
+		if (key->allowed) {
+			snprintf(buf, size, "%s", key->allowed);
+			return;
+		}
 		snprintf(buf, size, "a whole number from %" PRIu64 " to %" PRIu64, key->min,
 			 key->max);
 		break;

@@ -102,9 +102,7 @@ static void man_key(const struct conf_key *key, FILE *out)
 
 	conf_key_allowed(key, allowed, sizeof(allowed));
 	fprintf(out, ".TP\n.B %s\n%s\n", key->name, key->help);
-	if (key->type == KEY_ACTION || key->type == KEY_REPLY || key->allowed == NULL ||
-	    strchr(key->allowed, '|'))
-		fprintf(out, "Allowed: %s.\n", allowed);
+	fprintf(out, "Allowed: %s.\n", allowed);
 	if (key->preset)
 		fprintf(out, "Default: %s.\n", *key->preset ? key->preset : "none");
 }
