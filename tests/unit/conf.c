@@ -189,6 +189,26 @@ Test(conf, what_is_no_plain_file_is_not_waited_for)
 	cr_expect_str_eq(errors, "/dev/zero: cannot be read: it is no plain file\n");
 }
 
+Test(conf, where_a_key_is_set)
+{
+	static const struct {
+		const char *file, *section, *name, *want;
+	} rows[] = {
+		{DATA "/02-full.in", "", "user", DATA "/02-full.in:12"},
+		{DATA "/02-full.in", "control", "path", DATA "/02-full.in:17"},
+		{DATA "/02-full.in", "", "hold", DATA "/02-full.in"},
+		{DATA "/08-include.in", "confirm", "apart", DATA "/08-include.part:3"},
+		{DATA "/08-include.in", "", "mode", DATA "/08-include.in:3"},
+		{"/nonexistent", "", "mode", "/nonexistent"},
+	};
+	char buf[200];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		cr_expect_str_eq(
+			conf_where(rows[i].file, rows[i].section, rows[i].name, buf, sizeof(buf)),
+			rows[i].want, "%s: %s", rows[i].name, buf);
+}
+
 /* More lines than there is room for: the last one is whole. */
 Test(conf, very_many_mistakes)
 {

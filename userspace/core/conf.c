@@ -66,3 +66,23 @@ int conf_read(const char *path, struct conf *ret, char errors[static CONF_ERRORS
 		*ret = conf;
 	return err;
 }
+
+const char *conf_where(const char *path, const char *section, const char *name, char *buf,
+		       size_t size)
+{
+	char errors[CONF_ERRORS_MAX] = "";
+	struct conf_reader reader = {.errors = errors};
+	const struct conf_place *place;
+	struct conf conf;
+
+	conf_defaults(&conf);
+	reader.conf = &conf;
+	snprintf(buf, size, "%s", path);
+	if (conf_reader_run(&reader, path) == 0) {
+		place = conf_reader_place(&reader, conf_key_find(section, name), 0);
+		if (place->order)
+			snprintf(buf, size, "%s:%u", reader.files[place->file].path, place->line);
+	}
+	conf_reader_done(&reader);
+	return buf;
+}

@@ -100,6 +100,13 @@ void conf_defaults(struct conf *conf);
  */
 int conf_read(const char *path, struct conf *ret, char errors[static CONF_ERRORS_MAX]);
 
+/*
+ * Where the file that path is, or one that it includes, sets a key: "FILE:LINE", or "FILE"
+ * where it does not, for a line about what the machine lacks. Reads it again. Returns buf.
+ */
+const char *conf_where(const char *path, const char *section, const char *name, char *buf,
+		       size_t size);
+
 /* True if some source may be rejected, in whatever mode. */
 bool conf_may_reject(const struct conf *conf);
 

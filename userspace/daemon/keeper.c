@@ -115,6 +115,51 @@ static void free_patterns(struct keeper *keeper)
 	take_patterns(keeper, &keeper->proven_patterns, NULL);
 }
 
+/* Begins a line about what the machine lacks with where the file asks for it. */
+static void name_place(const struct keeper *keeper, const char *section, const char *name,
+		       char why[static CONF_ERRORS_MAX])
+{
+	char text[CONF_ERRORS_MAX];
+	size_t len;
+
+	strcpy(text, why);
+	len = strlen(conf_where(keeper->conf_path, section, name, why, CONF_ERRORS_MAX));
+	snprintf(why + len, CONF_ERRORS_MAX - len, ": %s", text);
+}
+
+/* Who is to run the worker. 0 or -errno with a line in why. */
+static int resolve_user(const struct keeper *keeper, const struct conf *conf, struct spawn_ids *ret,
+			char why[static CONF_ERRORS_MAX])
+{
+	int err = spawn_resolve(conf, ret, why, CONF_ERRORS_MAX);
+
+	if (err < 0)
+		name_place(keeper, "", "user", why);
+	return err;
+}
+
+/* The same for its directory. */
+static int make_directory(const struct keeper *keeper, const struct conf *conf,
+			  const struct spawn_ids *ids, char why[static CONF_ERRORS_MAX])
+{
+	int err = spawn_state_directory(conf, ids, why, CONF_ERRORS_MAX);
+
+	if (err < 0)
+		name_place(keeper, "", "state_directory", why);
+	return err;
+}
+
+/* And for what sees its connections. */
+static int prepare_trigger(struct keeper *keeper, const struct conf *conf,
+			   char why[static CONF_ERRORS_MAX])
+{
+	int err = trigger_prepare(&keeper->trigger, conf, why);
+
+	if (err < 0)
+		name_place(keeper, "", strcmp(conf->cgroup, "/") == 0 ? "trigger" : "cgroup", why);
+	return err;
+}
+
 /* *ret_patterns is untouched on failure. */
 static int read_conf(struct keeper *keeper, struct conf *ret, struct patterns **ret_patterns,
 		     char errors[static CONF_ERRORS_MAX])
@@ -124,7 +169,7 @@ static int read_conf(struct keeper *keeper, struct conf *ret, struct patterns **
 	int err = conf_read(keeper->conf_path, ret, errors);
 
 	if (err == 0)
-		err = spawn_resolve(ret, &ids, errors, CONF_ERRORS_MAX);
+		err = resolve_user(keeper, ret, &ids, errors);
 	if (err == 0)
 		err = patternfile_read_conf(ret, ret_patterns, errors);
 	if (err == 0) {
@@ -216,8 +261,8 @@ static int open_gate(struct keeper *keeper)
 
 static int open_trigger(struct keeper *keeper)
 {
-	char why[ESTABLISHED_WHY_MAX];
-	int err = trigger_prepare(&keeper->trigger, &keeper->conf, why);
+	char why[CONF_ERRORS_MAX];
+	int err = prepare_trigger(keeper, &keeper->conf, why);
 
 	if (err < 0) {
 		log_error("%s", why);
@@ -243,11 +288,13 @@ static int listen_at(const char *path, int *ret_fd, char *why, size_t why_size)
 
 static int open_socket(struct keeper *keeper)
 {
-	char why[512];
+	char why[CONF_ERRORS_MAX];
 	int err = listen_at(keeper->conf.control.path, &keeper->listen_fd, why, sizeof(why));
 
 	if (err == 0)
 		return 0;
+	if (err != -EADDRINUSE)
+		name_place(keeper, "control", "path", why);
 	log_error("%s", why);
 	return err == -EADDRINUSE ? KEEPER_EXIT_RUNNING : KEEPER_EXIT_OS;
 }
@@ -274,10 +321,10 @@ static int open_fresh_socket(struct keeper *keeper, const char *path, char *why,
 
 static int open_state(struct keeper *keeper)
 {
-	char why[512];
+	char why[CONF_ERRORS_MAX];
 
-	if (spawn_resolve(&keeper->conf, &keeper->ids, why, sizeof(why)) == 0 &&
-	    spawn_state_directory(&keeper->conf, &keeper->ids, why, sizeof(why)) == 0)
+	if (resolve_user(keeper, &keeper->conf, &keeper->ids, why) == 0 &&
+	    make_directory(keeper, &keeper->conf, &keeper->ids, why) == 0)
 		return 0;
 	log_error("%s", why);
 	return KEEPER_EXIT_CONFIG;
@@ -428,15 +475,19 @@ static int check_fresh(struct keeper *keeper, const struct conf *fresh,
 
 	if (strcmp(fresh->bpf_object, keeper->conf.bpf_object) != 0) {
 		snprintf(why, CONF_ERRORS_MAX,
-			 "%s: bpf_object cannot change in a reload; restart mxgated",
-			 keeper->conf_path);
+			 "bpf_object cannot change in a reload; restart mxgated");
+		name_place(keeper, "", "bpf_object", why);
 		return -EINVAL;
 	}
-	if (spawn_resolve(fresh, &ids, why, CONF_ERRORS_MAX) < 0 ||
-	    spawn_state_directory(fresh, &ids, why, CONF_ERRORS_MAX) < 0)
+	if (resolve_user(keeper, fresh, &ids, why) < 0 ||
+	    make_directory(keeper, fresh, &ids, why) < 0)
 		return -EINVAL;
 	err = open_fresh_socket(keeper, fresh->control.path, why, CONF_ERRORS_MAX);
-	return err < 0 ? err : trigger_prepare(&keeper->trigger, fresh, why);
+	if (err < 0) {
+		name_place(keeper, "control", "path", why);
+		return err;
+	}
+	return prepare_trigger(keeper, fresh, why);
 }
 
 static void reload(struct keeper *keeper, bool reply)

@@ -66,13 +66,17 @@ static int open_cgroup(struct established *established, int *ret_fd,
 	}
 	n = snprintf(established->path, sizeof(established->path), "%s%s", hierarchy,
 		     established->cgroup);
-	if (n < 0 || (size_t)n >= sizeof(established->path))
+	if (n < 0 || (size_t)n >= sizeof(established->path)) {
+		snprintf(why, ESTABLISHED_WHY_MAX, "cgroup %s is too long", established->cgroup);
 		return -ENAMETOOLONG;
+	}
 	*ret_fd = open(established->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (*ret_fd >= 0)
 		return 0;
 	err = -errno;
-	snprintf(why, ESTABLISHED_WHY_MAX, "cgroup %s cannot be opened: %s: %s",
+	snprintf(why, ESTABLISHED_WHY_MAX,
+		 "cgroup %s cannot be opened: %s: %s; name one that is there (systemctl show -p "
+		 "ControlGroup UNIT)",
 		 established->cgroup, established->path, strerror(-err));
 	return err;
 }
