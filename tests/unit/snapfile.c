@@ -183,6 +183,15 @@ Test(snapfile, nothing_ends_later_than_it_would_have)
 	}
 }
 
+/* No clock shows that, but a file can. */
+Test(snapfile, a_moment_before_all_time)
+{
+	struct snapfile_moment then = at(NOW, INT64_MIN, "one"), now = at(NOW, WALL, "one");
+
+	cr_assert_eq(save(1, 1, &then), 0);
+	cr_expect_eq(load(&now, NULL, 0), -ESTALE);
+}
+
 static uint8_t *read_file(size_t *ret_size)
 {
 	struct stat info;

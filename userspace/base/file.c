@@ -80,7 +80,7 @@ int file_fresh_begin(struct file_fresh *fresh, mode_t mode)
 	return fresh->fd < 0 ? -errno : 0;
 }
 
-static int sync_directory(const char *dir)
+int file_sync_directory(const char *dir)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err;
 
@@ -97,5 +97,5 @@ int file_fresh_place(struct file_fresh *fresh)
 		return -errno;
 	close(fresh->fd);
 	fresh->fd = -1;
-	return sync_directory(fresh->dir);
+	return file_sync_directory(fresh->dir);
 }

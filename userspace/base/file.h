@@ -21,6 +21,9 @@ int file_read(FILE *in, void *buf, size_t size);
 /* All of size. 0 or -errno. */
 int file_write(int fd, const void *buf, size_t size);
 
+/* What has been renamed and removed there outlives a loss of power. 0 or -errno. */
+int file_sync_directory(const char *dir);
+
 /*
  * One that takes the place of an older one when it is whole, and until then has another
  * name: at any moment there is one that is complete, or none.

@@ -91,7 +91,8 @@ static uint64_t gone_since(const struct head *head, const struct goodfile_moment
 {
 	if (*now->boot && strncmp(head->boot, now->boot, sizeof(head->boot)) == 0)
 		return now->now_sec > head->now_sec ? now->now_sec - head->now_sec : 0;
-	return now->wall_sec > head->wall_sec ? (uint64_t)(now->wall_sec - head->wall_sec) : 0;
+	return now->wall_sec > head->wall_sec ? (uint64_t)now->wall_sec - (uint64_t)head->wall_sec
+					      : 0;
 }
 
 static uint32_t take(const struct block *block, uint64_t gone_sec, uint32_t now_sec,

@@ -106,13 +106,14 @@ static int read_block(FILE *in, struct block *block, uint64_t count)
 static int gone_since(const struct head *head, const struct snapfile_moment *now, uint64_t *ret)
 {
 	bool same_boot = *now->boot && strncmp(head->boot, now->boot, sizeof(head->boot)) == 0;
-	uint64_t wall_ns = 0, gone;
+	uint64_t wall_ns = 0, wall_sec, gone;
 
 	if (now->wall_sec >= head->wall_sec) {
-		if (now->wall_sec - head->wall_sec > 365 * 86400)
+		wall_sec = (uint64_t)now->wall_sec - (uint64_t)head->wall_sec;
+		if (wall_sec > OLDEST_NS / CLOCK_NS_PER_SEC)
 			return -ESTALE;
 		/* Of both moments a part of a second is missing. */
-		wall_ns = (uint64_t)(now->wall_sec - head->wall_sec) * CLOCK_NS_PER_SEC;
+		wall_ns = wall_sec * CLOCK_NS_PER_SEC;
 		if (!same_boot)
 			wall_ns += CLOCK_NS_PER_SEC;
 	} else if (!same_boot) {
@@ -166,22 +167,19 @@ static int begin_reading(struct snapfile_in *in, const struct snapfile_moment *n
 	return err;
 }
 
-int snapfile_open(const char *dir, const struct snapfile_moment *now, struct snapfile_in **ret,
-		  struct snapfile_about *ret_about)
+int snapfile_open_stream(FILE *file, const struct snapfile_moment *now, struct snapfile_in **ret,
+			 struct snapfile_about *ret_about)
 {
 	struct snapfile_in *in = calloc(1, sizeof(*in));
-	char *path = NULL;
 	int err;
 
-	if (!in || asprintf(&path, "%s/" NAME, dir) < 0) {
-		free(in);
+	if (!in) {
+		fclose(file);
 		return -ENOMEM;
 	}
+	in->file = file;
 	in->now_ns = now->mono_ns;
-	err = file_open(path, &in->file);
-	if (err == 0)
-		err = begin_reading(in, now, ret_about);
-	free(path);
+	err = begin_reading(in, now, ret_about);
 	if (err < 0)
 		snapfile_close(in);
 	else
@@ -189,12 +187,25 @@ int snapfile_open(const char *dir, const struct snapfile_moment *now, struct sna
 	return err;
 }
 
+int snapfile_open(const char *dir, const struct snapfile_moment *now, struct snapfile_in **ret,
+		  struct snapfile_about *ret_about)
+{
+	char *path = NULL;
+	FILE *file = NULL;
+	int err;
+
+	if (asprintf(&path, "%s/" NAME, dir) < 0)
+		return -ENOMEM;
+	err = file_open(path, &file);
+	free(path);
+	return err < 0 ? err : snapfile_open_stream(file, now, ret, ret_about);
+}
+
 void snapfile_close(struct snapfile_in *in)
 {
 	if (!in)
 		return;
-	if (in->file)
-		fclose(in->file);
+	fclose(in->file);
 	free(in);
 }
 
@@ -361,7 +372,9 @@ int snapfile_remove(const char *dir)
 
 	if (asprintf(&path, "%s/" NAME, dir) < 0)
 		return -ENOMEM;
-	if (unlink(path) < 0 && errno != ENOENT)
+	if (unlink(path) == 0)
+		err = file_sync_directory(dir); /* or a loss of power brings it back */
+	else if (errno != ENOENT)
 		err = -errno;
 	free(path);
 	return err;

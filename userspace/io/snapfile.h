@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "core/table.h"
@@ -49,6 +50,9 @@ struct snapfile_in;
  */
 int snapfile_open(const char *dir, const struct snapfile_moment *now, struct snapfile_in **ret,
 		  struct snapfile_about *ret_about);
+/* The same of a file that is open, which it takes in any case: snapfile_close() closes it. */
+int snapfile_open_stream(FILE *file, const struct snapfile_moment *now, struct snapfile_in **ret,
+			 struct snapfile_about *ret_about);
 /* The next at most SNAPFILE_STEP verdicts that have not ended by now; 0 at the end; -errno. */
 int snapfile_next(struct snapfile_in *in, struct table_entry *entries);
 /* NULL is fine. */
@@ -77,7 +81,7 @@ int snapfile_write(struct snapfile *file, bool is_last);
 /* The verdicts added. */
 uint32_t snapfile_count(const struct snapfile *file);
 
-/* Takes the file away. 0, also if there was none; -errno. */
+/* Takes the file away, for good. 0, also if there was none; -errno. */
 int snapfile_remove(const char *dir);
 
 #endif
