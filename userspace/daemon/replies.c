@@ -50,20 +50,33 @@ static int find_secret(struct worker *worker, uint32_t slot)
 }
 
 /* In the second half of a secret's time the one before it serves nobody any more. */
-int replies_renew_secrets(struct worker *worker)
+static int renew_secrets(struct worker *worker, uint64_t half)
+{
+	const uint32_t slot = half >> 1 & 1;
+	int err = find_secret(worker, slot);
+
+	if (err < 0)
+		return err;
+	return half & 1 ? renew_secret(worker, !slot) : find_secret(worker, !slot);
+}
+
+void replies_renew_secrets(struct worker *worker)
 {
 	const uint64_t half = clock_mono_ns() >> (MXG_SECRET_SHIFT - 1);
-	const uint32_t slot = half >> 1 & 1;
 	int err;
 
 	if (half + 1 == worker->secrets_done)
-		return 0;
-	err = find_secret(worker, slot);
-	if (err == 0)
-		err = half & 1 ? renew_secret(worker, !slot) : find_secret(worker, !slot);
+		return;
+	err = renew_secrets(worker, half);
 	if (err == 0)
 		worker->secrets_done = half + 1;
-	return err;
+	if (err < 0 && !worker->secrets_failed)
+		log_warn("event=secrets-not-renewed error=\"%s\" detail=\"older ones serve on; "
+			 "where there is none, whom the gate should reject it resets\"",
+			 strerror(-err));
+	else if (err == 0 && worker->secrets_failed)
+		log_info("event=secrets-renewed");
+	worker->secrets_failed = err < 0;
 }
 
 bool replies_are_wanted(const struct worker *worker)

@@ -196,9 +196,7 @@ static int fill_tables(struct worker *worker)
 	err = replies_write(worker);
 	if (err < 0)
 		return fail("replies", err);
-	err = replies_renew_secrets(worker);
-	if (err < 0)
-		return fail("secrets", err);
+	replies_renew_secrets(worker);
 	err = tables_write_config(worker);
 	return err < 0 ? fail("configuration", err) : 0;
 }

@@ -85,6 +85,7 @@ struct worker {
 	uint64_t stale_served, breaker_opened, released;
 	struct resolver *resolver;
 	struct budget *budget;
+	bool secrets_failed;
 	uint64_t secrets_done; /* the half of a secret's time, and one, that has been seen to */
 	uint64_t over_budget;  /* events that caused no lookup for that */
 	struct control *control;
@@ -241,9 +242,11 @@ int replies_write(struct worker *worker);
 
 /*
  * Sees to it that the gate has the secrets that it wants now and next; to be called once a
- * second. 0 or -errno: it resets whom it should reject.
+ * second. What fails is told once and tried again: a secret that is older than it should be
+ * serves as well, and without one the gate resets whom it should reject. Nobody is refused
+ * for it who would not be, nor let in.
  */
-int replies_renew_secrets(struct worker *worker);
+void replies_renew_secrets(struct worker *worker);
 
 /* True if somebody may be rejected now: a reason that is enforced has that action. */
 bool replies_are_wanted(const struct worker *worker);
