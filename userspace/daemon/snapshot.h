@@ -4,10 +4,11 @@
  * then (daemon/saver.h), and whole at the end of the last worker. It is read only by the
  * first worker after the tables were made; later they are in their pinned maps.
  *
- * What comes from it is brought under the policy and the exceptions that hold now, ends
- * when it would have, and if it is a refusal it is looked at again at its first hit: it may
- * have been undone after it was written. Whatever is wrong with the file, nobody is worse
- * off than a stranger.
+ * What comes from it is brought under the policy and the exceptions that hold now, and ends
+ * when it would have. A refusal comes only from a file of an orderly end, after which nobody
+ * could undo it (by an exception, a flush, or the breaker, which all change the tables
+ * before), and is looked at again at its first hit. Whatever is wrong with the file, nobody
+ * is worse off than a stranger.
  */
 #ifndef MXGATE_DAEMON_SNAPSHOT_H
 #define MXGATE_DAEMON_SNAPSHOT_H
@@ -42,7 +43,10 @@ void snapshot_stop(struct worker *worker);
 /* After snapshot_stop(), while there are tables: all of it, if no other worker follows. */
 void snapshot_save(struct worker *worker);
 
-/* Verdicts were deleted because somebody said so: they must not come back. */
+/*
+ * A flush: not even a pass is to come back. (An exception needs no such thing: it rules over what
+ * comes from a file.)
+ */
 void snapshot_forget(struct worker *worker);
 
 #endif

@@ -373,9 +373,9 @@ void tables_on_due(uv_timer_t *timer)
 	growth_look(worker);
 }
 
-void tables_on_sweep(uv_timer_t *timer)
+/* A step of it; how many entries it has met, 0 at the end. */
+static int sweep(struct worker *worker)
 {
-	struct worker *worker = timer->data;
 	uint64_t now = clock_mono_ns();
 	int n = vmap_next(worker->vmap, &worker->sweep_cursor, worker->sweep_entries);
 
@@ -389,14 +389,36 @@ void tables_on_sweep(uv_timer_t *timer)
 		if (is_undone || now >= entry->verdict.expires_ns)
 			vmap_del(worker->vmap, &entry->addr);
 	}
-	if (n > 0) {
+	if (n == 0)
+		memset(&worker->sweep_cursor, 0, sizeof(worker->sweep_cursor));
+	return n;
+}
+
+void tables_on_sweep(uv_timer_t *timer)
+{
+	struct worker *worker = timer->data;
+
+	if (sweep(worker) > 0) {
 		uv_timer_start(timer, tables_on_sweep, SWEEP_STEP_MS, 0);
 		return;
 	}
-	memset(&worker->sweep_cursor, 0, sizeof(worker->sweep_cursor));
 	rollups_expire(worker);
 	store_evidence_expire(worker->store, clock_wall_sec() - EVIDENCE_KEEP_SEC);
 	uv_timer_start(timer, tables_on_sweep, worker->sweep_again ? SWEEP_STEP_MS : SWEEP_PAUSE_MS,
 		       0);
 	worker->sweep_again = false;
+}
+
+void tables_finish_sweep(struct worker *worker)
+{
+	bool again;
+
+	if (!worker->vmap || !worker->breaker)
+		return;
+	do {
+		while (sweep(worker) > 0)
+			;
+		again = worker->sweep_again;
+		worker->sweep_again = false;
+	} while (again);
 }

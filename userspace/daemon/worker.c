@@ -309,6 +309,7 @@ static void done(struct worker *worker)
 	uv_run(&worker->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&worker->loop);
 	remember_save(worker);
+	tables_finish_sweep(worker);
 	snapshot_save(worker);
 	handover_save(worker);
 	store_close(worker->store);

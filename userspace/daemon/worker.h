@@ -204,6 +204,12 @@ void tables_on_due(uv_timer_t *timer);
 void tables_on_sweep(uv_timer_t *timer);
 void tables_on_exception_tick(uv_timer_t *timer);
 
+/*
+ * At the end: takes out at once what the sweep has not come to. The worker after this one
+ * does not know that it is undone, nor does a file that outlives the boot.
+ */
+void tables_finish_sweep(struct worker *worker);
+
 /* --- mode.c ---------------------------------------------------------------------- */
 
 /* Reads what `mxgate mode` left in the store, else what the configuration says. */
