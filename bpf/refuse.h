@@ -7,18 +7,26 @@
  *   ACK              220, again and again until it is acknowledged
  *   EHLO, HELO       554 and why (RFC 5321 §4.2.5, RFC 7372)
  *   QUIT             221 and FIN
- *   any other line   503 and FIN
+ *   any other line   503 and why: it may be the end of an EHLO that came in parts
  *   half a line      its acknowledgment
+ *   several lines    the answer to the first and FIN, as nobody may send more before he
+ *                    is told so (RFC 2920 §3.1), and what is behind it would get none
+ *   no SMTP at all   503 and FIN: a control character, or as much as a line may have
  *   FIN              FIN, or its acknowledgment after ours
  *
  * Where a talk is follows from how many of our bytes the client acknowledges, since each
- * reply has one length for one client. So a packet that comes twice gets one answer twice,
- * and each packet gets one at most. Behind the greeting, not in its place, stands the 554:
- * to a greeting of 554 Postfix does not return the mail, but tries again for days.
+ * reply has one length for one client, and 554 and 503 the same. So a packet that comes
+ * twice gets one answer twice, and each packet gets one at most. Behind the greeting, not
+ * in its place, stands the 554: to a greeting of 554 Postfix does not return the mail, but
+ * tries again for days.
+ * What a client has not acknowledged it must ask for: by the command again, as each TCP
+ * does, but for the greeting, of which nobody knows when to send it again. Who loses it and
+ * only waits does so until its own timeout; a word or a keepalive probe brings it.
  *
  * Only a proven cookie and a refusal that is in force take a packet that is not a SYN.
  * Of a connection that stood before its source was refused, an acknowledgment that is one
- * of some twenty numbers of 2^31 would be taken for a part of a talk.
+ * of some twenty numbers of 2^31 would be taken for a part of a talk; of a source that is
+ * not refused, none.
  * What is not understood is left alone, and the host resets a connection that it does not
  * have. Nothing is acknowledged before the greeting is: the client sends it again then.
  */
@@ -36,16 +44,17 @@
 #include "reply.h"
 #include "say.h"
 
-#define REFUSE_WINDOW   512 /* bytes: some command lines */
-#define REFUSE_TOLD_MAX 4   /* to EHLO, to HELO, and to who begins again */
-#define REFUSE_VERB     5   /* with what ends the word */
+#define REFUSE_WINDOW   512  /* bytes: some command lines */
+#define REFUSE_TOLD_MAX 4    /* to EHLO, to HELO, and to who goes on; one more ends it */
+#define REFUSE_VERB     5    /* with what ends the word */
+#define REFUSE_AT_MASK  0xff /* above Ethernet, tags, IPv6 and TCP with all its options */
 
 /* More of our bytes than this no talk has. */
 #define REFUSE_BYTES_MAX (2 + (REFUSE_TOLD_MAX + 2) * MXG_SAY_MAX)
 
 /* How long what is said to one client is. */
 struct refuse_lens {
-	__u32 greeting, reason, bye, wrong;
+	__u32 greeting, reason, bye;
 };
 
 /* A packet of a connection that the gate has opened. */
@@ -65,15 +74,15 @@ enum refuse_step {
 	REFUSE_STRANGE,
 };
 
-/* False if there is nothing to say: one of the texts is missing. */
+/* False if there is nothing to say: one of the texts is missing, or of another length. */
 static __always_inline bool refuse_find_lens(__u32 reason, const struct say_addr *addr,
 					     struct refuse_lens *ret)
 {
 	ret->greeting = say_len(say_get(MXG_SAY_GREETING), addr);
 	ret->reason = say_len(say_get(reason), addr);
 	ret->bye = say_len(say_get(MXG_SAY_BYE), addr);
-	ret->wrong = say_len(say_get(MXG_SAY_WRONG), addr);
-	return ret->greeting && ret->reason && ret->bye && ret->wrong;
+	return ret->greeting && ret->reason && ret->bye &&
+	       say_len(say_get(MXG_SAY_WRONG + reason), addr) == ret->reason;
 }
 
 /* The SYN becomes the SYN-ACK. False, and nothing has changed: it cannot be refused so. */
@@ -132,10 +141,10 @@ static __always_inline enum refuse_step refuse_step_of(const struct refuse_talk 
 			return REFUSE_COMMAND;
 	}
 #pragma unroll
-	for (int i = 0; i <= REFUSE_TOLD_MAX; i++) {
+	for (int i = 0; i <= REFUSE_TOLD_MAX + 1; i++) {
 		const __u32 last = rest - i * lens->reason - 1; /* without the FIN */
 
-		if (last == 0 || last == lens->bye || last == lens->wrong)
+		if (last == 0 || (last == lens->bye && i <= REFUSE_TOLD_MAX))
 			return REFUSE_CLOSED;
 	}
 	return REFUSE_STRANGE;
@@ -163,11 +172,33 @@ static __always_inline __u32 refuse_verb(struct xdp_md *ctx, const struct refuse
 	return REFUSE_WORD(line[0] | 0x20, line[1] | 0x20, line[2] | 0x20, line[3] | 0x20);
 }
 
-static __always_inline bool refuse_ends_line(struct xdp_md *ctx, const struct refuse_talk *talk)
+/*
+ * How long the first of the lines is that stand in len bytes from offset at of the frame on,
+ * its LF among them; 0 if it does not end there. Not static, as say_address().
+ */
+__noinline int refuse_line_len(struct xdp_md *ctx, __u32 at, __u32 len)
 {
-	__u8 last = 0;
+	const __u8 *line = (void *)(unsigned long)ctx->data + (at & REFUSE_AT_MASK);
+	const void *end = (void *)(unsigned long)ctx->data_end;
 
-	return bpf_xdp_load_bytes(ctx, talk->at + talk->data - 1, &last, 1) == 0 && last == '\n';
+	for (__u32 i = 0; i < REFUSE_WINDOW; i++) {
+		if (i >= len || (const void *)(line + i + 1) > end)
+			return 0;
+		if (line[i] == '\n')
+			return (int)i + 1;
+	}
+	return 0;
+}
+
+/* Whether what has no end may have one, in the packets to come. RFC 5321 §4.5.3.1.4. */
+static __always_inline bool refuse_may_end(struct xdp_md *ctx, const struct refuse_talk *talk)
+{
+	__u8 first = 0;
+
+	if (talk->is_fin || talk->data >= REFUSE_WINDOW ||
+	    bpf_xdp_load_bytes(ctx, talk->at, &first, 1) != 0)
+		return false;
+	return (first >= ' ' && first < 0x7f) || first == '\t' || first == '\r';
 }
 
 static __noinline int refuse_send(struct xdp_md *ctx, const struct reply *reply,
@@ -195,25 +226,27 @@ static __always_inline int refuse_say(struct xdp_md *ctx, struct reply *reply, _
 	return refuse_send(ctx, reply, MXG_CTR_REJECT_BROKEN);
 }
 
-/* A line: 554, 221 or 503. */
+/* Data, once the greeting has arrived. */
 static __always_inline int refuse_command(struct xdp_md *ctx, const struct refuse_talk *talk,
 					  const struct refuse_lens *lens, __u32 reason,
 					  struct say_addr *addr, struct reply *reply)
 {
-	const __u32 verb = refuse_verb(ctx, talk);
+	const __u32 line = (__u32)refuse_line_len(ctx, talk->at, talk->data);
+	const __u32 verb = line ? refuse_verb(ctx, talk) : 0;
 
-	reply->ack = talk->seq + talk->data;
-	if (!refuse_ends_line(ctx, talk))
+	reply->ack = talk->seq + talk->data + talk->is_fin;
+	if (!line && refuse_may_end(ctx, talk))
 		return refuse_send(ctx, reply, MXG_CTR_REJECT_ACKED);
 	reply->flags |= PARSE_TCP_PSH;
-	if ((verb == REFUSE_WORD('e', 'h', 'l', 'o') || verb == REFUSE_WORD('h', 'e', 'l', 'o')) &&
-	    !refuse_is_enough(talk, lens))
-		return refuse_say(ctx, reply, reason, addr, MXG_CTR_REJECT_TOLD);
-	reply->flags |= PARSE_TCP_FIN;
-	reply->ack += talk->is_fin;
-	if (verb == REFUSE_WORD('q', 'u', 'i', 't'))
+	if (verb == REFUSE_WORD('q', 'u', 'i', 't')) {
+		reply->flags |= PARSE_TCP_FIN;
 		return refuse_say(ctx, reply, MXG_SAY_BYE, addr, MXG_CTR_REJECT_QUIT);
-	return refuse_say(ctx, reply, MXG_SAY_WRONG, addr, MXG_CTR_REJECT_WRONG);
+	}
+	if (line != talk->data || talk->is_fin || refuse_is_enough(talk, lens))
+		reply->flags |= PARSE_TCP_FIN;
+	if (verb == REFUSE_WORD('e', 'h', 'l', 'o') || verb == REFUSE_WORD('h', 'e', 'l', 'o'))
+		return refuse_say(ctx, reply, reason, addr, MXG_CTR_REJECT_TOLD);
+	return refuse_say(ctx, reply, MXG_SAY_WRONG + reason, addr, MXG_CTR_REJECT_WRONG);
 }
 
 /* Writing it out takes longer than all else: who is greeted is seldom told his address. */

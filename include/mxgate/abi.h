@@ -205,18 +205,21 @@ struct mxg_bucket {
 
 /*
  * What is said in SMTP to who is rejected: the greeting to every one, then, to EHLO and
- * HELO, the text of the reason (its slot is the enum mxg_reason), 221 to QUIT and 503 to
- * anything else. A line each, from its code to CR LF; the client's address may stand
- * once in it, between before and after. RFC 5321 §4.2 has the form, RFC 7372 the 5.7.25.
+ * HELO, the text of the reason (its slot is the enum mxg_reason), 221 to QUIT, and to
+ * anything else the reason once more, as a 503 (its slot is MXG_SAY_WRONG and the reason).
+ * A line each, from its code to CR LF; the client's address may stand once in it, between
+ * before and after. RFC 5321 §4.2 has the form, RFC 7372 the 5.7.25. The two lines of a
+ * reason have one length: by how much of them has arrived the gate knows a talk.
  *
- * A slot that is all zero, or breaks a bound below, says nothing: a reason without a
- * text, and every reason without the other three, is a reset instead. Written whole at
- * any time; a talk that goes on meanwhile may end without its text.
+ * A slot that is all zero, or breaks a bound below, says nothing: a reason without both
+ * lines, or with two that differ in length, and every reason without greeting and 221, is a
+ * reset instead. Written whole at any time; a talk that goes on meanwhile may end without
+ * its text.
  */
 #define MXG_SAY_GREETING 0
 #define MXG_SAY_BYE      32
-#define MXG_SAY_WRONG    33
-#define MXG_SAY_SLOTS    34
+#define MXG_SAY_WRONG    32 /* and the reason, which is above 0 */
+#define MXG_SAY_SLOTS    64
 #define MXG_SAY_PART     124 /* bytes of a part: in all, 192 with the longest address */
 #define MXG_SAY_MAX      192
 #define MXG_SAY_ADDR     39 /* the longest address: 2001:db8:1111:2222:3333:4444:5555:6666 */
@@ -333,7 +336,7 @@ enum mxg_counter_kind {
 	X(REJECT_GREETED, TOLD, "reject_greeted", "refused clients greeted with 220")              \
 	X(REJECT_TOLD, TOLD, "reject_told", "EHLOs and HELOs answered with 554 and the reason")    \
 	X(REJECT_QUIT, TOLD, "reject_quit", "QUITs answered with 221")                             \
-	X(REJECT_WRONG, TOLD, "reject_wrong", "other commands answered with 503")                  \
+	X(REJECT_WRONG, TOLD, "reject_wrong", "other lines answered with 503 and the reason")      \
 	X(REJECT_ACKED, TOLD, "reject_acked",                                                      \
 	  "halves of lines and closes acknowledged, of refused clients")                           \
 	X(REJECT_BROKEN, TOLD, "reject_broken",                                                    \

@@ -198,14 +198,16 @@ static int give_speech(struct vmap *vmap)
 	const struct mxg_secret secret = TALK_SECRET;
 	static struct refusal_conf conf;
 	struct mxg_say says[4];
-	const uint32_t slots[4] = {MXG_SAY_GREETING, MXG_SAY_BYE, MXG_SAY_WRONG, MXG_REASON_NO_PTR};
+	const uint32_t slots[4] = {MXG_SAY_GREETING, MXG_SAY_BYE, MXG_REASON_NO_PTR,
+				   MXG_SAY_WRONG + MXG_REASON_NO_PTR};
 	int err;
 
 	snprintf(conf.text[MXG_REASON_NO_PTR], REFUSAL_TEXT_MAX, "554 5.7.25 " REFUSAL_ADDRESS);
 	packets_greeting(&says[0]);
 	refusal_bye(&says[1]);
-	refusal_wrong(&says[2]);
-	err = refusal_line(&conf, MXG_REASON_NO_PTR, &says[3], NULL);
+	err = refusal_line(&conf, MXG_REASON_NO_PTR, &says[2], NULL);
+	if (err == 0)
+		err = refusal_wrong(&conf, MXG_REASON_NO_PTR, &says[3]);
 	for (size_t i = 0; i < 4 && err == 0; i++)
 		err = vmap_say_put(vmap, slots[i], &says[i]);
 	for (uint32_t i = 0; i < 2 && err == 0; i++)

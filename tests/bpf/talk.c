@@ -15,6 +15,8 @@
 #define ETH_LEN 14
 #define TAG_LEN 4
 
+#define TALK_LINE 256
+
 /* --- the gate ---------------------------------------------------------------------- */
 
 void talk_put_say(struct gate *gate, uint32_t slot, const struct mxg_say *say)
@@ -37,6 +39,16 @@ void talk_set_say(struct gate *gate, uint32_t slot, const char *before, const ch
 	memcpy(say.before, before, say.before_len);
 	memcpy(say.after, after, say.after_len);
 	talk_put_say(gate, slot, &say);
+}
+
+void talk_set_reason(struct gate *gate, uint32_t reason, const char *before, const char *after,
+		     bool has_addr)
+{
+	char wrong[MXG_SAY_PART + 1];
+
+	snprintf(wrong, sizeof(wrong), "503%s", before + 3);
+	talk_set_say(gate, reason, before, after, has_addr);
+	talk_set_say(gate, MXG_SAY_WRONG + reason, wrong, after, has_addr);
 }
 
 void talk_set_secrets(struct gate *gate, const struct mxg_secret *secret)
@@ -71,12 +83,11 @@ void talk_init(struct talk *talk, struct gate *gate, unsigned int family, unsign
 	gate->config.reject = 1;
 	gate_configure(gate);
 	talk_set_say(gate, MXG_SAY_GREETING, TALK_GREETING, "", false);
-	talk_set_say(gate, MXG_REASON_NO_PTR, TALK_BEFORE, TALK_AFTER, true);
-	talk_set_say(gate, MXG_REASON_UNCONFIRMED, TALK_PLAIN, "", false);
-	talk_set_say(gate, MXG_REASON_GENERIC, TALK_PLAIN, "", false);
-	talk_set_say(gate, MXG_REASON_DENY, TALK_PLAIN, "", false);
 	talk_set_say(gate, MXG_SAY_BYE, TALK_BYE, "", false);
-	talk_set_say(gate, MXG_SAY_WRONG, TALK_WRONG, "", false);
+	talk_set_reason(gate, MXG_REASON_NO_PTR, TALK_BEFORE, TALK_AFTER, true);
+	talk_set_reason(gate, MXG_REASON_UNCONFIRMED, TALK_PLAIN, "", false);
+	talk_set_reason(gate, MXG_REASON_GENERIC, TALK_PLAIN, "", false);
+	talk_set_reason(gate, MXG_REASON_DENY, TALK_PLAIN, "", false);
 	talk_set_secrets(gate, talk->secret);
 	talk_set_verdict(talk, MXG_ACTION_REJECT, MXG_REASON_NO_PTR);
 }
@@ -336,9 +347,8 @@ void talk_send(const struct talk *talk, uint8_t flags, uint32_t seq, uint32_t ac
 	talk_run(talk, &pkt, ret);
 }
 
-const char *talk_refusal(const struct talk *talk)
+static void put_line(const struct talk *talk, const char *before, char ret[TALK_LINE])
 {
-	static char text[256];
 	char addr[INET6_ADDRSTRLEN];
 	uint8_t bytes[16];
 
@@ -348,6 +358,21 @@ const char *talk_refusal(const struct talk *talk)
 		packet_addr6(talk->spec.host, bytes);
 	cr_assert(
 		inet_ntop(talk->spec.family == 4 ? AF_INET : AF_INET6, bytes, addr, sizeof(addr)));
-	snprintf(text, sizeof(text), "%s%s%s", TALK_BEFORE, addr, TALK_AFTER);
+	snprintf(ret, TALK_LINE, "%s%s%s", before, addr, TALK_AFTER);
+}
+
+const char *talk_refusal(const struct talk *talk)
+{
+	static char text[TALK_LINE];
+
+	put_line(talk, TALK_BEFORE, text);
+	return text;
+}
+
+const char *talk_wrong(const struct talk *talk)
+{
+	static char text[TALK_LINE];
+
+	put_line(talk, TALK_WRONG, text);
 	return text;
 }

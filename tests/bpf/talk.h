@@ -19,7 +19,7 @@
 #define TALK_AFTER    "; see https://example.org/why\r\n"
 #define TALK_PLAIN    "554 5.7.25 Reverse DNS not confirmed\r\n"
 #define TALK_BYE      "221 2.0.0 Bye\r\n"
-#define TALK_WRONG    "503 5.5.1 Bad sequence of commands\r\n"
+#define TALK_WRONG    "503 5.7.25 No reverse DNS for " /* and the same behind it */
 
 #define TALK_SEQ 0x7ffffff0U /* of the client; not far from where signs change */
 
@@ -50,6 +50,9 @@ void talk_set_verdict(struct talk *talk, uint8_t action, uint8_t reason);
 void talk_set_secrets(struct gate *gate, const struct mxg_secret *secret);
 void talk_set_say(struct gate *gate, uint32_t slot, const char *before, const char *after,
 		  bool has_addr);
+/* The line of a reason, which has a code of three digits, and the same with 503. */
+void talk_set_reason(struct gate *gate, uint32_t reason, const char *before, const char *after,
+		     bool has_addr);
 void talk_put_say(struct gate *gate, uint32_t slot, const struct mxg_say *say);
 
 uint32_t talk_slot(void);
@@ -72,5 +75,7 @@ void talk_send(const struct talk *talk, uint8_t flags, uint32_t seq, uint32_t ac
 
 /* What the client is told for no-ptr. */
 const char *talk_refusal(const struct talk *talk);
+/* The same as the answer to other commands. Either is good until it is asked for again. */
+const char *talk_wrong(const struct talk *talk);
 
 #endif

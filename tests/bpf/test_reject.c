@@ -217,54 +217,154 @@ Test(gate_reject, what_comes_twice_is_answered_twice_alike)
 
 /* --- what clients say ---------------------------------------------------------------- */
 
-Test(gate_reject, commands)
-{
-	static const struct {
-		const char *line;
-		const char *says; /* NULL: the refusal, "": an acknowledgment */
-	} rows[] = {
-		{"EHLO mail.example.net\r\n", NULL},
-		{"ehlo x\r\n", NULL},
-		{"hElO x\r\n", NULL},
-		{"HELO\r\n", NULL},
-		{"EHLO\n", NULL},
-		{"EHLO x\r\nMAIL FROM:<a@example.net>\r\n", NULL},
-		{"QUIT\r\n", TALK_BYE},
-		{"quit\n", TALK_BYE},
-		{"QUIT \r\n", TALK_BYE},
-		{"QUITE\r\n", TALK_WRONG},
-		{"EHLOX y\r\n", TALK_WRONG},
-		{"MAIL FROM:<a@example.net>\r\n", TALK_WRONG},
-		{"STARTTLS\r\n", TALK_WRONG},
-		{"LHLO x\r\n", TALK_WRONG},
-		{"RSET\r\n", TALK_WRONG},
-		{"\r\n", TALK_WRONG},
-		{"\n", TALK_WRONG},
-		{" EHLO x\r\n", TALK_WRONG},
-		{"EHL\n", TALK_WRONG},
-		{"GET / HTTP/1.1\r\n\r\n", TALK_WRONG},
-		{"E", ""},
-		{"EHLO x", ""},
-		{"QUIT\r", ""},
-		{"QUIT", ""},
-		{"\x16\x03\x01\x02", ""},
-	};
+enum says {
+	SAYS_NOTHING, /* an acknowledgment */
+	SAYS_WHY,
+	SAYS_WRONG, /* and why */
+	SAYS_BYE,
+};
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const char *says = rows[i].says;
-		uint8_t answer = ACK;
+static const char *text_of(const struct client *client, enum says says)
+{
+	switch (says) {
+	case SAYS_WHY:
+		return talk_refusal(&client->talk);
+	case SAYS_WRONG:
+		return talk_wrong(&client->talk);
+	case SAYS_BYE:
+		return TALK_BYE;
+	default:
+		return "";
+	}
+}
+
+struct said {
+	const char *data;
+	enum says says;
+	bool ends; /* and closes */
+};
+
+/* Each of them to a client of its own, with these flags beside ACK. */
+static void expect_answers(const struct said *rows, size_t count, uint8_t flags)
+{
+	for (size_t i = 0; i < count; i++) {
+		uint8_t answer =
+			(uint8_t)(ACK | (rows[i].says ? PSH : 0) | (rows[i].ends ? FIN : 0));
 		struct client client;
 
 		begin(&client, i % 2 ? 4 : 6);
-		client.label = rows[i].line;
+		client.label = rows[i].data;
 		greet(&client);
-		if (!says)
-			says = talk_refusal(&client.talk);
-		if (*says)
-			answer |= PSH;
-		if (says == rows[i].says && *says)
-			answer |= FIN;
-		expect_say(&client, ACK | PSH, rows[i].line, answer, says);
+		expect_say(&client, ACK | flags, rows[i].data, answer,
+			   text_of(&client, rows[i].says));
+		if (rows[i].ends)
+			expect_silence(&client, ACK);
+	}
+}
+
+#define EXPECT_ANSWERS(rows, flags) expect_answers(rows, sizeof(rows) / sizeof((rows)[0]), flags)
+
+Test(gate_reject, commands)
+{
+	static const struct said rows[] = {
+		{"EHLO mail.example.net\r\n", SAYS_WHY, false},
+		{"ehlo x\r\n", SAYS_WHY, false},
+		{"hElO x\r\n", SAYS_WHY, false},
+		{"HELO\r\n", SAYS_WHY, false},
+		{"EHLO\n", SAYS_WHY, false},
+		{"QUIT\r\n", SAYS_BYE, true},
+		{"quit\n", SAYS_BYE, true},
+		{"QUIT \r\n", SAYS_BYE, true},
+		{"QUITE\r\n", SAYS_WRONG, false},
+		{"EHLOX y\r\n", SAYS_WRONG, false},
+		{"MAIL FROM:<a@example.net>\r\n", SAYS_WRONG, false},
+		{"STARTTLS\r\n", SAYS_WRONG, false},
+		{"LHLO x\r\n", SAYS_WRONG, false},
+		{"RSET\r\n", SAYS_WRONG, false},
+		{"\r\n", SAYS_WRONG, false},
+		{"\n", SAYS_WRONG, false},
+		{" EHLO x\r\n", SAYS_WRONG, false},
+		{"EHL\n", SAYS_WRONG, false},
+		{"\x16\x03\x01\n", SAYS_WRONG, false},
+	};
+
+	EXPECT_ANSWERS(rows, PSH);
+}
+
+/* The rest may come; what a line begins with is forgotten then, so the rest is told why, too. */
+Test(gate_reject, a_command_in_parts_is_told_why)
+{
+	static const struct said rows[] = {
+		{"E", SAYS_NOTHING, false},       {"EHLO x", SAYS_NOTHING, false},
+		{"QUIT\r", SAYS_NOTHING, false},  {"QUIT", SAYS_NOTHING, false},
+		{"\r", SAYS_NOTHING, false},      {"\tx", SAYS_NOTHING, false},
+		{"LO mx\r\n", SAYS_WRONG, false}, {"x\r\n", SAYS_WRONG, false},
+		{"~\n", SAYS_WRONG, false},
+	};
+	struct client client;
+
+	EXPECT_ANSWERS(rows, PSH);
+	begin(&client, 6);
+	greet(&client);
+	expect_say(&client, ACK | PSH, "EH", ACK, "");
+	expect_say(&client, ACK | PSH, "LO x\r\n", ACK | PSH, talk_wrong(&client.talk));
+	expect_say(&client, ACK | PSH, "HELO x\r\n", ACK | PSH, talk_refusal(&client.talk));
+	for (const char *at = "MAIL"; *at; at++)
+		expect_say(&client, ACK | PSH, (char[]){*at, '\0'}, ACK, "");
+	expect_say(&client, ACK | PSH, "\r\n", ACK | PSH, talk_wrong(&client.talk));
+	expect_say(&client, ACK | PSH, "QUIT\r\n", ACK | PSH | FIN, TALK_BYE);
+}
+
+/* The first is answered, all is taken, and that was all. */
+Test(gate_reject, commands_in_one_packet_are_answered_at_once)
+{
+	static const struct said rows[] = {
+		{"EHLO x\r\nMAIL FROM:<a@example.net>\r\n", SAYS_WHY, true},
+		{"EHLO x\r\nQUIT\r\n", SAYS_WHY, true},
+		{"HELO x\nQ", SAYS_WHY, true},
+		{"QUIT\r\nEHLO x\r\n", SAYS_BYE, true},
+		{"LO x\r\nMAIL", SAYS_WRONG, true},
+		{"GET / HTTP/1.1\r\n\r\n", SAYS_WRONG, true},
+		{"\n\n", SAYS_WRONG, true},
+	};
+
+	EXPECT_ANSWERS(rows, PSH);
+}
+
+Test(gate_reject, what_is_no_smtp_is_answered_and_closed)
+{
+	static const struct said rows[] = {
+		{"\x16\x03\x01\x02", SAYS_WRONG, true}, /* TLS */
+		{"\x80\x2e\x01", SAYS_WRONG, true},     /* SSL 2 */
+		{"\xff\xfb\x1f", SAYS_WRONG, true},     /* Telnet */
+		{"\x7f", SAYS_WRONG, true},
+		{"\x1f", SAYS_WRONG, true},
+	};
+
+	EXPECT_ANSWERS(rows, PSH);
+}
+
+/* RFC 5321 §4.5.3.1.4: 512 bytes with their end. */
+Test(gate_reject, a_line_that_is_too_long)
+{
+	static char line[3 * 512 + 1];
+	static const struct {
+		size_t len, end; /* where a LF stands; 0: nowhere */
+		struct said want;
+	} rows[] = {
+		{511, 0, {line, SAYS_NOTHING, false}},  {512, 0, {line, SAYS_WRONG, true}},
+		{512, 512, {line, SAYS_WHY, false}},    {513, 512, {line, SAYS_WHY, true}},
+		{513, 513, {line, SAYS_WRONG, true}},   {3 * 512, 0, {line, SAYS_WRONG, true}},
+		{3 * 512, 512, {line, SAYS_WHY, true}},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		memset(line, 'x', sizeof(line));
+		memcpy(line, "EHLO ", 5);
+		line[rows[i].len] = '\0';
+		if (rows[i].end)
+			line[rows[i].end - 1] = '\n';
+		expect_answers(&rows[i].want, 1, PSH);
 	}
 }
 
@@ -272,14 +372,55 @@ Test(gate_reject, as_many_refusals_as_are_enough)
 {
 	struct client client;
 
-	begin(&client, 4);
+	for (int last = 0; last < 2; last++) {
+		const char *line = last ? "MAIL\r\n" : "EHLO x\r\n", *want;
+
+		begin(&client, 4);
+		greet(&client);
+		for (int i = 0; i < 4; i++)
+			expect_say(&client, ACK, "EHLO x\r\n", ACK | PSH,
+				   talk_refusal(&client.talk));
+		want = last ? talk_wrong(&client.talk) : talk_refusal(&client.talk);
+		expect_say(&client, ACK, line, ACK | PSH | FIN, want);
+		expect_silence(&client, ACK);
+		expect_say(&client, ACK | PSH, "QUIT\r\n", ACK, "");
+		expect_say(&client, ACK | FIN, NULL, ACK, "");
+	}
+}
+
+/* Who has lost the greeting gets it by anything that it says, and by a keepalive probe. */
+Test(gate_reject, a_greeting_that_was_lost)
+{
+	struct talk_answer got;
+	struct client client;
+
+	for (unsigned int family = 4; family <= 6; family += 2) {
+		begin(&client, family);
+		expect_syn_ack(&client);
+		for (uint32_t back = 0; back < 2; back++) {
+			talk_send(&client.talk, ACK, client.seq - back, client.ack, NULL, &got);
+			cr_expect_eq(got.action, XDP_TX);
+			cr_expect_eq(got.seq, client.ack);
+			cr_expect_eq(got.ack, client.seq - back);
+			cr_expect_arr_eq(got.text, TALK_GREETING, strlen(TALK_GREETING));
+		}
+	}
+}
+
+/* The one that is lost comes by its command again, which is not acknowledged without it. */
+Test(gate_reject, a_refusal_that_was_lost)
+{
+	struct client client, lost;
+
+	begin(&client, 6);
 	greet(&client);
-	for (int i = 0; i < 4; i++)
-		expect_say(&client, ACK, "EHLO x\r\n", ACK | PSH, talk_refusal(&client.talk));
-	expect_say(&client, ACK, "EHLO x\r\n", ACK | PSH | FIN, TALK_WRONG);
-	expect_silence(&client, ACK);
-	expect_say(&client, ACK | PSH, "QUIT\r\n", ACK, "");
-	expect_say(&client, ACK | FIN, NULL, ACK, "");
+	expect_say(&client, ACK | PSH, "EH", ACK, "");
+	lost = client;
+	expect_say(&lost, ACK | PSH, "LO x\r\n", ACK | PSH, talk_wrong(&client.talk));
+	expect_say(&client, ACK | PSH, "LO x\r\n", ACK | PSH, talk_wrong(&client.talk));
+	lost = client;
+	expect_say(&lost, ACK | PSH, "QUIT\r\n", ACK | PSH | FIN, TALK_BYE);
+	expect_say(&client, ACK | PSH, "QUIT\r\n", ACK | PSH | FIN, TALK_BYE);
 }
 
 /* It is sent again once the greeting has arrived, and answered then. */
@@ -305,27 +446,19 @@ Test(gate_reject, who_speaks_first_is_greeted_and_not_heard)
 
 Test(gate_reject, closes)
 {
+	static const struct said rows[] = {
+		{"EHLO x\r\n", SAYS_WHY, true}, {"QUIT\r\n", SAYS_BYE, true},
+		{"EHLO x", SAYS_WRONG, true},   {"MAIL FROM:<>\r\n", SAYS_WRONG, true},
+		{"E", SAYS_WRONG, true},
+	};
 	struct client client;
-	struct talk_answer got;
 
 	begin(&client, 6);
 	greet(&client);
 	expect_say(&client, ACK | FIN, NULL, ACK | FIN, "");
 	expect_silence(&client, ACK);
-	/* All at once and no more: the line first, the close when it comes again. */
-	begin(&client, 6);
-	greet(&client);
-	talk_send(&client.talk, ACK | PSH | FIN, client.seq, client.ack, "EHLO x\r\n", &got);
-	cr_expect_eq(got.ack, client.seq + 8);
-	cr_expect_eq(got.flags, ACK | PSH);
-	client.seq += 8;
-	client.ack += (uint32_t)got.len;
-	expect_say(&client, ACK | FIN, NULL, ACK | FIN, "");
-	/* A close with the last line is one of both. */
-	begin(&client, 4);
-	greet(&client);
-	expect_say(&client, ACK | PSH | FIN, "QUIT\r\n", ACK | PSH | FIN, TALK_BYE);
-	expect_silence(&client, ACK);
+	/* A close with a line, or with what can be none any more, is one of both. */
+	EXPECT_ANSWERS(rows, PSH | FIN);
 }
 
 /* --- cookies --------------------------------------------------------------------------- */
@@ -390,8 +523,8 @@ Test(gate_reject, only_what_was_said_is_acknowledged)
 		if (acked == 0 || (acked > 1 && acked < told - 1))
 			cr_expect_eq(got.action, XDP_PASS, "%u", acked);
 	}
-	/* The greeting, 5 places for a command, and 3 ways to close after each. */
-	cr_expect_eq(answered, 1 + 5 + 5 * 3);
+	/* The greeting, 5 places for a command, 221 after each, and the end after one more. */
+	cr_expect_eq(answered, 1 + 5 + 5 + 6);
 }
 
 Test(gate_reject, secrets_take_turns)
@@ -527,7 +660,34 @@ Test(gate_reject, several_buffers_are_left_to_the_host)
 	client.talk.spec.trailer = 0;
 	line[3000] = '\0';
 	line[2999] = '\n';
-	expect_say(&client, ACK, line, ACK | PSH, talk_refusal(&client.talk));
+	expect_say(&client, ACK, line, ACK | PSH | FIN, talk_wrong(&client.talk));
+}
+
+/* Whatever it acknowledges: a refusal takes packets, a cookie alone does not. */
+Test(gate_reject, a_source_that_is_not_refused_is_never_answered)
+{
+	static const char *const lines[] = {NULL, "EHLO x\r\n", "x"};
+	struct client client;
+	struct talk_answer got;
+	uint32_t cookie;
+
+	for (unsigned int family = 4; family <= 6; family += 2) {
+		begin(&client, family);
+		cookie = talk_cookie(&client.talk, talk_slot());
+		for (unsigned int known = 0; known < 2; known++) {
+			if (known)
+				talk_set_verdict(&client.talk, MXG_ACTION_PASS, MXG_REASON_PASS);
+			else
+				gate_del_verdict(&gate, family, CLIENT);
+			for (uint32_t acked = 0; acked < 3 * 1500; acked++) {
+				talk_send(&client.talk, ACK | PSH, client.seq, cookie + acked / 3,
+					  lines[acked % 3], &got);
+				cr_assert_eq(got.action, XDP_PASS, "%u of IPv%u", acked, family);
+			}
+		}
+	}
+	for (unsigned int i = MXG_CTR_REJECT_NO_PTR; i <= MXG_CTR_REJECT_SILENT; i++)
+		expect_counted(i, 0);
 }
 
 /* --- what is said ------------------------------------------------------------------------ */
@@ -541,8 +701,9 @@ Test(gate_reject, without_its_texts_a_syn_is_reset)
 		{.before_len = 100, .after_len = 93},
 		{.before_len = 100, .after_len = 54, .has_addr = 1},
 	};
+	static const struct mxg_say longer = {.before_len = 100};
 	static const uint32_t slots[] = {MXG_SAY_GREETING, MXG_REASON_NO_PTR, MXG_SAY_BYE,
-					 MXG_SAY_WRONG};
+					 MXG_SAY_WRONG + MXG_REASON_NO_PTR};
 	struct client client;
 	struct talk_answer got;
 
@@ -556,6 +717,10 @@ Test(gate_reject, without_its_texts_a_syn_is_reset)
 			expect_left(&client.talk, ACK, client.ack, "QUIT\r\n", "in the talk");
 		}
 	}
+	begin(&client, 4);
+	talk_put_say(&gate, MXG_SAY_WRONG + MXG_REASON_NO_PTR, &longer);
+	talk_send(&client.talk, SYN, client.seq, 0, NULL, &got);
+	cr_expect_eq(got.flags, RST | ACK, "503 is longer than 554");
 }
 
 /* In the place of this client's own verdict, one of another address of its family. */
@@ -689,7 +854,7 @@ Test(gate_reject, each_reason_has_its_text)
 		begin(&client, 4);
 		talk_set_verdict(&client.talk, MXG_ACTION_REJECT, rows[i].reason);
 		snprintf(text, sizeof(text), "554 reason %u\r\n", rows[i].reason);
-		talk_set_say(&gate, rows[i].reason, text, "", false);
+		talk_set_reason(&gate, rows[i].reason, text, "", false);
 		talk_build(&client.talk, SYN, TALK_SEQ, 0, NULL, &pkt);
 		gate_expect(&gate, &pkt, rows[i].outcome, text);
 		greet(&client);

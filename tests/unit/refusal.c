@@ -284,8 +284,40 @@ Test(refusal, greeting)
 	}
 	refusal_bye(&say);
 	cr_expect_eq(strncmp(refusal_format(&say, &addr, buf), "221 2.0.0 ", 10), 0, "%s", buf);
-	refusal_wrong(&say);
-	cr_expect_eq(strncmp(refusal_format(&say, &addr, buf), "503 5.5.1 ", 10), 0, "%s", buf);
+}
+
+/* The line of the reason, with its length, but for the code of a refusal for good. */
+Test(refusal, wrong)
+{
+	static const struct {
+		const char *text, *want;
+	} rows[] = {
+		{"554 5.7.25 No name for {address} {url}",
+		 "503 5.7.25 No name for 192.0.2.1 https://x.example"},
+		{"550 5.7.1 No", "503 5.7.1 No"},
+		{"503 5.7.1 No", "503 5.7.1 No"},
+		{"450 4.7.25 {address} is not known yet", "450 4.7.25 192.0.2.1 is not known yet"},
+	};
+	const struct addr addr = address("192.0.2.1");
+	struct mxg_say say, line;
+	char buf[MXG_SAY_MAX + 1];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		set_text(rows[i].text, "https://x.example");
+		cr_assert_eq(refusal_line(&conf, MXG_REASON_NO_PTR, &line, NULL), 0);
+		cr_assert_eq(refusal_wrong(&conf, MXG_REASON_NO_PTR, &say), 0);
+		cr_expect_str_eq(refusal_format(&say, &addr, buf), rows[i].want);
+		cr_expect_eq(say.before_len, line.before_len, "%s", rows[i].text);
+		cr_expect_eq(say.after_len, line.after_len, "%s", rows[i].text);
+		cr_expect_eq(say.has_addr, line.has_addr, "%s", rows[i].text);
+		line = say;
+		refusal_seal(&line);
+		cr_expect_arr_eq((char *)&say, (char *)&line, sizeof(say), "%s", rows[i].text);
+	}
+	set_text("554 5.7.25 {address} {url}", "https://x.example/?{address}");
+	line = say;
+	cr_expect_eq(refusal_wrong(&conf, MXG_REASON_NO_PTR, &say), -EINVAL);
+	cr_expect_arr_eq((char *)&say, (char *)&line, sizeof(say), "untouched");
 }
 
 /* RFC 7372 has 5.7.25 for a failed check of reverse DNS; a generic name has passed it. */

@@ -13,7 +13,7 @@
 #define HOST_MAX  100 /* leaves room for the rest of the greeting */
 #define LABEL_MAX 63
 #define BYE       "221 2.0.0 Bye"
-#define WRONG     "503 5.5.1 Nothing is accepted here but QUIT"
+#define WRONG     "503"
 
 const enum mxg_reason REFUSAL_REASONS[REFUSAL_REASON_COUNT] = {
 	MXG_REASON_NO_PTR, MXG_REASON_UNCONFIRMED, MXG_REASON_GENERIC, MXG_REASON_DENY};
@@ -267,9 +267,18 @@ void refusal_bye(struct mxg_say *ret)
 	say_plain(BYE CRLF, sizeof(BYE CRLF) - 1, ret);
 }
 
-void refusal_wrong(struct mxg_say *ret)
+int refusal_wrong(const struct refusal_conf *conf, enum mxg_reason reason, struct mxg_say *ret)
 {
-	say_plain(WRONG CRLF, sizeof(WRONG CRLF) - 1, ret);
+	struct mxg_say say;
+	int err = refusal_line(conf, reason, &say, NULL);
+
+	if (err < 0)
+		return err;
+	if (say.before[0] == '5')
+		memcpy(say.before, WRONG, sizeof(WRONG) - 1);
+	refusal_seal(&say);
+	*ret = say;
+	return 0;
 }
 
 const char *refusal_format(const struct mxg_say *say, const struct addr *addr,

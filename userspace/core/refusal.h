@@ -67,9 +67,16 @@ int refusal_line(const struct refusal_conf *conf, enum mxg_reason reason, struct
  */
 void refusal_greeting(const struct refusal_conf *conf, const char *machine, struct mxg_say *ret);
 
-/* 221 to QUIT, 503 to what is out of turn. */
+/* 221 to QUIT. */
 void refusal_bye(struct mxg_say *ret);
-void refusal_wrong(struct mxg_say *ret);
+
+/*
+ * To what is out of turn, and to what cannot be told to be a command at all: the line of
+ * refusal_line() once more, with 503 (RFC 5321 §3.1) in the place of its code, since the
+ * client may have asked in parts and has not been told yet. A refusal for the time being
+ * keeps its code, or it would be made one for good. As long as that line; its errors.
+ */
+int refusal_wrong(const struct refusal_conf *conf, enum mxg_reason reason, struct mxg_say *ret);
 
 /* Fills in the sums of its parts, which the others here have done. */
 void refusal_seal(struct mxg_say *say);

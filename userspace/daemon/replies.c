@@ -21,9 +21,12 @@ int replies_write(struct worker *worker)
 		log_warn("event=no-host-name detail=\"the greeting says localhost\"");
 	refusal_greeting(conf, machine, &says[MXG_SAY_GREETING]);
 	refusal_bye(&says[MXG_SAY_BYE]);
-	refusal_wrong(&says[MXG_SAY_WRONG]);
-	for (size_t i = 0; i < REFUSAL_REASON_COUNT; i++)
-		refusal_line(conf, REFUSAL_REASONS[i], &says[REFUSAL_REASONS[i]], NULL);
+	for (size_t i = 0; i < REFUSAL_REASON_COUNT; i++) {
+		const enum mxg_reason reason = REFUSAL_REASONS[i];
+
+		refusal_line(conf, reason, &says[reason], NULL);
+		refusal_wrong(conf, reason, &says[MXG_SAY_WRONG + reason]);
+	}
 	for (uint32_t i = 0; i < MXG_SAY_SLOTS && err == 0; i++)
 		err = vmap_say_put(worker->vmap, i, &says[i]);
 	return err;
