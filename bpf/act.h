@@ -47,9 +47,9 @@ struct act_counters {
 	enum mxg_counter would, drop, reset, reject;
 };
 
-/* A program in which frames cannot grow has nothing to say. */
-static __always_inline bool act_reject(struct xdp_md *ctx, const struct mxg_config *config,
-				       enum mxg_reason reason, __u64 now, bool can_reject)
+/* Answers a SYN that is to be rejected: not in a program in which frames cannot grow. */
+static __always_inline bool act_begin_talk(struct xdp_md *ctx, const struct mxg_config *config,
+					   enum mxg_reason reason, __u64 now, bool can_reject)
 {
 	if (can_reject && config->reject && refuse_syn(ctx, reason, now))
 		return true;
@@ -77,7 +77,7 @@ static __always_inline int act_refuse(struct xdp_md *ctx, const struct mxg_confi
 	if (!(config->enforce_mask >> reason & 1))
 		return act_pass(counters.would);
 	action = act_harden(config, verdict);
-	if (action == MXG_ACTION_REJECT && act_reject(ctx, config, reason, now, can_reject)) {
+	if (action == MXG_ACTION_REJECT && act_begin_talk(ctx, config, reason, now, can_reject)) {
 		count_one(counters.reject);
 		return XDP_TX;
 	}
@@ -118,9 +118,9 @@ static __always_inline int act_on(struct xdp_md *ctx, const struct mxg_config *c
 	return act_pass(MXG_CTR_KNOWN_PASS);
 }
 
-/* Whether a SYN of this source would be rejected now: for what comes after it. */
-static __always_inline bool act_rejects(const struct mxg_config *config,
-					const struct verdict *verdict)
+/* Whether what comes after a SYN is talked to: the SYN would be rejected, but for its budget. */
+static __always_inline bool act_may_talk(const struct mxg_config *config,
+					 const struct verdict *verdict)
 {
 	return verdict->action == MXG_ACTION_REJECT &&
 	       config->enforce_mask >> (verdict->reason & 31) & 1 &&

@@ -106,7 +106,7 @@ static __always_inline bool gate_rejects(const struct mxg_config *config,
 	if (verdict_lookup(source, now, false, ret) != VERDICT_LIVE &&
 	    !verdict_exception(config, source, now, false, ret))
 		return false;
-	return act_rejects(config, ret);
+	return act_may_talk(config, ret);
 }
 
 /*

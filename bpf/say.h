@@ -248,8 +248,9 @@ static __always_inline bool say_keep_front(const struct reply_headers *headers,
 }
 
 /*
- * The frame becomes the answer with this text, to be sent by XDP_TX. False, and nothing
- * has changed, if there is no room to grow.
+ * The frame becomes the answer with this text, whose length is put into *reply, to be sent
+ * by XDP_TX. False if there is no room to grow, or no such text any more: the frame is as it
+ * was, and *reply may not be.
  */
 static __noinline bool say_answer(struct xdp_md *ctx, struct reply *reply, __u32 slot,
 				  struct say_addr *addr)
