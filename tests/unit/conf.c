@@ -137,7 +137,8 @@ Test(conf, missing_file_says_so)
 
 	cr_assert_eq(conf_read("/nonexistent/mxgate.conf", &conf, errors), -2);
 	cr_expect_str_eq(errors,
-			 "/nonexistent/mxgate.conf: cannot be read: No such file or directory\n");
+			 "/nonexistent/mxgate.conf: cannot be read: No such file or directory; "
+			 "make it a readable file, or name another\n");
 }
 
 /* --- files made here ------------------------------------------------------------------ */
@@ -184,9 +185,15 @@ Test(conf, what_is_no_plain_file_is_not_waited_for)
 	struct conf conf;
 
 	cr_expect_eq(conf_read("/tmp", &conf, errors), -EINVAL);
-	cr_expect_str_eq(errors, "/tmp: cannot be read: it is no plain file\n");
+	cr_expect_str_eq(
+		errors,
+		"/tmp: cannot be read: it is no plain file; make it a readable file, or name "
+		"another\n");
 	cr_expect_eq(conf_read("/dev/zero", &conf, errors), -EINVAL);
-	cr_expect_str_eq(errors, "/dev/zero: cannot be read: it is no plain file\n");
+	cr_expect_str_eq(
+		errors,
+		"/dev/zero: cannot be read: it is no plain file; make it a readable file, or name "
+		"another\n");
 }
 
 Test(conf, where_a_key_is_set)

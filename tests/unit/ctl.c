@@ -126,6 +126,8 @@ Test(ctl, what_is_refused_before_the_daemon_is_asked)
 		{"verdicts --limit 0", 65, "--limit 0 is not a number from 1"},
 		{"verdicts --limit -1", 65, "--limit -1 is not a number"},
 		{"audit --limit ten", 65, "--limit ten is not a number"},
+		{"audit --limit 1001", 65, "--limit 1001 is not a number from 1 to 1000"},
+		{"status --socket ''", 65, "the socket path \"\" does not have 1 to 107"},
 		{"mode enforced", 65, "\"enforced\" is no mode; did you mean enforce?"},
 		{"mode enforce temperror", 65, "there are no-ptr, unconfirmed, generic, deny"},
 		{"exception add 192.0.2.1 --reason r", 64, "needs --owner"},

@@ -486,7 +486,9 @@ static int file_parse(struct conf_reader *reader, const struct conf_place *from)
 				  path, load_error(err));
 		err = -EINVAL;
 	} else {
-		conf_reader_error(reader, &nowhere, "cannot be read: %s", load_error(err));
+		conf_reader_error(reader, &nowhere,
+				  "cannot be read: %s; make it a readable file, or name another",
+				  load_error(err));
 	}
 	return err;
 }

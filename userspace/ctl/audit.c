@@ -3,6 +3,8 @@
 #include "ctl/client.h"
 #include "ctl/ctl.h"
 
+#define LIMIT_MAX 1000 /* the daemon gives no more */
+
 static void on_row(struct ctl *ctl, const json_t *item)
 {
 	ctl->out->list_item(ctl, item);
@@ -13,7 +15,7 @@ int audit_run(struct ctl *ctl)
 	json_t *request;
 	json_t *result = NULL;
 	json_int_t limit = 0;
-	int code = ctl_get_limit(ctl, &limit);
+	int code = ctl_get_limit(ctl, LIMIT_MAX, &limit);
 
 	if (code)
 		return code;

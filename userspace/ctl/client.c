@@ -50,8 +50,11 @@ static int dial(struct ctl *ctl, int wait_sec, int *ret_fd)
 	const char *path = ctl->socket_path;
 	int fd;
 
-	if (strlen(path) >= sizeof(sun.sun_path))
-		return ctl_fail(ctl, CTL_EXIT_DATA, NULL, "the socket path %s is too long", path);
+	if (!*path || strlen(path) >= sizeof(sun.sun_path))
+		return ctl_fail(ctl, CTL_EXIT_DATA,
+				"give --socket the path that control { path } has",
+				"the socket path \"%s\" does not have 1 to %zu characters", path,
+				sizeof(sun.sun_path) - 1);
 	memcpy(sun.sun_path, path, strlen(path));
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)

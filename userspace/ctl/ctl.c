@@ -14,8 +14,6 @@
 #include "base/clock.h"
 #include "base/text.h"
 
-#define LIMIT_MAX 100000000
-
 static const struct {
 	const char *code;
 	int exit;
@@ -105,16 +103,16 @@ int ctl_get_prefix(struct ctl *ctl, const char *text, struct prefix *ret)
 	return ctl_fail(ctl, CTL_EXIT_DATA, NULL, "\"%s\": %s", text, why);
 }
 
-int ctl_get_limit(struct ctl *ctl, json_int_t *ret)
+int ctl_get_limit(struct ctl *ctl, unsigned int max, json_int_t *ret)
 {
 	const char *text = ctl_option(ctl, "limit");
 	uint64_t limit;
 
 	if (!text)
 		return 0;
-	if (text_to_u64(text, 1, LIMIT_MAX, &limit))
-		return ctl_fail(ctl, CTL_EXIT_DATA, NULL, "--limit %s is not a number from 1 to %d",
-				text, LIMIT_MAX);
+	if (text_to_u64(text, 1, max, &limit))
+		return ctl_fail(ctl, CTL_EXIT_DATA, NULL, "--limit %s is not a number from 1 to %u",
+				text, max);
 	*ret = (json_int_t)limit;
 	return 0;
 }

@@ -119,7 +119,7 @@ int ctl_fail(struct ctl *ctl, int code, const char *hint, const char *fmt, ...)
  */
 int ctl_get_addr(struct ctl *ctl, const char *text, struct addr *ret);
 int ctl_get_prefix(struct ctl *ctl, const char *text, struct prefix *ret);
-int ctl_get_limit(struct ctl *ctl, json_int_t *ret);
+int ctl_get_limit(struct ctl *ctl, unsigned int max, json_int_t *ret);
 int ctl_get_word(struct ctl *ctl, const char *what, const char *text, const char *const *words);
 
 /* The one of words (ends at NULL) nearest to text, or NULL when none is near. */

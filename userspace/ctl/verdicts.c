@@ -3,6 +3,8 @@
 #include "ctl/client.h"
 #include "ctl/ctl.h"
 
+#define LIMIT_MAX 100000000
+
 static void on_verdict(struct ctl *ctl, const json_t *item)
 {
 	ctl->out->list_item(ctl, item);
@@ -45,7 +47,7 @@ static int fill(struct ctl *ctl, json_t *request)
 	if (!code)
 		code = put_word(ctl, request, "action", actions);
 	if (!code)
-		code = ctl_get_limit(ctl, &limit);
+		code = ctl_get_limit(ctl, LIMIT_MAX, &limit);
 	if (!code && limit)
 		json_object_set_new(request, "limit", json_integer(limit));
 	return code;

@@ -16,6 +16,7 @@ enum keeper_exit {
 	KEEPER_EXIT_INTERNAL = 70,
 	KEEPER_EXIT_OS = 71,      /* no bpffs, out of resources */
 	KEEPER_EXIT_FOREIGN = 73, /* another XDP program holds every interface */
+	KEEPER_EXIT_IO = 74,      /* the result, or the state, cannot be read or written */
 	KEEPER_EXIT_RUNNING = 75, /* another mxgated has these tables */
 	KEEPER_EXIT_NOT_ROOT = 77,
 	KEEPER_EXIT_CONFIG = 78,

@@ -27,6 +27,29 @@ static const char USAGE[] =
 	"\n"
 	"example: mxgated -t -c ./mxgate.conf && sudo mxgated -c ./mxgate.conf\n";
 
+/* What was asked for must have been said: a full disk is no success. */
+static int said(void)
+{
+	errno = 0;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return KEEPER_EXIT_OK;
+	fprintf(stderr, "mxgated: cannot write the result: %s; make room, or write elsewhere\n",
+		strerror(errno ? errno : EIO));
+	return KEEPER_EXIT_IO;
+}
+
+/* getopt_long() has refused the argument before optind, or one letter of it. */
+static int refuse_option(int opt, char *const *argv)
+{
+	char letter[] = {'-', (char)optopt, '\0'};
+	bool is_long = strncmp(argv[optind - 1], "--", 2) == 0;
+
+	fprintf(stderr, "mxgated: %s %s; mxgated --help tells the options\n",
+		is_long || !optopt ? argv[optind - 1] : letter,
+		opt == ':' ? "needs a value after it" : "is no option, or takes no value");
+	return KEEPER_EXIT_USAGE;
+}
+
 static int test_conf(const char *path)
 {
 	static char errors[CONF_ERRORS_MAX];
@@ -40,7 +63,7 @@ static int test_conf(const char *path)
 	}
 	patterns_free(patterns);
 	conf_print(&conf, stdout);
-	return 0;
+	return said();
 }
 
 int main(int argc, char **argv)
@@ -58,7 +81,7 @@ int main(int argc, char **argv)
 	bool test = false;
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "c:th", options, NULL)) != -1)
+	while ((opt = getopt_long(argc, argv, ":c:th", options, NULL)) != -1)
 		switch (opt) {
 		case 'c':
 			path = optarg;
@@ -71,16 +94,15 @@ int main(int argc, char **argv)
 			break;
 		case 'm':
 			conf_print_man(stdout);
-			return 0;
+			return said();
 		case 'V':
 			puts("mxgated " MXG_VERSION);
-			return 0;
+			return said();
 		case 'h':
 			fputs(USAGE, stdout);
-			return 0;
+			return said();
 		default:
-			fputs("mxgated --help tells the options\n", stderr);
-			return KEEPER_EXIT_USAGE;
+			return refuse_option(opt, argv);
 		}
 	if (optind < argc) {
 		fprintf(stderr,
