@@ -170,8 +170,12 @@ static int read_conf(struct keeper *keeper, struct conf *ret, struct patterns **
 
 	if (err == 0)
 		err = resolve_user(keeper, ret, &ids, errors);
-	if (err == 0)
+	if (err == 0) {
 		err = patternfile_read_conf(ret, ret_patterns, errors);
+		/* A wrong line has its own file; that there is no file, only ours. */
+		if (err < 0 && err != -EINVAL)
+			name_place(keeper, "rdns", "patterns", errors);
+	}
 	if (err == 0) {
 		if (keeper->object)
 			snprintf(ret->bpf_object, sizeof(ret->bpf_object), "%s", keeper->object);
@@ -236,10 +240,12 @@ static int open_tables(struct keeper *keeper)
 
 static int open_gate(struct keeper *keeper)
 {
-	char why[GATE_WHY_MAX] = "";
+	char why[CONF_ERRORS_MAX] = "";
 	int err = gate_open(keeper->conf.bpf_object, &keeper->gate, why);
 
 	if (err < 0) {
+		if (!keeper->object && strncmp(why, "bpf_object ", 11) == 0)
+			name_place(keeper, "", "bpf_object", why);
 		log_error("%s", why[0] ? why : strerror(-err));
 		return err == -EPERM                      ? KEEPER_EXIT_NOT_ROOT
 		       : err == -ENODEV || err == -ENOMEM ? KEEPER_EXIT_OS

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -52,12 +53,21 @@ static int refuse_option(int opt, char *const *argv)
 
 static int test_conf(const char *path)
 {
-	static char errors[CONF_ERRORS_MAX];
+	static char errors[CONF_ERRORS_MAX], where[PATH_MAX];
 	struct patterns *patterns = NULL;
 	static struct conf conf;
+	int err;
 
-	if (conf_read(path, &conf, errors) < 0 ||
-	    patternfile_read_conf(&conf, &patterns, errors) < 0) {
+	if (conf_read(path, &conf, errors) < 0) {
+		fputs(errors, stderr);
+		return KEEPER_EXIT_CONFIG;
+	}
+	err = patternfile_read_conf(&conf, &patterns, errors);
+	if (err < 0) {
+		/* A wrong line has its own file; that there is no file, only ours. */
+		if (err != -EINVAL)
+			fprintf(stderr,
+				"%s: ", conf_where(path, "rdns", "patterns", where, sizeof(where)));
 		fputs(errors, stderr);
 		return KEEPER_EXIT_CONFIG;
 	}

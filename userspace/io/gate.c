@@ -116,7 +116,9 @@ static int explain_open(const char *path, int err, char why[static GATE_WHY_MAX]
 	char text[128];
 
 	libbpf_strerror(err, text, sizeof(text)); /* knows libbpf's own numbers, too */
-	snprintf(why, GATE_WHY_MAX, "bpf_object %s cannot be opened: %s", path, text);
+	snprintf(why, GATE_WHY_MAX,
+		 "bpf_object %s cannot be opened: %s; name the mxgate.bpf.o of this release", path,
+		 text);
 	return err;
 }
 
@@ -254,8 +256,11 @@ int gate_open(const char *object, struct gate **ret, char why[static GATE_WHY_MA
 	if (err == 0)
 		err = remember_identity(gate);
 	if (err < 0)
-		snprintf(why, GATE_WHY_MAX, "%s is not a gate of this version: %s", object,
-			 strerror(-err));
+		snprintf(
+			why, GATE_WHY_MAX,
+			"bpf_object %s is not a gate of this version: %s; name the mxgate.bpf.o of "
+			"this release",
+			object, strerror(-err));
 out:
 	if (err < 0)
 		gate_close(gate);
