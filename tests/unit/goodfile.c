@@ -149,8 +149,11 @@ Test(goodfile, only_what_speaks_for_a_source_is_kept)
 	cr_expect_null(history_find(to, &old));
 	source = history_find(to, &held);
 	cr_assert_not_null(source);
-	cr_expect_eq(source->good_sec, NOW - 1000, "its clock stood still while it was bad");
-	cr_expect_eq(source->bad_sec + source->seen, 0);
+	cr_expect_eq(source->bad_sec, NOW + 90000 - 99000,
+		     "as long as it had been when it was saved");
+	cr_expect_eq(source->good_sec, source->bad_sec - 91000,
+		     "with the time in which nobody looked");
+	cr_expect_eq(source->seen, 0);
 	history_free(from);
 	history_free(to);
 }

@@ -178,6 +178,13 @@ Test(history, families_do_not_crowd_each_other_out)
 	history_free(history);
 }
 
+static bool restore(struct history *history, const struct addr *addr, uint32_t good_sec)
+{
+	const struct history_good good = {.addr = *addr, .age_sec = NOW + 1000 - good_sec};
+
+	return history_restore(history, &good, NOW + 1000);
+}
+
 /* What is carried over takes a free place or that of an older one, and nobody's knowledge. */
 Test(history, restored_ones_take_nothing_from_others)
 {
@@ -186,14 +193,14 @@ Test(history, restored_ones_take_nothing_from_others)
 
 	good_ones(history, 8);
 	addr = numbered(100);
-	cr_expect_not(history_restore(history, &addr, NOW), "older than all");
-	cr_expect(history_restore(history, &addr, NOW + 5), "not older than the oldest");
+	cr_expect_not(restore(history, &addr, NOW), "older than all");
+	cr_expect(restore(history, &addr, NOW + 5), "not older than the oldest");
 	addr = numbered(0);
 	cr_expect_null(history_find(history, &addr));
 	addr = numbered(7);
-	cr_expect_not(history_restore(history, &addr, NOW + 6), "known to be good since");
+	cr_expect_not(restore(history, &addr, NOW + 6), "known to be good since");
 	cr_expect_eq(history_find(history, &addr)->good_sec, NOW + 7);
-	cr_expect(history_restore(history, &addr, NOW + 8));
+	cr_expect(restore(history, &addr, NOW + 8));
 	cr_expect_eq(history_find(history, &addr)->good_sec, NOW + 8);
 	history_free(history);
 }
@@ -207,8 +214,64 @@ static unsigned int copy(const struct history *from, struct history *to)
 
 	while ((n = history_next_good(from, &at, NOW + 10000, step)) >= 0)
 		for (int i = 0; i < n; i++)
-			count += history_restore(to, &step[i].addr, NOW + 10000 - step[i].age_sec);
+			count += history_restore(to, &step[i], NOW + 10000);
 	return count;
+}
+
+/* Good a thousand seconds before it turned bad, which it has been for 300 now. */
+Test(history, who_is_held_is_held_on)
+{
+	static const struct {
+		const char *label;
+		uint32_t now_sec, bad_sec; /* of the next one; 0: nobody knows that it is bad */
+	} rows[] = {
+		{"at once", NOW + 300, NOW},
+		{"another boot", HISTORY_GOOD_SEC + 5000, HISTORY_GOOD_SEC + 4700},
+		{"a clock that has not run for so long", 1100, 1001},
+		{"nor since it was good", 1001, 0},
+	};
+	struct history *from = history_new(8, 8, 1), *to;
+	static struct history_good step[HISTORY_STEP];
+	const struct history_source *source;
+	struct addr addr = numbered(1);
+	size_t at = 0;
+
+	history_on_good(history_get(from, &addr), NOW - 1000);
+	history_on_bad(history_get(from, &addr), NOW);
+	cr_assert_eq(history_next_good(from, &at, NOW + 300, step), 1);
+	cr_expect(step[0].age_sec == 1000 && step[0].bad_sec == 300);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		to = history_new(8, 8, 1);
+		cr_assert(history_restore(to, &step[0], rows[i].now_sec), "%s", rows[i].label);
+		source = history_find(to, &addr);
+		cr_expect_eq(source->bad_sec, rows[i].bad_sec, "%s: %u", rows[i].label,
+			     source->bad_sec);
+		cr_expect_eq((source->bad_sec ? source->bad_sec : rows[i].now_sec) -
+				     source->good_sec,
+			     1000, "%s", rows[i].label);
+		cr_expect(source->seen == 0 && source->last_sec == 0, "to be looked at anew");
+		history_free(to);
+	}
+	history_free(from);
+}
+
+/* The breaker is another, and has seen none of it. */
+Test(history, who_is_held_on_turns_bad_once_more)
+{
+	const struct history_good good = {.addr = numbered(1), .age_sec = 1000, .bad_sec = 300};
+	struct history *history = history_new(8, 8, 1);
+	struct history_source *source;
+
+	cr_assert(history_restore(history, &good, NOW));
+	source = history_get(history, &good.addr);
+	cr_expect(history_on_bad(source, NOW), "a flip");
+	cr_expect_eq(source->bad_sec, NOW - 300);
+	cr_expect_eq(source->server, 0);
+	cr_expect_not(history_on_bad(source, NOW + 1));
+	history_on_good(source, NOW + 2);
+	cr_expect(history_on_bad(source, NOW + 3));
+	cr_expect_eq(source->bad_sec, NOW + 3);
+	history_free(history);
 }
 
 static unsigned int count_known(struct history *history, const struct history *of,

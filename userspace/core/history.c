@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/min.h"
 #include "base/pages.h"
 
-#define WAYS 8
+#define WAYS        8
+#define HANDED_OVER UINT16_MAX /* as its server */
 
 _Static_assert(sizeof(struct history_source) == 32, "half a cache line a source");
 
@@ -124,17 +126,30 @@ struct history_source *history_get(struct history *history, const struct addr *a
 	return &set[at];
 }
 
-bool history_restore(struct history *history, const struct addr *addr, uint32_t good_sec)
+/* Its first bad answer was given to another, and none has been since. */
+static bool is_handed_over(const struct history_source *source)
 {
-	struct history_source *set = set_of(history, addr);
-	const struct history_source good = {.addr = *addr, .good_sec = good_sec};
-	unsigned int at = find_in(set, addr);
+	return source->bad_sec && !source->seen && source->server == HANDED_OVER;
+}
 
+bool history_restore(struct history *history, const struct history_good *good, uint32_t now_sec)
+{
+	struct history_source *set = set_of(history, &good->addr);
+	/* Within what the clock has: less of it is milder. */
+	uint32_t bad_sec = min_u32(good->bad_sec, now_sec - good->age_sec - 1);
+	struct history_source source = {.addr = good->addr,
+					.good_sec = now_sec - bad_sec - good->age_sec};
+	unsigned int at = find_in(set, &good->addr);
+
+	if (bad_sec) {
+		source.bad_sec = now_sec - bad_sec;
+		source.server = HANDED_OVER;
+	}
 	if (at == WAYS)
 		at = least_of(set);
-	if (worth(&set[at]) >= worth(&good))
+	if (worth(&set[at]) >= worth(&source))
 		return false;
-	set[at] = good;
+	set[at] = source;
 	return true;
 }
 
@@ -162,7 +177,8 @@ int history_next_good(const struct history *history, size_t *at, uint32_t now_se
 		const struct history_source *source = &history->sources[*at];
 
 		if (good_at(source, now_sec, &at_sec))
-			ret[n++] = (struct history_good){source->addr, at_sec - source->good_sec};
+			ret[n++] = (struct history_good){source->addr, at_sec - source->good_sec,
+							 now_sec > at_sec ? now_sec - at_sec : 0};
 	}
 	return n;
 }
@@ -197,9 +213,11 @@ void history_on_good(struct history_source *source, uint32_t now_sec)
 
 bool history_on_bad(struct history_source *source, uint32_t now_sec)
 {
-	bool is_flip = !source->bad_sec && history_is_good(source, now_sec);
+	bool is_first = !source->bad_sec || is_handed_over(source);
 
 	if (!source->bad_sec)
 		source->bad_sec = now_sec;
-	return is_flip;
+	if (source->server == HANDED_OVER)
+		source->server = 0;
+	return is_first && history_is_good(source, source->bad_sec);
 }

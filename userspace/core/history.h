@@ -56,6 +56,7 @@ struct history_source *history_get(struct history *history, const struct addr *a
 struct history_good {
 	struct addr addr;
 	uint32_t age_sec; /* since it was found good; its clock stands still while it is bad */
+	uint32_t bad_sec; /* so long it has been found bad; 0: it is not */
 };
 
 #define HISTORY_STEP 1024
@@ -67,10 +68,12 @@ struct history_good {
 int history_next_good(const struct history *history, size_t *at, uint32_t now_sec,
 		      struct history_good ret[static HISTORY_STEP]);
 /*
- * It was good then, by what outlived another table. Takes nothing from a source that is
- * known better or to be good since; false if there was nothing to be added.
+ * By what outlived another table it was good good->age_sec ago, and has been bad after that
+ * for as long as it says. That its next bad answer is a flip nevertheless is for a breaker
+ * that has not seen the first. Takes nothing from a source that is known better or to be good
+ * since; false if there was nothing to be added. now_sec is later than age_sec.
  */
-bool history_restore(struct history *history, const struct addr *addr, uint32_t good_sec);
+bool history_restore(struct history *history, const struct history_good *good, uint32_t now_sec);
 
 /*
  * Forgets what speaks against the sources inside prefix (NULL: all), not who was good:

@@ -2,8 +2,8 @@
 /*
  * Who was found good outlives the worker: its history's known-good sources are saved to
  * the state directory now and then (daemon/saver.h), and whole at its end; the next worker
- * begins with them. Nothing is done for a verdict, and nothing that speaks against a source
- * is kept: what fails here makes nobody worse off than a stranger.
+ * begins with them, and a hold (core/confirm.h) goes on where it was. Nothing is done for a
+ * verdict: what fails here makes nobody worse off than a stranger.
  */
 #ifndef MXGATE_DAEMON_REMEMBER_H
 #define MXGATE_DAEMON_REMEMBER_H

@@ -10,9 +10,10 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/min.h"
 
 #define NAME      "known-good"
-#define MAGIC     0x31646f6f6767786dULL /* "mxggood1", on this machine */
+#define MAGIC     0x32646f6f6767786dULL /* "mxggood2", on this machine */
 #define SEED      0x6b6e6f776e2d6764ULL
 #define BLOCKS    4 /* in a part: HISTORY_STEP places each */
 #define BLOCK_MAX HISTORY_STEP
@@ -30,6 +31,7 @@ struct record {
 	uint8_t family;
 	uint8_t zero[3];
 	uint32_t age_sec; /* at head.now_sec */
+	uint32_t bad_sec; /* found bad for so long since; 0: it is not */
 	uint8_t addr[16];
 };
 
@@ -41,7 +43,7 @@ struct block {
 };
 
 _Static_assert(sizeof(struct head) == 72, "head layout");
-_Static_assert(sizeof(struct record) == 24, "record layout");
+_Static_assert(sizeof(struct record) == 28, "record layout");
 
 #define BLOCK_HEAD offsetof(struct block, records)
 
@@ -102,13 +104,15 @@ static uint32_t take(const struct block *block, uint64_t gone_sec, uint32_t now_
 
 	for (uint32_t i = 0; i < block->count; i++) {
 		const struct record *record = &block->records[i];
-		struct addr addr = {.family = record->family};
+		struct history_good good = {.addr.family = record->family,
+					    .bad_sec = record->bad_sec};
 		uint64_t age_sec = gone_sec + record->age_sec;
 
-		if ((addr.family != 4 && addr.family != 6) || age_sec > HISTORY_GOOD_SEC)
+		if ((record->family != 4 && record->family != 6) || age_sec > HISTORY_GOOD_SEC)
 			continue;
-		memcpy(addr.bytes, record->addr, addr.family == 4 ? 4 : 16);
-		count += history_restore(history, &addr, now_sec - (uint32_t)age_sec);
+		good.age_sec = (uint32_t)age_sec;
+		memcpy(good.addr.bytes, record->addr, record->family == 4 ? 4 : 16);
+		count += history_restore(history, &good, now_sec);
 	}
 	return count;
 }
@@ -169,7 +173,10 @@ static void fill(struct block *block, const struct history_good *goods, uint32_t
 
 		memset(record, 0, sizeof(*record));
 		record->family = goods[i].addr.family;
-		record->age_sec = goods[i].age_sec > later_sec ? goods[i].age_sec - later_sec : 0;
+		record->age_sec = goods[i].age_sec;
+		record->bad_sec = goods[i].bad_sec;
+		if (!record->bad_sec) /* its clock goes on */
+			record->age_sec -= min_u32(record->age_sec, later_sec);
 		memcpy(record->addr, goods[i].addr.bytes, sizeof(record->addr));
 	}
 }

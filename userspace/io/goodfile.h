@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * The file "known-good" in the state directory: which sources were found good, and when,
- * so that whoever works next knows them. It holds nothing that speaks against anybody.
+ * so that whoever works next knows them; and of those that have turned bad since, for how
+ * long they have been so, which is how much of the patience with them is used up. It holds
+ * nothing else that speaks against anybody, and nobody who was not good.
  *
  * Written whole under another name and then put in place, so that there is always one
- * that is complete; a damaged one gives what stands before the damage. 24 bytes a source.
+ * that is complete; a damaged one gives what stands before the damage. 28 bytes a source.
  * Within one boot its moments are those of the monotonic clock; over a reboot the wall
- * clocks of both ends say how much time has gone, and one that went back says none.
+ * clocks of both ends say how much time has gone, and one that went back says none. That
+ * time counts against what was good, and not as one in which anybody was bad.
  */
 #ifndef MXGATE_IO_GOODFILE_H
 #define MXGATE_IO_GOODFILE_H
