@@ -27,8 +27,9 @@
  * Of a connection that stood before its source was refused, an acknowledgment that is one
  * of some twenty numbers of 2^31 would be taken for a part of a talk; of a source that is
  * not refused, none.
- * What is not understood is left alone, and the host resets a connection that it does not
- * have. Nothing is acknowledged before the greeting is: the client sends it again then.
+ * What is not understood, or carries more than our window, is left alone, and the host resets a
+ * connection that it does not have. Nothing is acknowledged before the greeting is: the client
+ * sends it again then.
  */
 #ifndef MXGATE_BPF_REFUSE_H
 #define MXGATE_BPF_REFUSE_H
@@ -116,12 +117,15 @@ static __noinline bool refuse_prove(struct xdp_md *ctx, __u64 now, struct refuse
 	if (!ret || !reply_find(ctx, &headers))
 		return false;
 	flags = ((const __u8 *)headers.tcp)[13];
-	if ((flags & mask) != PARSE_TCP_ACK ||
+	if ((flags & mask) != PARSE_TCP_ACK)
+		return false;
+	ret->data = reply_data_len(&headers);
+	/* More than it was told to send: mail, on a good connection, for which no hash is made. */
+	if (ret->data > REFUSE_WINDOW ||
 	    !cookie_prove(&headers, now, REFUSE_BYTES_MAX, &ret->acked))
 		return false;
 	ret->seq = bpf_ntohl(headers.tcp->seq);
 	ret->ack = bpf_ntohl(headers.tcp->ack_seq);
-	ret->data = reply_data_len(&headers);
 	ret->at = (__u32)((void *)headers.tcp - (void *)headers.eth) + headers.tcp->doff * 4U;
 	ret->is_fin = flags & PARSE_TCP_FIN;
 	return true;
