@@ -441,3 +441,70 @@ Test(rollup, that_the_time_has_come_is_told)
 	rollup_expire(NULL, NOW);
 	rollup_free(rollup);
 }
+
+/* As one worker hands it to the next; at apart_sec it would take as long as ever from nothing. */
+Test(rollup, from_one_table_to_the_next)
+{
+	struct told told, next_told;
+	struct rollup *rollup = rollup_of(4, 60, &told), *next = rollup_of(4, 60, &next_told);
+	struct rollup *good = rollup_of(4, 60, &next_told);
+	struct addr one = member(1, 99);
+	struct rollup_info info, again;
+	uint32_t at = 0, now = NOW + 100;
+
+	bad(rollup, 1, 1, 4, NOW);
+	bad(rollup, 1, 5, 1, NOW + 90);
+	bad(rollup, 2, 1, 3, NOW);
+	cr_assert(rollup_next(rollup, &at, now, &info));
+	cr_expect_eq(info.count, 5);
+	rollup_on_good(good, &one, now - 1000);
+	for (unsigned int i = 0; i < info.count; i++) {
+		rollup_restore(next, &info.addresses[i], now);
+		rollup_restore(good, &info.addresses[i], now);
+		rollup_restore(NULL, &info.addresses[i], now);
+	}
+	at = 0;
+	cr_assert(rollup_next(next, &at, now, &again));
+	cr_expect_eq(again.until_sec, info.until_sec);
+	cr_expect_eq(again.count, info.count);
+	for (unsigned int i = 0; i < info.count; i++) {
+		cr_expect(addr_equal(&again.addresses[i].addr, &info.addresses[i].addr), "%u", i);
+		cr_expect_eq(again.addresses[i].first_sec, info.addresses[i].first_sec);
+		cr_expect_eq(again.addresses[i].until_sec, info.addresses[i].until_sec);
+	}
+	cr_expect(next_told.begun > 0 && next_told.until_sec == info.until_sec);
+	cr_expect_not(is_up(good, 1, now), "one that is good is known there");
+	cr_expect(is_up(next, 1, NOW + LONG - 1));
+	cr_expect_not(is_up(next, 1, NOW + LONG), "no longer than it would have been");
+	rollup_free(rollup);
+	rollup_free(next);
+	rollup_free(good);
+}
+
+Test(rollup, what_is_handed_over_may_be_anything)
+{
+	static const struct {
+		const char *addr;
+		uint32_t first_sec, until_sec;
+	} rows[] = {
+		{"192.0.2.1", NOW - 100, NOW + 100},     {"2001:db8::1", NOW - 100, NOW},
+		{"2001:db8::2", NOW - 2000, NOW - 1000}, {"2001:db8::3", NOW + 1, NOW + 100},
+		{"2001:db8::4", NOW - 100, UINT32_MAX},
+	};
+	struct told told;
+	struct rollup *rollup = rollup_of(4, 0, &told);
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct rollup_address address = {addr_of(rows[i].addr), rows[i].first_sec,
+						       rows[i].until_sec};
+
+		rollup_restore(rollup, &address, NOW);
+	}
+	cr_expect_eq(told.begun, 0, "one of them counts");
+	bad(rollup, 0, 0x10, 2, NOW);
+	cr_expect_not(is_up(rollup, 0, NOW));
+	bad(rollup, 0, 0x12, 1, NOW);
+	cr_expect(is_up(rollup, 0, NOW));
+	cr_expect_leq(told.until_sec, NOW + LONG);
+	rollup_free(rollup);
+}

@@ -300,6 +300,24 @@ void rollup_on_bad(struct rollup *rollup, const struct addr *addr, uint32_t coun
 	settle(rollup, net, now_sec);
 }
 
+void rollup_restore(struct rollup *rollup, const struct rollup_address *address, uint32_t now_sec)
+{
+	const struct addr *addr = &address->addr;
+	struct host *host;
+	struct net *net;
+
+	if (!rollup || addr->family != 6 || address->until_sec <= now_sec ||
+	    address->first_sec > now_sec || has_good(rollup, net_id(addr), now_sec))
+		return;
+	net = net_get(rollup, addr, now_sec);
+	if (latest_of(net) <= now_sec || address->first_sec < net->first_sec)
+		net->first_sec = address->first_sec;
+	host = host_get(net, host_id(addr), now_sec);
+	host->first_sec = address->first_sec;
+	host->until_sec = min_u32(address->until_sec, now_sec + ROLLUP_SEC);
+	settle(rollup, net, now_sec);
+}
+
 static bool is_inside(const struct prefix *prefix, const struct net *net, uint64_t host)
 {
 	struct addr addr = addr_of(net, host);

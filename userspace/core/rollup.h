@@ -82,6 +82,12 @@ void rollup_on_good(struct rollup *rollup, const struct addr *addr, uint32_t goo
 void rollup_on_bad(struct rollup *rollup, const struct addr *addr, uint32_t count_sec,
 		   uint32_t now_sec);
 
+/*
+ * address counted in another table, in one that was rolled up there; as far as it would count now
+ * it does here, too, unless a good one is known beside it.
+ */
+void rollup_restore(struct rollup *rollup, const struct rollup_address *address, uint32_t now_sec);
+
 /* What was found of addr does not count any more. */
 void rollup_drop(struct rollup *rollup, const struct addr *addr, uint32_t now_sec);
 /* The same of all that are inside prefix (NULL: all). Who was good is remembered. */

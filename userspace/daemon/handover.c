@@ -14,38 +14,42 @@
 #include "daemon/worker.h"
 
 #define SETTING   "troubles" /* "SEC BOOT" of its writing, then aftermath_to_text() */
-#define HEAD_MAX  (CLOCK_BOOT_MAX + 16)
-#define DOUBT_SEC 3600u /* nothing counts for so long when nobody can say what was */
+#define DOUBT_SEC 3600u      /* nothing counts for so long when nobody can say what was */
 
-/* Of this boot it is as many seconds of the same clock; else it was written a moment ago. */
-static int read_head(char *head, uint32_t now_sec, int64_t *ret_shift)
+int handover_write_head(uint32_t now_sec, char buf[static HANDOVER_HEAD_MAX])
 {
-	char boot[CLOCK_BOOT_MAX], *rest = NULL;
-	const char *word = strtok_r(head, " ", &rest);
+	char boot[CLOCK_BOOT_MAX];
+
+	return snprintf(buf, HANDOVER_HEAD_MAX, "%" PRIu32 " %s\n", now_sec, clock_boot(boot));
+}
+
+char *handover_read_head(char *text, uint32_t now_sec, int64_t *ret_shift)
+{
+	char boot[CLOCK_BOOT_MAX], *rest = NULL, *end = strchr(text, '\n');
+	const char *word;
 	uint64_t sec;
 
+	if (!end)
+		return NULL;
+	*end = '\0';
+	word = strtok_r(text, " ", &rest);
 	if (!word || text_to_u64(word, 1, UINT32_MAX, &sec) < 0)
-		return -EBADMSG;
+		return NULL;
 	word = strtok_r(NULL, " ", &rest);
 	clock_boot(boot);
 	if (word && strcmp(word, boot) == 0 && sec <= now_sec)
 		*ret_shift = 0;
 	else
 		*ret_shift = (int64_t)now_sec - (int64_t)sec;
-	return 0;
+	return end + 1;
 }
 
 static int read_all(char *text, uint32_t now_sec, struct aftermath *ret)
 {
-	char *zones = strchr(text, '\n');
 	int64_t shift_sec;
+	char *zones = handover_read_head(text, now_sec, &shift_sec);
 
-	if (!zones)
-		return -EBADMSG;
-	*zones++ = '\0';
-	if (read_head(text, now_sec, &shift_sec) < 0)
-		return -EBADMSG;
-	return aftermath_from_text(zones, shift_sec, now_sec, ret);
+	return zones ? aftermath_from_text(zones, shift_sec, now_sec, ret) : -EBADMSG;
 }
 
 void handover_load(struct worker *worker)
@@ -77,10 +81,9 @@ void handover_load(struct worker *worker)
 void handover_save(struct worker *worker)
 {
 	static struct aftermath aftermath;
-	static char text[HEAD_MAX + AFTERMATH_TEXT_MAX];
+	static char text[HANDOVER_HEAD_MAX + AFTERMATH_TEXT_MAX];
 	struct handover *handover = &worker->handover;
 	uint32_t now_sec = judge_now_sec();
-	char boot[CLOCK_BOOT_MAX];
 	int head, err;
 
 	/* A worker that did not come as far as reading it must not write it. */
@@ -89,7 +92,7 @@ void handover_save(struct worker *worker)
 	breaker_hand_over(worker->breaker, now_sec, &aftermath);
 	if (aftermath.count == 0 && !handover->is_there)
 		return;
-	head = snprintf(text, HEAD_MAX, "%" PRIu32 " %s\n", now_sec, clock_boot(boot));
+	head = handover_write_head(now_sec, text);
 	aftermath_to_text(&aftermath, now_sec, text + head);
 	err = store_setting_put(worker->store, SETTING, text);
 	if (err < 0 && !handover->has_failed)

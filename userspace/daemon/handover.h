@@ -13,6 +13,7 @@
 #define MXGATE_DAEMON_HANDOVER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct worker;
 
@@ -29,5 +30,14 @@ void handover_on_change(struct worker *worker);
 void handover_tick(struct worker *worker);
 /* At the end, while there are breaker and store. */
 void handover_save(struct worker *worker);
+
+/* The first line of what is handed over, and says when. Its length, or what follows it. */
+#define HANDOVER_HEAD_MAX 64
+int handover_write_head(uint32_t now_sec, char buf[static HANDOVER_HEAD_MAX]);
+/*
+ * *ret_shift is what is to be added to moments that stand in it: 0 in this boot; of another it
+ * was written a moment ago. NULL: it cannot be read. Writes into text.
+ */
+char *handover_read_head(char *text, uint32_t now_sec, int64_t *ret_shift);
 
 #endif

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -11,6 +13,9 @@
 #include "base/min.h"
 #include "base/text.h"
 #include "daemon/worker.h"
+
+#define SETTING   "rollups" /* a head, then lines of address, first_sec, until_sec */
+#define SAVED_MAX (1 << 20) /* bytes, or a network more */
 
 /* --- the gate's table ----------------------------------------------------------------------- */
 
@@ -87,6 +92,98 @@ static void restore_good(struct worker *worker)
 		for (int i = 0; i < n; i++)
 			rollup_on_good(worker->rollups.rollup, &good[i].addr,
 				       now_sec - good[i].age_sec);
+}
+
+static int read_sec(char **rest, uint32_t *ret)
+{
+	const char *word = strtok_r(NULL, " ", rest);
+	uint64_t sec;
+
+	if (!word || text_to_u64(word, 1, UINT32_MAX, &sec) < 0)
+		return -EBADMSG;
+	*ret = (uint32_t)sec;
+	return 0;
+}
+
+static int read_address(char *line, struct rollup_address *ret)
+{
+	char *rest = NULL;
+	const char *word = strtok_r(line, " ", &rest);
+	int err = word ? addr_parse(word, &ret->addr) : -EBADMSG;
+
+	if (err == 0)
+		err = read_sec(&rest, &ret->first_sec);
+	return err == 0 ? read_sec(&rest, &ret->until_sec) : err;
+}
+
+/* What counted in a trouble that was noticed since counts no more. */
+static void restore_bad(struct worker *worker, char *text)
+{
+	uint32_t now_sec = judge_now_sec(), at = 0;
+	char *lines, *line, *rest = NULL;
+	struct rollup_address address;
+	struct rollup_info info;
+	unsigned int count = 0;
+	int64_t shift_sec;
+
+	lines = handover_read_head(text, now_sec, &shift_sec);
+	if (!lines || shift_sec != 0)
+		return;
+	for (line = strtok_r(lines, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		if (read_address(line, &address) == 0 &&
+		    !breaker_trouble(worker->breaker, &address.addr, now_sec).since_sec)
+			rollup_restore(worker->rollups.rollup, &address, now_sec);
+	while (rollup_next(worker->rollups.rollup, &at, now_sec, &info))
+		count++;
+	if (count)
+		log_info("event=rollups-restored networks=%u", count);
+}
+
+/* It is read once: after that there is more to know than it says. */
+void rollups_load(struct worker *worker)
+{
+	char *text = NULL;
+
+	if (store_setting_get(worker->store, SETTING, &text) < 0)
+		return;
+	if (store_setting_del(worker->store, SETTING) == 0)
+		restore_bad(worker, text);
+	free(text);
+}
+
+static void write_all(const struct worker *worker, uint32_t now_sec, FILE *to)
+{
+	char text[PREFIX_TEXT_MAX], head[HANDOVER_HEAD_MAX];
+	struct rollup_info info;
+	uint32_t at = 0;
+
+	handover_write_head(now_sec, head);
+	fputs(head, to);
+	while (ftell(to) < SAVED_MAX && rollup_next(worker->rollups.rollup, &at, now_sec, &info))
+		for (unsigned int i = 0; i < info.count; i++)
+			fprintf(to, "%s %" PRIu32 " %" PRIu32 "\n",
+				addr_format(&info.addresses[i].addr, text),
+				info.addresses[i].first_sec, info.addresses[i].until_sec);
+}
+
+void rollups_save(struct worker *worker)
+{
+	uint32_t now_sec = judge_now_sec();
+	char *text = NULL;
+	size_t size = 0;
+	FILE *to;
+	int err;
+
+	if (worker->rollups.in_gate == 0)
+		return;
+	to = open_memstream(&text, &size);
+	if (!to)
+		return;
+	write_all(worker, now_sec, to);
+	err = fclose(to) == 0 ? store_setting_put(worker->store, SETTING, text) : -ENOMEM;
+	if (err < 0)
+		log_warn("event=rollups-not-saved error=\"%s\"", strerror(-err));
+	free(text);
 }
 
 int rollups_init(struct worker *worker)

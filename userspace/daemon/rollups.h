@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * The IPv6 networks that are judged as one (core/rollup.h), where the configuration wants
- * that: which answers count, and the gate's table of them, which nobody else writes. What
- * an earlier worker rolled up is forgotten, and who was good is known from the start.
+ * that: which answers count, and the gate's table of them, which nobody else writes. Who was
+ * good is known from the start. What an earlier worker rolled up is handed over at its orderly
+ * end, within one boot, but for where DNS is in trouble; else it is forgotten, which is milder.
  */
 #ifndef MXGATE_DAEMON_ROLLUPS_H
 #define MXGATE_DAEMON_ROLLUPS_H
@@ -26,6 +27,10 @@ struct rollups {
 
 /* History, breaker and tables must be there. 0 or -errno; done takes half of it. */
 int rollups_init(struct worker *worker);
+/* What the worker before this one has handed over; when the gate may be told of it. */
+void rollups_load(struct worker *worker);
+/* At the end, while there is a store: for the worker after this one. */
+void rollups_save(struct worker *worker);
 void rollups_done(struct worker *worker);
 
 /* addr was found good. */

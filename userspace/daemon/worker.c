@@ -197,6 +197,7 @@ static int fill_tables(struct worker *worker)
 	if (err < 0)
 		return fail("replies", err);
 	replies_renew_secrets(worker);
+	rollups_load(worker);
 	err = tables_write_config(worker);
 	return err < 0 ? fail("configuration", err) : 0;
 }
@@ -312,6 +313,7 @@ static void done(struct worker *worker)
 	tables_finish_sweep(worker);
 	snapshot_save(worker);
 	handover_save(worker);
+	rollups_save(worker);
 	store_close(worker->store);
 	exceptions_free(worker->exceptions);
 	budget_free(worker->budget);
