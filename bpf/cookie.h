@@ -4,10 +4,11 @@
  * connection and of the time, so that the acknowledgment of one shows, without any
  * memory, that its sender has received the answer to its SYN within the last 69 to 137 s.
  *
- * A number is the parity of its time slot (1 bit), a zero, and 30 bits of SipHash-2-4
- * over addresses, ports and slot. The zero takes the carry of what is sent after it, so
- * the parity can be read from any acknowledgment, and one hash decides. Without a secret
- * there are no cookies.
+ * A number is the parity of its time slot (1 bit), seven zeros, and 24 bits of SipHash-2-4
+ * over addresses, ports and slot, as many as a SYN cookie of the kernel has. The last zero
+ * takes the carry of what is sent after it, so the parity can be read from any
+ * acknowledgment, and one hash decides. The other six spare 63 of 64 connections of the
+ * host, whose numbers are random, that hash. Without a secret there are no cookies.
  */
 #ifndef MXGATE_BPF_COOKIE_H
 #define MXGATE_BPF_COOKIE_H
@@ -28,7 +29,8 @@ struct {
 } mxg3_secret SEC(".maps");
 
 #define COOKIE_PARITY_SHIFT 31
-#define COOKIE_HASH         ((1U << 30) - 1)
+#define COOKIE_ZEROS        0x7e000000U
+#define COOKIE_HASH         ((1U << 24) - 1)
 
 /* The state of SipHash. */
 struct cookie_sip {
@@ -121,6 +123,12 @@ static __always_inline bool cookie_make(const struct reply_headers *headers, __u
 	*ret = (slot & 1) << COOKIE_PARITY_SHIFT |
 	       (cookie_hash(headers, secret, slot) & COOKIE_HASH);
 	return true;
+}
+
+/* False: what acknowledges this is of no connection that the gate has opened. */
+static __always_inline bool cookie_may_be(__be32 ack)
+{
+	return !(ack & bpf_htonl(COOKIE_ZEROS));
 }
 
 /*

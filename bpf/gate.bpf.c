@@ -110,8 +110,9 @@ static __always_inline bool gate_rejects(const struct mxg_config *config,
 }
 
 /*
- * Not a SYN, but to a protected port, while something is rejected. The cookie is looked
- * at first: it costs the packets of good connections less than the table does.
+ * Not a SYN, but to a protected port, with a number that may be a cookie, while something is
+ * rejected: one of 64 good connections has such a number for a while. The cookie is proven
+ * first, since that touches no table, and what it is not passes.
  */
 static __always_inline int gate_talk(struct xdp_md *ctx, const struct mxg_config *config,
 				     const struct source *source)
@@ -153,7 +154,7 @@ static __always_inline int gate_packet(struct xdp_md *ctx, bool can_reject)
 	}
 	if (!config_is_protected(config, pkt.dport))
 		return act_pass(MXG_CTR_NOT_PORT);
-	if (!pkt.is_syn && !(can_reject && config->reject))
+	if (!pkt.is_syn && !(can_reject && config->reject && cookie_may_be(pkt.ack)))
 		return act_pass(MXG_CTR_NOT_SYN);
 	packet_source(&pkt, &source);
 	if (!pkt.is_syn)

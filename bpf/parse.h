@@ -58,6 +58,7 @@ struct packet {
 	bool is_syn;      /* SYN set; ACK, RST, FIN clear; the other flags do not matter */
 	bool is_fragment; /* the first or a later one, of the packet or of what is around it */
 	__be16 dport;
+	__be32 ack;
 };
 
 enum parse_result {
@@ -259,6 +260,7 @@ static __always_inline enum parse_result parse_tcp(struct cursor *cur, struct pa
 	if (!cursor_has(cur, sizeof(*tcp)) || tcp->doff < 5 || !cursor_skip(cur, tcp->doff * 4U))
 		return PARSE_MALFORMED;
 	pkt->dport = tcp->dest;
+	pkt->ack = tcp->ack_seq;
 	pkt->is_syn = (((const __u8 *)tcp)[13] & mask) == PARSE_TCP_SYN;
 	return PARSE_TCP;
 }

@@ -181,8 +181,7 @@ static uint32_t cookie_of(const struct talk *talk, const struct packet *pkt, uin
 	memcpy(message + addrs, pkt->data + ip + ip_len(talk), 4);
 	for (size_t i = 0; i < 4; i++)
 		message[addrs + 4 + i] = (uint8_t)(slot >> 8 * i);
-	return (uint32_t)(siphash(talk->secret[slot / 64 % 2].key, message, addrs + 8) &
-			  0x3fffffff) |
+	return (uint32_t)(siphash(talk->secret[slot / 64 % 2].key, message, addrs + 8) & 0xffffff) |
 	       slot % 2 << 31;
 }
 

@@ -66,6 +66,7 @@ static void expect_syn_ack(struct client *client)
 	cr_expect(got.seq == talk_cookie(&client->talk, slot) ||
 			  got.seq == talk_cookie(&client->talk, slot + 1),
 		  "%s: cookie %08x", client->label, got.seq);
+	cr_expect_eq(got.seq & 0x7f000000, 0, "%s: known beforehand", client->label);
 	client->seq++;
 	client->ack = got.seq + 1;
 }
