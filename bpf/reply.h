@@ -143,7 +143,7 @@ static __always_inline void reply_turn_ethernet(struct ethhdr *eth)
 /* The sum of so few words is had sooner than a helper is called. */
 static __always_inline __u64 reply_add(const void *words, __u32 bytes)
 {
-	const __u32 *word = words;
+	const __u32 __attribute__((may_alias)) *word = words;
 	__u64 sum = 0;
 
 #pragma unroll

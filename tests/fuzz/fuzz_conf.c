@@ -2,7 +2,7 @@
 /*
  * The configuration, whatever is in it: it is taken, or refused with whole lines that begin
  * with its name and leave what was there alone. What is taken, printed, and read again is
- * the same, which is what `mxgated -T` and a reload promise.
+ * the same, which is what `mxgated -t` and a reload promise.
  */
 #include <string.h>
 #include <sys/mman.h>

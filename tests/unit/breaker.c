@@ -1018,7 +1018,6 @@ static int count_open(const struct breaker_info *info, void *user)
 	return 0;
 }
 
-/* A zone that stays bad when the network around it is well again opens by itself. */
 static uint32_t counts_sec(const struct world *world, struct addr addr)
 {
 	return breaker_trouble(world->breaker, &addr, world->now).counts_sec;
@@ -1056,6 +1055,7 @@ Test(breaker, what_the_next_one_is_to_know)
 	breaker_free(next.breaker);
 }
 
+/* A zone that stays bad when the network around it is well again opens by itself. */
 Test(breaker, what_was_covered_opens_when_it_is_not)
 {
 	struct world world;

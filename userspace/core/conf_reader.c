@@ -121,11 +121,11 @@ static int no_such_key(struct reading *in, const char *section, unsigned int ope
 	const struct conf_place place = here(in);
 	size_t used = 0;
 
-	for (size_t i = 0; i < CONF_KEY_COUNT; i++)
+	for (size_t i = 0; i < CONF_KEY_COUNT && used < sizeof(allowed); i++)
 		if (strcmp(CONF_KEYS[i].section, section) == 0)
 			used += (size_t)snprintf(allowed + used, sizeof(allowed) - used, "%s%s",
 						 used ? ", " : "", CONF_KEYS[i].name);
-	for (size_t i = 0; !*section && i < CONF_SECTION_COUNT; i++)
+	for (size_t i = 0; !*section && i < CONF_SECTION_COUNT && used < sizeof(allowed); i++)
 		used += (size_t)snprintf(allowed + used, sizeof(allowed) - used, ", %s {}",
 					 CONF_SECTIONS[i]);
 	if (*section && (conf_key_find("", in->text.word) || is_section(in->text.word)))

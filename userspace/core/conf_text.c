@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define ZERO_BYTE "a zero byte: this is no text; save it as plain text"
+
 void conf_text_init(struct conf_text *text, const char *bytes, size_t size)
 {
 	memset(text, 0, sizeof(*text));
@@ -78,7 +80,7 @@ static enum conf_token read_quoted(struct conf_text *text, size_t *used)
 {
 	char quote = *text->at++;
 
-	for (; text->at < text->end && *text->at != '\n'; text->at++) {
+	for (; text->at < text->end && *text->at && *text->at != '\n'; text->at++) {
 		if (*text->at == quote) {
 			text->at++;
 			return CONF_TOKEN_WORD;
@@ -89,6 +91,8 @@ static enum conf_token read_quoted(struct conf_text *text, size_t *used)
 		if (!put(text, used, *text->at))
 			return wrong(text, "the text in quotes is longer than any value may be");
 	}
+	if (text->at < text->end && !*text->at)
+		return wrong(text, ZERO_BYTE);
 	return wrong(text, "a quote is opened and not closed in this line; close it");
 }
 
@@ -137,7 +141,7 @@ enum conf_token conf_text_next(struct conf_text *text)
 	if (text->at == text->end)
 		return CONF_TOKEN_END;
 	if (!*text->at)
-		return wrong(text, "a zero byte: this is no text; save it as plain text");
+		return wrong(text, ZERO_BYTE);
 	if (*text->at == '"' || *text->at == '\'')
 		return read_quoted(text, &used);
 	return is_sign(text) ? read_sign(text, &used) : read_bare(text, &used);

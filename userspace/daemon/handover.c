@@ -14,7 +14,8 @@
 #include "daemon/worker.h"
 
 #define SETTING   "troubles" /* "SEC BOOT" of its writing, then aftermath_to_text() */
-#define DOUBT_SEC 3600u      /* nothing counts for so long when nobody can say what was */
+#define AGAIN_SEC 30u
+#define DOUBT_SEC 3600u /* nothing counts for so long when nobody can say what was */
 
 int handover_write_head(uint32_t now_sec, char buf[static HANDOVER_HEAD_MAX])
 {
@@ -99,6 +100,7 @@ void handover_save(struct worker *worker)
 		log_warn("event=troubles-not-saved error=\"%s\" detail=\"a reload forgets them\"",
 			 strerror(-err));
 	handover->has_failed = handover->has_changed = err < 0;
+	handover->again_sec = err < 0 ? now_sec + AGAIN_SEC : 0;
 	handover->is_there = true;
 }
 
@@ -109,6 +111,6 @@ void handover_on_change(struct worker *worker)
 
 void handover_tick(struct worker *worker)
 {
-	if (worker->handover.has_changed)
+	if (worker->handover.has_changed && judge_now_sec() >= worker->handover.again_sec)
 		handover_save(worker);
 }

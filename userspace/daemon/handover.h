@@ -20,6 +20,7 @@ struct worker;
 struct handover {
 	bool is_there; /* something is written down */
 	bool is_loaded, has_changed, has_failed;
+	uint32_t again_sec; /* when a write that failed is tried again: each may take a second */
 };
 
 /* Into the breaker; store and breaker must be there. */

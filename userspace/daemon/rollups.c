@@ -51,7 +51,7 @@ static void set_in_gate(struct worker *worker, unsigned int in_gate)
 static void put(struct worker *worker, const struct prefix *net, uint32_t until_sec)
 {
 	struct rollups *rollups = &worker->rollups;
-	struct mxg_rollup there;
+	struct mxg_rollup there = {0};
 	bool is_new = vmap_rollup_get(worker->vmap, net, &there) == -ENOENT;
 	int err = vmap_rollup_put(worker->vmap, net, ns_of(until_sec));
 

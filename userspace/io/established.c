@@ -146,6 +146,7 @@ int established_start(const char *gate_object, const char *cgroup, struct establ
 	struct bpf_object *object = NULL;
 	int cgroup_fd = -1, err;
 
+	snprintf(why, ESTABLISHED_WHY_MAX, "out of memory");
 	if (!established)
 		return -ENOMEM;
 	established->link = -1;
