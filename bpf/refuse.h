@@ -67,6 +67,7 @@ struct refuse_talk {
 	__u32 acked; /* of our bytes, the SYN among them: 1 and more */
 	__u32 data;  /* bytes that it carries */
 	__u32 at;    /* their offset in the frame */
+	__u32 window;
 	bool is_fin;
 };
 
@@ -130,6 +131,7 @@ static __noinline bool refuse_prove(struct xdp_md *ctx, __u64 now, struct refuse
 	ret->seq = bpf_ntohl(headers.tcp->seq);
 	ret->ack = bpf_ntohl(headers.tcp->ack_seq);
 	ret->at = (__u32)((void *)headers.tcp - (void *)headers.eth) + headers.tcp->doff * 4U;
+	ret->window = bpf_ntohs(headers.tcp->window); /* ours had no scale: RFC 7323 §2.2 */
 	ret->is_fin = flags & PARSE_TCP_FIN;
 	return true;
 }
@@ -264,6 +266,12 @@ static __always_inline bool refuse_needs_address(const struct refuse_talk *talk)
 	return talk->acked > 1 || (greeting && greeting->has_addr);
 }
 
+static __always_inline int refuse_keep_silent(void)
+{
+	count_one(MXG_CTR_REJECT_SILENT);
+	return XDP_DROP;
+}
+
 /* What is to become of a packet of a talk with a source that is refused for reason. */
 static __noinline int refuse_answer(struct xdp_md *ctx, const struct refuse_talk *talk,
 				    const struct source *source, __u32 reason)
@@ -286,16 +294,17 @@ static __noinline int refuse_answer(struct xdp_md *ctx, const struct refuse_talk
 	reply.ack = talk->seq;
 	reply.window = REFUSE_WINDOW;
 	reply.flags = PARSE_TCP_ACK;
+	/* Who has no room says so when he has; who is told all the same may answer for ever. */
+	if (step == REFUSE_GREET && talk->window < lens.greeting)
+		return refuse_keep_silent();
 	if (step == REFUSE_GREET) {
 		reply.flags |= PARSE_TCP_PSH;
 		return refuse_say(ctx, &reply, MXG_SAY_GREETING, &addr, MXG_CTR_REJECT_GREETED);
 	}
 	if (step == REFUSE_COMMAND && talk->data)
 		return refuse_command(ctx, talk, &lens, reason, &addr, &reply);
-	if (!talk->data && !talk->is_fin) {
-		count_one(MXG_CTR_REJECT_SILENT);
-		return XDP_DROP;
-	}
+	if (!talk->data && !talk->is_fin)
+		return refuse_keep_silent();
 	reply.ack += talk->data + talk->is_fin;
 	if (step == REFUSE_COMMAND)
 		reply.flags |= PARSE_TCP_FIN;

@@ -398,6 +398,30 @@ Test(gate_reject, more_than_the_window_is_left_to_the_host)
 	}
 }
 
+/* Else one that answers what is beyond its window would be answered for it, on and on. */
+Test(gate_reject, who_has_no_room_is_not_greeted)
+{
+	const unsigned int room = sizeof(TALK_GREETING) - 1;
+	static struct packet pkt;
+	struct talk_answer got;
+	struct client client;
+
+	for (unsigned int family = 4; family <= 6; family += 2) {
+		for (unsigned int window = 0; window <= room; window += window ? room - 1 : 1) {
+			const size_t at = ETH_HLEN + (family == 4 ? 20 : 40) + 14;
+
+			begin(&client, family);
+			expect_syn_ack(&client);
+			talk_build(&client.talk, ACK, client.seq, client.ack, NULL, &pkt);
+			pkt.data[at] = 0;
+			pkt.data[at + 1] = (uint8_t)window;
+			talk_run(&client.talk, &pkt, &got);
+			cr_expect_eq(got.action, window < room ? XDP_DROP : XDP_TX, "IPv%u, %u",
+				     family, window);
+		}
+	}
+}
+
 Test(gate_reject, as_many_refusals_as_are_enough)
 {
 	struct client client;

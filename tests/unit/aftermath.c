@@ -212,6 +212,7 @@ Test(aftermath, what_cannot_be_read)
 		"192.0.2.1/24 1 2 3 open",
 		"nothing 1 2 3 closed",
 		"everything 1 2 3 closed\nx",
+		"everything 1 2 3 closed now",
 		"\x01",
 	};
 

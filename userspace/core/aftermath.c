@@ -194,7 +194,8 @@ static int read_zone(char *line, struct aftermath_zone *ret)
 	if (err == 0)
 		err = read_sec(&rest, &zone.counts_sec);
 	state = err == 0 ? strtok_r(NULL, " ", &rest) : NULL;
-	if (!state || (strcmp(state, "open") != 0 && strcmp(state, "closed") != 0) ||
+	if (!state || strtok_r(NULL, " ", &rest) ||
+	    (strcmp(state, "open") != 0 && strcmp(state, "closed") != 0) ||
 	    zone.counts_sec < zone.closed_sec)
 		return -EBADMSG;
 	zone.is_open = strcmp(state, "open") == 0;

@@ -37,8 +37,10 @@ char *handover_read_head(char *text, uint32_t now_sec, int64_t *ret_shift)
 	if (!word || text_to_u64(word, 1, UINT32_MAX, &sec) < 0)
 		return NULL;
 	word = strtok_r(NULL, " ", &rest);
+	if (!word || strtok_r(NULL, " ", &rest))
+		return NULL;
 	clock_boot(boot);
-	if (word && strcmp(word, boot) == 0 && sec <= now_sec)
+	if (strcmp(word, boot) == 0 && sec <= now_sec)
 		*ret_shift = 0;
 	else
 		*ret_shift = (int64_t)now_sec - (int64_t)sec;
@@ -77,6 +79,8 @@ void handover_load(struct worker *worker)
 		log_info("event=troubles-restored zones=%u", aftermath.count);
 	}
 	breaker_take_over(worker->breaker, &aftermath);
+	/* By the clock of now, or it would begin anew with each worker that ends badly. */
+	worker->handover.has_changed = true;
 }
 
 void handover_save(struct worker *worker)

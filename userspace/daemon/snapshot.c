@@ -114,6 +114,8 @@ static int load(struct worker *worker)
 	}
 	err = prepare(worker, &about);
 	if (err == 0) {
+		/* Else it would be there once more, when who was refused may be good. */
+		about.is_final &= snapfile_remove(worker->conf->state_directory) == 0;
 		read = load_all(worker, in, &about, &restored);
 		if (read < 0)
 			tell_unusable(read);
