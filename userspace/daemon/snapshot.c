@@ -49,10 +49,9 @@ static void tell_unusable(int err)
  * written that is not the last may have been found good since: nobody is refused for that.
  */
 static int bring_under_policy(const struct worker *worker, const struct snapfile_about *about,
-			      struct table_entry *entries, int count, uint64_t now_ns)
+			      bool same_rules, struct table_entry *entries, int count,
+			      uint64_t now_ns)
 {
-	char rules[TABLES_RULES_MAX];
-	bool same_rules = strcmp(tables_rules(worker, rules), about->rules) == 0;
 	struct mxg_verdict verdict;
 	int n = 0;
 
@@ -74,10 +73,12 @@ static int load_all(struct worker *worker, struct snapfile_in *in,
 {
 	struct table_entry *entries = calloc(SNAPFILE_STEP, sizeof(*entries));
 	uint64_t now = clock_mono_ns(), restored = 0;
+	char rules[TABLES_RULES_MAX];
+	bool same_rules = strcmp(tables_rules(worker, rules), about->rules) == 0;
 	int n = -ENOMEM;
 
 	while (entries && (n = snapfile_next(in, entries)) > 0) {
-		n = bring_under_policy(worker, about, entries, n, now);
+		n = bring_under_policy(worker, about, same_rules, entries, n, now);
 		restored += (uint64_t)vmap_put_many(worker->vmap, entries, n, now);
 	}
 	free(entries);
@@ -98,6 +99,16 @@ static int prepare(struct worker *worker, const struct snapfile_about *about)
 	return err;
 }
 
+/* From now on there is more to know than it says. 0 or -errno. */
+static int forget(const struct worker *worker)
+{
+	int err = snapfile_remove(worker->conf->state_directory);
+
+	if (err < 0)
+		log_warn("event=verdicts-not-forgotten error=\"%s\"", strerror(-err));
+	return err;
+}
+
 static int load(struct worker *worker)
 {
 	const struct snapfile_moment now = moment();
@@ -110,12 +121,13 @@ static int load(struct worker *worker)
 	if (err < 0) {
 		if (err != -ENOENT)
 			tell_unusable(err);
+		forget(worker);
 		return 0;
 	}
 	err = prepare(worker, &about);
 	if (err == 0) {
 		/* Else it would be there once more, when who was refused may be good. */
-		about.is_final &= snapfile_remove(worker->conf->state_directory) == 0;
+		about.is_final &= forget(worker) == 0;
 		read = load_all(worker, in, &about, &restored);
 		if (read < 0)
 			tell_unusable(read);
@@ -129,12 +141,12 @@ static int load(struct worker *worker)
 
 int snapshot_load(struct worker *worker)
 {
-	int err = worker->args.is_first ? load(worker) : 0, gone;
+	int err = 0;
 
-	/* From now on there is more to know than it says. */
-	gone = err == 0 ? snapfile_remove(worker->conf->state_directory) : 0;
-	if (gone < 0)
-		log_warn("event=verdicts-not-forgotten error=\"%s\"", strerror(-gone));
+	if (worker->args.is_first)
+		err = load(worker);
+	else
+		forget(worker);
 	worker->snapshot.is_loaded = true;
 	return err;
 }
