@@ -26,6 +26,18 @@ int file_open(const char *path, FILE **ret)
 	return err;
 }
 
+int file_open_in(const char *dir, const char *name, FILE **ret)
+{
+	char *path = NULL;
+	int err;
+
+	if (asprintf(&path, "%s/%s", dir, name) < 0)
+		return -ENOMEM;
+	err = file_open(path, ret);
+	free(path);
+	return err;
+}
+
 int file_read(FILE *in, void *buf, size_t size)
 {
 	if (fread(buf, 1, size, in) == size)

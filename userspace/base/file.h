@@ -15,6 +15,9 @@
  */
 int file_open(const char *path, FILE **ret);
 
+/* The same by its name in a directory. Also -ENOMEM. */
+int file_open_in(const char *dir, const char *name, FILE **ret);
+
 /* All of size. 0, -EBADMSG where the file ends before, -EIO. */
 int file_read(FILE *in, void *buf, size_t size);
 

@@ -74,6 +74,17 @@ int text_to_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret)
 	return 0;
 }
 
+int text_next_u32(char **rest, uint32_t least, uint32_t *ret)
+{
+	const char *word = strtok_r(NULL, " ", rest);
+	uint64_t value;
+
+	if (!word || text_to_u64(word, least, UINT32_MAX, &value) < 0)
+		return -EBADMSG;
+	*ret = (uint32_t)value;
+	return 0;
+}
+
 static const struct span_unit {
 	char letter;
 	uint64_t sec;

@@ -24,6 +24,12 @@ bool text_is_printable(const char *text);
 int text_to_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret);
 
 /*
+ * The next word of a line that strtok_r() is cutting at blanks, as a number of at least least.
+ * 0 or -EBADMSG.
+ */
+int text_next_u32(char **rest, uint32_t least, uint32_t *ret);
+
+/*
  * A span of time: digits with an optional unit s, m, h, d or w; seconds without
  * one ("90", "15m", "24h"). In seconds. 0 or -EINVAL, -ERANGE (above 10 years).
  */

@@ -169,17 +169,6 @@ static int read_prefix(const char *word, struct prefix *ret)
 	return word && prefix_parse(word, ret, &why) == 0 ? 0 : -EBADMSG;
 }
 
-static int read_sec(char **rest, uint32_t *ret)
-{
-	const char *word = strtok_r(NULL, " ", rest);
-	uint64_t sec;
-
-	if (!word || text_to_u64(word, 0, UINT32_MAX, &sec) < 0)
-		return -EBADMSG;
-	*ret = (uint32_t)sec;
-	return 0;
-}
-
 static int read_zone(char *line, struct aftermath_zone *ret)
 {
 	struct aftermath_zone zone = {.is_open = false};
@@ -188,11 +177,11 @@ static int read_zone(char *line, struct aftermath_zone *ret)
 	int err = read_prefix(strtok_r(line, " ", &rest), &zone.prefix);
 
 	if (err == 0)
-		err = read_sec(&rest, &zone.since_sec);
+		err = text_next_u32(&rest, 0, &zone.since_sec);
 	if (err == 0)
-		err = read_sec(&rest, &zone.closed_sec);
+		err = text_next_u32(&rest, 0, &zone.closed_sec);
 	if (err == 0)
-		err = read_sec(&rest, &zone.counts_sec);
+		err = text_next_u32(&rest, 0, &zone.counts_sec);
 	state = err == 0 ? strtok_r(NULL, " ", &rest) : NULL;
 	if (!state || strtok_r(NULL, " ", &rest) ||
 	    (strcmp(state, "open") != 0 && strcmp(state, "closed") != 0) ||

@@ -94,17 +94,6 @@ static void restore_good(struct worker *worker)
 				       now_sec - good[i].age_sec);
 }
 
-static int read_sec(char **rest, uint32_t *ret)
-{
-	const char *word = strtok_r(NULL, " ", rest);
-	uint64_t sec;
-
-	if (!word || text_to_u64(word, 1, UINT32_MAX, &sec) < 0)
-		return -EBADMSG;
-	*ret = (uint32_t)sec;
-	return 0;
-}
-
 static int read_address(char *line, struct rollup_address *ret)
 {
 	char *rest = NULL;
@@ -112,8 +101,8 @@ static int read_address(char *line, struct rollup_address *ret)
 	int err = word ? addr_parse(word, &ret->addr) : -EBADMSG;
 
 	if (err == 0)
-		err = read_sec(&rest, &ret->first_sec);
-	return err == 0 ? read_sec(&rest, &ret->until_sec) : err;
+		err = text_next_u32(&rest, 1, &ret->first_sec);
+	return err == 0 ? text_next_u32(&rest, 1, &ret->until_sec) : err;
 }
 
 /* What counted in a trouble that was noticed since counts no more. */

@@ -138,14 +138,9 @@ int goodfile_read(const char *dir, const struct goodfile_moment *now, struct his
 		  uint32_t *ret_count)
 {
 	uint32_t count = 0;
-	char *path = NULL;
 	FILE *in = NULL;
-	int err;
+	int err = file_open_in(dir, NAME, &in);
 
-	if (asprintf(&path, "%s/" NAME, dir) < 0)
-		return -ENOMEM;
-	err = file_open(path, &in);
-	free(path);
 	if (err < 0)
 		return err;
 	err = read_file(in, now, history, &count);

@@ -190,14 +190,9 @@ int snapfile_open_stream(FILE *file, const struct snapfile_moment *now, struct s
 int snapfile_open(const char *dir, const struct snapfile_moment *now, struct snapfile_in **ret,
 		  struct snapfile_about *ret_about)
 {
-	char *path = NULL;
 	FILE *file = NULL;
-	int err;
+	int err = file_open_in(dir, NAME, &file);
 
-	if (asprintf(&path, "%s/" NAME, dir) < 0)
-		return -ENOMEM;
-	err = file_open(path, &file);
-	free(path);
 	return err < 0 ? err : snapfile_open_stream(file, now, ret, ret_about);
 }
 
