@@ -144,6 +144,20 @@ static __always_inline __be32 acknowledged(const struct reply_headers *headers,
 	return bpf_htonl(cookie + send->acked);
 }
 
+/* sum: of all that the checksum of TCP covers but the acknowledgment of a talk. */
+static __always_inline int send_out(const struct reply_headers *headers,
+				    const struct bench_send *send, __u32 sum, bool is_talk)
+{
+	struct tcphdr *tcp = headers->tcp;
+
+	if (is_talk) {
+		tcp->ack_seq = acknowledged(headers, send);
+		sum += sum_of(tcp->ack_seq);
+	}
+	tcp->check = checksum(sum);
+	return (int)bpf_redirect(send->ifindex, 0);
+}
+
 static __always_inline int send4(struct xdp_md *ctx, bool is_talk)
 {
 	struct reply_headers headers = {};
@@ -163,14 +177,9 @@ static __always_inline int send4(struct xdp_md *ctx, bool is_talk)
 	ip->saddr = bpf_htonl(sources_addr4(next_source(send)));
 	ip->check = checksum(send->ip_sum + sum_of(ip->saddr));
 	sum = send->tcp_sum + sum_of(ip->saddr);
-	if (is_talk) {
-		headers.ip4 = ip;
-		headers.tcp = tcp;
-		tcp->ack_seq = acknowledged(&headers, send);
-		sum += sum_of(tcp->ack_seq);
-	}
-	tcp->check = checksum(sum);
-	return (int)bpf_redirect(send->ifindex, 0);
+	headers.ip4 = ip;
+	headers.tcp = tcp;
+	return send_out(&headers, send, sum, is_talk);
 }
 
 static __always_inline int send6(struct xdp_md *ctx, bool is_talk)
@@ -195,14 +204,9 @@ static __always_inline int send6(struct xdp_md *ctx, bool is_talk)
 	half[1] = bpf_cpu_to_be64(sources_host6(number));
 	__builtin_memcpy(&ip->saddr, half, sizeof(half));
 	sum = send->tcp_sum + sum_of(half[0]) + sum_of(half[1]);
-	if (is_talk) {
-		headers.ip6 = ip;
-		headers.tcp = tcp;
-		tcp->ack_seq = acknowledged(&headers, send);
-		sum += sum_of(tcp->ack_seq);
-	}
-	tcp->check = checksum(sum);
-	return (int)bpf_redirect(send->ifindex, 0);
+	headers.ip6 = ip;
+	headers.tcp = tcp;
+	return send_out(&headers, send, sum, is_talk);
 }
 
 SEC("xdp")
