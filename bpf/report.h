@@ -25,6 +25,7 @@
 
 #define REPORT_NS_PER_SEC 1000000000ULL
 #define REPORT_TICK_SHIFT 20 /* the marks count in 2^20 ns and wrap after 52 days */
+#define REPORT_AHEAD      1024 /* ticks, 1.07 s */
 #define REPORT_SLOT_BITS  20
 #define REPORT_RESERVE    8 /* one part of so many of credit and ring is for refreshes */
 
@@ -76,12 +77,24 @@ static __always_inline __u64 *report_slot(const struct mxg_config *config,
 	return bpf_map_lookup_elem(&mxg3_asked, &slot);
 }
 
+/*
+ * How many ticks ago the mark was left. One ahead of this CPU's clock is as one of now: it is
+ * of a CPU that has read its clock later and was faster. Of what the wrap hides, that takes
+ * the last second of 52 days.
+ */
+static __always_inline __u32 report_age(__u64 mark, __u32 tick)
+{
+	const __u32 age = tick - (__u32)mark;
+
+	return age > ~0U - REPORT_AHEAD ? 0 : age;
+}
+
 static __always_inline bool report_was_asked(const struct mxg_config *config, __u64 mark, __u32 tag,
 					     __u32 tick)
 {
 	if ((__u32)(mark >> 32) != tag)
 		return false;
-	return (__u32)(tick - (__u32)mark) < config->ask_interval_ns >> REPORT_TICK_SHIFT;
+	return report_age(mark, tick) < config->ask_interval_ns >> REPORT_TICK_SHIFT;
 }
 
 /* Takes one event's worth of credit from this CPU's bucket, if there is that much for it. */
@@ -146,7 +159,7 @@ enum report_result {
 
 static __always_inline bool report_is_free(__u64 mark, __u32 tick)
 {
-	return !mark || (__u32)(tick - (__u32)mark) >= MXG_HOLD_PERIOD_NS >> REPORT_TICK_SHIFT;
+	return !mark || report_age(mark, tick) >= MXG_HOLD_PERIOD_NS >> REPORT_TICK_SHIFT;
 }
 
 /* Leaves the mark. Of several CPUs that do so at once, one has found the place new. */
