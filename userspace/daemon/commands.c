@@ -555,6 +555,7 @@ static void cmd_flush(struct worker *worker, struct control_request *request)
 	}
 	snapshot_forget(worker);
 	history_forget(worker->history, has_prefix ? &prefix : NULL);
+	remember_on_change(worker);
 	rollups_forget(worker, has_prefix ? &prefix : NULL);
 	/* Under a new seed the gate forgets whom it has asked about lately. */
 	if (getrandom(&worker->hash_seed, sizeof(worker->hash_seed), GRND_NONBLOCK) > 0)

@@ -134,10 +134,13 @@ static struct history_source *learn(struct worker *worker, const struct iprev_re
 		confirm_on_pass(&worker->confirm);
 		rollups_on_good(worker, &report->addr, now_sec);
 		history_on_good(source, now_sec);
+		remember_on_change(worker);
 		breaker_on_good(worker->breaker, &report->addr, was_good, report->steps[0].ttl_sec,
 				now_sec);
 	} else {
 		was_good = history_on_bad(source, now_sec);
+		if (history_is_good(source, source->bad_sec))
+			remember_on_change(worker);
 		breaker_on_bad(worker->breaker, &report->addr, was_good, memory_of(report),
 			       now_sec);
 	}

@@ -17,20 +17,11 @@ static struct goodfile_moment moment(void)
 	return now;
 }
 
-/* Changes when somebody was found good, or has been refused. */
-static uint64_t changes(const struct worker *worker)
-{
-	struct resolver_stats stats;
-
-	resolver_get_stats(worker->resolver, &stats);
-	return stats.done[IPREV_PASS] + worker->cautions[POLICY_CAUTION_NONE];
-}
-
 static int begin(struct worker *worker, bool is_final)
 {
 	const struct goodfile_moment now = moment();
 	struct remember *remember = &worker->remember;
-	uint64_t seen = is_final ? UINT64_MAX : changes(worker);
+	uint64_t seen = is_final ? UINT64_MAX : remember->changes;
 	int err;
 
 	if (!is_final && seen == remember->saved)
@@ -86,9 +77,14 @@ void remember_load(struct worker *worker)
 			 (clock_mono_ns() - start_ns) / 1000000);
 }
 
+void remember_on_change(struct worker *worker)
+{
+	worker->remember.changes++;
+}
+
 void remember_start(struct worker *worker)
 {
-	worker->remember.saved = changes(worker);
+	worker->remember.saved = worker->remember.changes;
 	saver_start(&worker->remember.saver, &KNOWN_GOOD, worker);
 }
 

@@ -19,14 +19,17 @@ struct worker;
 struct remember {
 	struct saver saver;
 	struct goodfile *file; /* being written */
-	uint64_t saved;        /* what there was to tell when the last one was begun */
+	uint64_t changes;      /* of what there is to tell, since the worker began */
+	uint64_t saved;        /* so many were told when the last one was begun */
 	bool is_loaded;
 };
 
 /* Into the worker's history, which is empty; before what the verdict table says. */
 void remember_load(struct worker *worker);
 
-/* The resolver must be there. */
+/* Who is known to be good was found so again, found bad, or is so no more. */
+void remember_on_change(struct worker *worker);
+
 void remember_start(struct worker *worker);
 /* Before the loop is closed; a file that is half written goes. */
 void remember_stop(struct worker *worker);
