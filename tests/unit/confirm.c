@@ -307,6 +307,27 @@ Test(confirm, refusals_of_before_a_restart_that_asks_for_more)
 	cr_expect_eq(decision.action, MXG_ACTION_REJECT);
 }
 
+/* What was seen before counts as far as it is asked for, and no less than what is new. */
+Test(confirm, passes_are_taken_over)
+{
+	static const struct {
+		uint32_t proof, before, after;
+		bool is_proven;
+	} rows[] = {{1, 0, 0, false}, {1, 1, 0, true},          {3, 1, 1, false},
+		    {3, 1, 2, true},  {3, UINT32_MAX, 1, true}, {0, 0, 0, true}};
+	struct confirm confirm;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct confirm_conf conf = {.per_minute = 1, .proof = rows[i].proof};
+
+		confirm_init(&confirm, &conf, NOW);
+		confirm_take_over(&confirm, rows[i].before);
+		for (uint32_t n = 0; n < rows[i].after; n++)
+			confirm_on_pass(&confirm);
+		cr_expect_eq(confirm_is_proven(&confirm), rows[i].is_proven, "row %zu", i);
+	}
+}
+
 /* A resolver that denies everything: nobody is refused, and none of it counts later. */
 Test(confirm, nothing_is_believed_before_somebody_passed)
 {

@@ -144,15 +144,15 @@ const struct conf_key CONF_KEYS[] = {
 	 "the alarm no-second-opinion says so."},
 	{"confirm", "hold", KEY_SPAN, AT(confirm.hold_sec), 0, 604800, NULL, "2h",
 	 "A source that was good within the last two days is refused only after it has been found bad "
-	 "for so long without a break. Who was good is known after a reload and a restart as well; how "
-	 "long somebody has been bad is not, and counts anew."},
+	 "for so long without a break. Who was good, and for how long he has been bad, is "
+	 "known after a reload and a restart as well."},
 	{"confirm", "per_minute", KEY_NUMBER, AT(confirm.per_minute), 1, 10000000, NULL, "10000",
 	 "New refusals at most, against a mistake in the policy; who comes on top passes for now."},
 	{"confirm", "proof", KEY_NUMBER, AT(confirm.proof), 0, 1000, NULL, "1",
-	 "So many lookups must have found a host good since mxgated started or read its configuration "
-	 "before anybody is newly refused: a resolver that denies everything refuses nobody. What is "
-	 "found until then does not count, nor while a resolver may repeat it. 0 believes it from the "
-	 "start."},
+	 "So many lookups must have found a host good since mxgated started, or asks other servers "
+	 "since a reload, before anybody is newly refused: a resolver that denies everything refuses "
+	 "nobody. What is found until then does not count, nor while a resolver may repeat it. 0 "
+	 "believes it from the start."},
 	{"confirm", "rollup", KEY_NUMBER, AT(confirm.rollup), 0, ROLLUP_ADDRESSES_MAX,
 	 "0, or a whole number from 4 to 32", "0",
 	 "So many addresses of one IPv6 /64 found bad within an hour, some of them (confirmations - 1) "

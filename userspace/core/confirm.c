@@ -129,6 +129,11 @@ void confirm_on_pass(struct confirm *confirm)
 	confirm->passes += confirm->passes < confirm->conf.proof;
 }
 
+void confirm_take_over(struct confirm *confirm, uint32_t passes)
+{
+	confirm->passes = min_u32(passes, confirm->conf.proof);
+}
+
 bool confirm_is_proven(const struct confirm *confirm)
 {
 	return confirm->passes >= confirm->conf.proof;

@@ -32,7 +32,7 @@ struct confirm {
 	struct confirm_conf conf;
 	uint64_t credit; /* of new refusals, in sixtieths */
 	uint32_t credit_sec;
-	uint32_t passes; /* seen since confirm_init(), as far as they are needed */
+	uint32_t passes; /* seen, as far as they are needed */
 };
 
 /* One negative observation of a source. */
@@ -55,6 +55,8 @@ void confirm_init(struct confirm *confirm, const struct confirm_conf *conf, uint
  * says against a source is believed, as a resolver may deny everything.
  */
 void confirm_on_pass(struct confirm *confirm);
+/* So many were seen already, by one before that asked the same servers. */
+void confirm_take_over(struct confirm *confirm, uint32_t passes);
 bool confirm_is_proven(const struct confirm *confirm);
 
 /*

@@ -77,7 +77,8 @@ struct keeper {
 	int listen_fd, lock_fd;
 	int fresh_fd; /* the socket of fresh if it is at another path, else -1 */
 	uint64_t started_ns;
-	bool was_ready; /* some worker has been: an early failure is final before that */
+	struct proof proof; /* as the last worker told it */
+	bool was_ready;     /* some worker has been: an early failure is final before that */
 	bool stopping;
 	bool spawn; /* leave the loop to fork */
 	int exit_code;
@@ -575,9 +576,12 @@ static void on_message(struct keeper *keeper, const struct message *message)
 {
 	bool is_of_table = message->index == 4 || message->index == 6;
 
-	if (message->kind == MESSAGE_ALIVE && !keeper->child.ready)
-		child_is_ready(keeper);
-	else if (message->kind == MESSAGE_RELOAD)
+	if (message->kind == MESSAGE_ALIVE) {
+		keeper->proof = message->proof;
+		if (!keeper->child.ready)
+			child_is_ready(keeper);
+	}
+	if (message->kind == MESSAGE_RELOAD)
 		reload(keeper, true);
 	else if (message->kind == MESSAGE_GROW && is_of_table)
 		offer_table(keeper, message);
@@ -777,6 +781,7 @@ static void become_worker(struct keeper *keeper, int fd, struct worker_args *arg
 		.change_gid = keeper->ids.change_gid,
 		.slots = keeper->slots,
 		.trigger = keeper->trigger.info,
+		.proof = keeper->proof,
 		.keeper_pid = getppid(),
 		.restarts = keeper->child.restarts,
 		.keeper_started_ns = keeper->started_ns,

@@ -40,8 +40,14 @@ struct trigger_info {
 	char detail[1024]; /* one line, "" when all is well */
 };
 
+/* That DNS can find somebody good: for the next worker, if it asks the same servers. */
+struct proof {
+	uint32_t passes;  /* seen, as far as they are needed */
+	uint32_t servers; /* a mark of who was asked */
+};
+
 enum message_kind {
-	MESSAGE_ALIVE = 1, /* worker: ready, and again every second */
+	MESSAGE_ALIVE = 1, /* worker: ready, and again every second; with proof */
 	MESSAGE_RELOAD,    /* worker: somebody asked for a reload */
 	MESSAGE_RELOADED,  /* keeper: err and text say how that went */
 	MESSAGE_LINK,      /* keeper: link number index of count is now so */
@@ -57,6 +63,7 @@ struct message {
 	uint32_t kind;
 	int32_t err;
 	uint32_t index, count;
+	struct proof proof;
 	struct link_info link;
 	struct trigger_info trigger;
 	char text[CONF_ERRORS_MAX];

@@ -9,18 +9,21 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/log.h"
 
 #define HEARTBEAT_MS      1000
 #define EXCEPTION_TICK_MS 5000
 #define WHY_MAX           512
 
-static void tell_keeper(struct worker *worker, enum message_kind kind)
+static void tell_alive(struct worker *worker)
 {
 	static struct message message;
 
 	memset(&message, 0, sizeof(message));
-	message.kind = kind;
+	message.kind = MESSAGE_ALIVE;
+	message.proof.passes = worker->confirm.passes;
+	message.proof.servers = worker->servers_mark;
 	/* A keeper that reads slowly misses a heartbeat, not more. */
 	message_send(worker->args.keeper_fd, &message);
 }
@@ -34,7 +37,7 @@ static void on_heartbeat(uv_timer_t *timer)
 
 	if (err < 0)
 		log_error("event=lease-not-written error=\"%s\"", strerror(-err));
-	tell_keeper(worker, MESSAGE_ALIVE);
+	tell_alive(worker);
 	events_resume(worker->events); /* should nobody else have said that there is room */
 	resolver_get_stats(worker->resolver, &stats);
 	health_tick(&worker->health, &stats, &worker->alarms, now);
@@ -215,6 +218,20 @@ static int start_budget(struct worker *worker)
 	return worker->budget ? 0 : -ENOMEM;
 }
 
+/* Who has been found good by the servers that are asked now is known from the worker before. */
+static void take_over_proof(struct worker *worker)
+{
+	struct resolver_stats stats;
+	uint64_t mark = 0;
+
+	resolver_get_stats(worker->resolver, &stats);
+	for (unsigned int i = 0; i < stats.server_count; i++)
+		mark = hash_bytes(mark, stats.servers[i].name, strlen(stats.servers[i].name));
+	worker->servers_mark = (uint32_t)mark;
+	if (worker->args.proof.servers == worker->servers_mark)
+		confirm_take_over(&worker->confirm, worker->args.proof.passes);
+}
+
 static int start_resolver(struct worker *worker)
 {
 	const struct conf *conf = worker->conf;
@@ -239,6 +256,8 @@ static int start_resolver(struct worker *worker)
 		fail("resolver", err);
 	if (err < 0)
 		worker->exit_code = 78;
+	else
+		take_over_proof(worker);
 	return err;
 }
 

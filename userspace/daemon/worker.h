@@ -61,6 +61,7 @@ struct worker_args {
 	gid_t read_gid, change_gid; /* (gid_t)-1: no such group */
 	struct slots slots;         /* as the keeper saw them before the fork */
 	struct trigger_info trigger;
+	struct proof proof; /* of the worker before; all zero: there was none */
 	pid_t keeper_pid;
 	unsigned int restarts;
 	bool is_first; /* the tables have just been made: nobody has written to them */
@@ -84,6 +85,7 @@ struct worker {
 	uint64_t cautions[POLICY_CAUTION_MAX]; /* decisions that ended so; NONE: refusals */
 	uint64_t stale_served, breaker_opened, released;
 	struct resolver *resolver;
+	uint32_t servers_mark; /* of whom it asks */
 	struct budget *budget;
 	bool secrets_failed;
 	uint64_t secrets_done; /* the half of a secret's time, and one, that has been seen to */
