@@ -105,7 +105,7 @@ drill_up() {
 
 # Everybody comes until all that is good is known to be so, and all that is bad refused.
 drill_begin() {
-	wait_until 40 drill_is_whole ||
+	within 60 drill_is_whole ||
 		fail "the world does not come up: $(status '.resolver | tostring') $(drill_count pass) good"
 	equal "good hosts known" ${#DRILL_GOOD[@]} "$(drill_count pass)"
 	equal "bad hosts refused" ${#DRILL_BAD[@]} "$(drill_knock "${DRILL_BAD[@]}")"
@@ -177,7 +177,7 @@ drill_recovers() {
 	done
 	step "whole again after $((($(now_ms) - start) / 1000)) s"
 	equal "bad hosts refused again" ${#DRILL_BAD[@]} "$(drill_knock "${DRILL_BAD[@]}")"
-	wait_until 60 drill_is_calm || fail "an alarm stands on: $(status '.alarms | tostring')"
+	within 60 drill_is_calm || fail "an alarm stands on: $(status '.alarms | tostring')"
 	step "no alarm $((($(now_ms) - start) / 1000)) s after the end"
 	equal "of $drill_tries connections of good hosts refused" 0 $drill_refused
 }

@@ -78,8 +78,16 @@ matches() {
 	step "$1"
 }
 
-# wait_until SECS CMD...: polls the command, 1 if it never succeeds.
+# wait_until SECS CMD...: polls the command, 1 if it never succeeds. The time guards against
+# hanging and is part of no promise, so a busy machine has four times as long.
 wait_until() {
+	local secs=$(($1 * 4))
+	shift
+	within "$secs" "$@"
+}
+
+# within SECS CMD...: the same where the time is what is promised.
+within() {
 	local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
 	shift
 	until "$@"; do
@@ -346,9 +354,28 @@ delivers() {
 	send_mail "$1" "$2" && wait_until 10 mail_is_there "$2"
 }
 
-# knock ADDR: 0 if the first SYN from ADDR is answered, so that a banner comes
-# well before the first retransmission at 1 s.
-knock() { sender_run tcp "$1" "$(mx_for "$1")" 0.9 &>/dev/null; }
+# knock ADDR: 0 if the first SYN from ADDR is answered, well before the first retransmission
+# at 1 s, and a banner comes.
+knock() { sender_run tcp "$1" "$(mx_for "$1")" 0.7 &>/dev/null; }
+
+# syns_of ADDR SECS: how many SYNs a connection from ADDR takes; nothing if none of those
+# that its kernel sends in SECS is answered: one at once, the next after 1 s, and after 3.
+syns_of() { sender_run syns "$1" "$(mx_for "$1")" "$2" 2>/dev/null; }
+
+# traffic_start ADDR...: a SYN of each, twenty times a second, until traffic_stop: for what
+# is promised to who keeps coming, however long each knock takes on a busy machine.
+traffic_start() {
+	: >"$RIG_DIR/traffic"
+	while [[ -e $RIG_DIR/traffic ]]; do
+		printf '%s\n' "$@"
+		sleep 0.05
+	done | in_net "$RIG_TOP/tests/e2e/syn" send net0 25 &
+	TRAFFIC_PID=$!
+}
+traffic_stop() {
+	rm "$RIG_DIR/traffic"
+	wait "$TRAFFIC_PID"
+}
 
 # --- the gate -------------------------------------------------------------------
 
