@@ -245,7 +245,7 @@ Test(gate_hold, not_with_a_mark_of_a_moment_ahead)
 	cr_expect_eq(gate_counter(&gate, MXG_CTR_EVENT_ASKED), 1);
 	set_mark(&gate, slot, tag + 1, -1);
 	expect(&gate, &syn4, MXG_CTR_UNKNOWN, 1, "another's mark");
-	set_mark(&gate, slot, tag, -2);
+	set_mark(&gate, slot, tag, -5);
 	expect(&gate, &syn4, MXG_CTR_HELD, 0, "more than a moment: 52 days ago");
 	gate_free(&gate);
 }
@@ -266,7 +266,7 @@ Test(gate_hold, not_where_another_was_asked_about)
 	tag = (uint32_t)(mark >> 32);
 	set_mark(&gate, slot, tag + 1, 1);
 	expect(&gate, &syn4, MXG_CTR_UNKNOWN, 1, "another came while it was held");
-	set_mark(&gate, slot, tag + 1, 59);
+	set_mark(&gate, slot, tag + 1, 55);
 	expect(&gate, &syn4, MXG_CTR_UNKNOWN, 1, "another, nearly a minute ago");
 	set_mark(&gate, slot, tag + 1, 61);
 	expect(&gate, &syn4, MXG_CTR_HELD, 0, "another, long ago");

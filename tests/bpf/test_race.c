@@ -13,14 +13,15 @@
 
 #include "gate.h"
 
-#define ROUNDS 10
-#define SYNS   500000
+#define ROUNDS  10
+#define SYNS    500000
+#define UPDATES 1000
 
 struct writer {
 	struct gate *gate;
 	uint8_t family;
 	atomic_bool is_over;
-	unsigned long updates;
+	atomic_ulong updates;
 };
 
 /* A bad source comes into the place that another has left, beside a good one that is renewed. */
@@ -55,6 +56,7 @@ static void expect_no_drop(uint8_t family)
 	struct gate_table table;
 	struct packet pkt;
 	struct gate gate;
+	uint64_t rounds = 0;
 	pthread_t thread;
 
 	gate_load(&gate);
@@ -64,18 +66,18 @@ static void expect_no_drop(uint8_t family)
 	packet_build(&pkt, &syn);
 	writer.gate = &gate;
 	cr_assert_eq(pthread_create(&thread, NULL, writer_run, &writer), 0);
-	while (writer.updates == 0)
+	while (atomic_load(&writer.updates) == 0)
 		gate_sleep_ms(1);
-	for (int i = 0; i < ROUNDS; i++)
+	/* Where others have the processors the writer may get no turn in so short a time. */
+	for (; rounds < ROUNDS || atomic_load(&writer.updates) < UPDATES; rounds++)
 		gate_run(&gate, &pkt, SYNS);
 	atomic_store(&writer.is_over, true);
 	pthread_join(thread, NULL);
 	gate_read_counters(&gate, &counters);
-	cr_expect_gt(writer.updates, 1000);
 	/* Renewed in its place, the entry is always there; of IPv6 a look may be disturbed. */
 	cr_expect_eq(counters.count[MXG_CTR_KNOWN_PASS] +
 			     (family == 6 ? counters.count[MXG_CTR_UNKNOWN] : 0),
-		     ROUNDS * SYNS, "v%u", family);
+		     rounds * SYNS, "v%u", family);
 	gate_free(&gate);
 }
 
