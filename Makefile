@@ -162,7 +162,8 @@ $(BUILD)/mxgate: $(call obj,$(CTL_SRC)) $(LIB) $(FILES)
 $(call obj,$(UNIT_SRC) $(BPFTEST_SRC)): EXTRA_CFLAGS := -Wno-pedantic -Wno-missing-prototypes
 
 # The daemon's parts that stand by themselves.
-UNIT_DAEMON_SRC := userspace/daemon/alarms.c userspace/daemon/health.c
+UNIT_DAEMON_SRC := userspace/daemon/alarms.c userspace/daemon/health.c \
+	userspace/daemon/needs.c userspace/daemon/spawn.c
 
 $(BUILD)/test-unit: $(call obj,$(UNIT_SRC) $(filter-out %/main.c,$(CTL_SRC)) $(UNIT_DAEMON_SRC)) $(LIB) $(FILES)
 	$(CC) $(ALL_LDFLAGS) $(filter %.o %.a,$^) $(PKG_LIBS) -lcriterion -o $@

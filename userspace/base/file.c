@@ -38,6 +38,26 @@ int file_open_in(const char *dir, const char *name, FILE **ret)
 	return err;
 }
 
+int file_check_parent(const char *path)
+{
+	char *dir = strdup(path), *slash = dir ? strrchr(dir, '/') : NULL;
+	struct stat info;
+	int err = 0;
+
+	if (!dir)
+		return -ENOMEM;
+	if (slash)
+		slash[slash == dir] = '\0';
+	if (stat(slash ? dir : ".", &info) < 0)
+		err = errno == EACCES && geteuid() != 0 ? 0 : -errno;
+	else if (!S_ISDIR(info.st_mode))
+		err = -ENOTDIR;
+	else if (access(slash ? dir : ".", W_OK) < 0 && errno == EROFS)
+		err = -EROFS;
+	free(dir);
+	return err;
+}
+
 int file_read(FILE *in, void *buf, size_t size)
 {
 	if (fread(buf, 1, size, in) == size)

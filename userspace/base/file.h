@@ -18,6 +18,12 @@ int file_open(const char *path, FILE **ret);
 /* The same by its name in a directory. Also -ENOMEM. */
 int file_open_in(const char *dir, const char *name, FILE **ret);
 
+/*
+ * Whether path could be made, as far as that can be told without trying: it stands in a
+ * directory, on a file system that can be written to. 0, too, where only root may look; -errno.
+ */
+int file_check_parent(const char *path);
+
 /* All of size. 0, -EBADMSG where the file ends before, -EIO. */
 int file_read(FILE *in, void *buf, size_t size);
 

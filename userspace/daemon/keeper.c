@@ -21,6 +21,7 @@
 #include "base/min.h"
 #include "core/conf.h"
 #include "daemon/message.h"
+#include "daemon/needs.h"
 #include "daemon/slots.h"
 #include "daemon/spawn.h"
 #include "daemon/trigger.h"
@@ -29,7 +30,6 @@
 #include "io/gate.h"
 #include "io/inner.h"
 #include "io/links.h"
-#include "io/patternfile.h"
 
 #define TICK_MS         500 /* an interface is gated again well within 2 s */
 #define SILENCE_NS      (20 * CLOCK_NS_PER_SEC)
@@ -116,48 +116,17 @@ static void free_patterns(struct keeper *keeper)
 	take_patterns(keeper, &keeper->proven_patterns, NULL);
 }
 
-/* Begins a line about what the machine lacks with where the file asks for it. */
-static void name_place(const struct keeper *keeper, const char *section, const char *name,
-		       char why[static CONF_ERRORS_MAX])
-{
-	char text[CONF_ERRORS_MAX];
-	size_t len;
-
-	strcpy(text, why);
-	len = strlen(conf_where(keeper->conf_path, section, name, why, CONF_ERRORS_MAX));
-	snprintf(why + len, CONF_ERRORS_MAX - len, ": %s", text);
-}
-
-/* Who is to run the worker. 0 or -errno with a line in why. */
-static int resolve_user(const struct keeper *keeper, const struct conf *conf, struct spawn_ids *ret,
-			char why[static CONF_ERRORS_MAX])
-{
-	int err = spawn_resolve(conf, ret, why, CONF_ERRORS_MAX);
-
-	if (err < 0)
-		name_place(keeper, "", "user", why);
-	return err;
-}
-
-/* The same for its directory. */
-static int make_directory(const struct keeper *keeper, const struct conf *conf,
-			  const struct spawn_ids *ids, char why[static CONF_ERRORS_MAX])
-{
-	int err = spawn_state_directory(conf, ids, why, CONF_ERRORS_MAX);
-
-	if (err < 0)
-		name_place(keeper, "", "state_directory", why);
-	return err;
-}
-
-/* And for what sees its connections. */
+/* What sees its connections. */
 static int prepare_trigger(struct keeper *keeper, const struct conf *conf,
-			   char why[static CONF_ERRORS_MAX])
+			   enum established_fault *ret_fault, char why[static CONF_ERRORS_MAX])
 {
-	int err = trigger_prepare(&keeper->trigger, conf, why);
+	struct established_why found;
+	int err = trigger_prepare(&keeper->trigger, conf, &found);
 
-	if (err < 0)
-		name_place(keeper, "", strcmp(conf->cgroup, "/") == 0 ? "trigger" : "cgroup", why);
+	if (err < 0) {
+		needs_explain_trigger(keeper->conf_path, conf, &found, why);
+		*ret_fault = found.fault;
+	}
 	return err;
 }
 
@@ -170,13 +139,9 @@ static int read_conf(struct keeper *keeper, struct conf *ret, struct patterns **
 	int err = conf_read(keeper->conf_path, ret, errors);
 
 	if (err == 0)
-		err = resolve_user(keeper, ret, &ids, errors);
-	if (err == 0) {
-		err = patternfile_read_conf(ret, ret_patterns, errors);
-		/* A wrong line has its own file; that there is no file, only ours. */
-		if (err < 0 && err != -EINVAL)
-			name_place(keeper, "rdns", "patterns", errors);
-	}
+		err = needs_user(keeper->conf_path, ret, &ids, errors);
+	if (err == 0)
+		err = needs_patterns(keeper->conf_path, ret, ret_patterns, errors);
 	if (err == 0) {
 		if (keeper->object)
 			snprintf(ret->bpf_object, sizeof(ret->bpf_object), "%s", keeper->object);
@@ -245,12 +210,12 @@ static int open_gate(struct keeper *keeper)
 	int err = gate_open(keeper->conf.bpf_object, &keeper->gate, why);
 
 	if (err < 0) {
-		if (!keeper->object && strncmp(why, "bpf_object ", 11) == 0)
-			name_place(keeper, "", "bpf_object", why);
+		if (!keeper->object && err == -ENOEXEC)
+			needs_place(keeper->conf_path, "", "bpf_object", why);
 		log_error("%s", why[0] ? why : strerror(-err));
 		return err == -EPERM                      ? KEEPER_EXIT_NOT_ROOT
 		       : err == -ENODEV || err == -ENOMEM ? KEEPER_EXIT_OS
-		       : err == -ENOENT                   ? KEEPER_EXIT_CONFIG
+		       : err == -ENOEXEC                  ? KEEPER_EXIT_CONFIG
 							  : KEEPER_EXIT_NO_KERNEL;
 	}
 	err = take_lock(keeper);
@@ -268,55 +233,45 @@ static int open_gate(struct keeper *keeper)
 
 static int open_trigger(struct keeper *keeper)
 {
+	enum established_fault fault;
 	char why[CONF_ERRORS_MAX];
-	int err = prepare_trigger(keeper, &keeper->conf, why);
 
-	if (err < 0) {
+	if (prepare_trigger(keeper, &keeper->conf, &fault, why) < 0) {
 		log_error("%s", why);
-		return err == -ENOENT || err == -ENOTDIR ? KEEPER_EXIT_CONFIG
-							 : KEEPER_EXIT_NO_KERNEL;
+		return fault == ESTABLISHED_FAULT_SYSTEM ? KEEPER_EXIT_NO_KERNEL
+							 : KEEPER_EXIT_CONFIG;
 	}
 	trigger_apply(&keeper->trigger, &keeper->conf);
 	return 0;
 }
 
-static int listen_at(const char *path, int *ret_fd, char *why, size_t why_size)
-{
-	int err = control_listen(path, ret_fd);
-
-	if (err < 0)
-		snprintf(why, why_size, "control socket %s cannot be made: %s; %s", path,
-			 strerror(-err),
-			 err == -EADDRINUSE
-				 ? "another mxgated answers there: stop it, or set another path"
-				 : "check control { path } and its directory");
-	return err;
-}
-
 static int open_socket(struct keeper *keeper)
 {
+	int err = control_listen(keeper->conf.control.path, &keeper->listen_fd);
 	char why[CONF_ERRORS_MAX];
-	int err = listen_at(keeper->conf.control.path, &keeper->listen_fd, why, sizeof(why));
 
 	if (err == 0)
 		return 0;
-	if (err != -EADDRINUSE)
-		name_place(keeper, "control", "path", why);
+	needs_explain_socket(keeper->conf_path, &keeper->conf, err, why);
 	log_error("%s", why);
 	return err == -EADDRINUSE ? KEEPER_EXIT_RUNNING : KEEPER_EXIT_OS;
 }
 
 /* The socket of a configuration to come, unless that in use or that waiting will do. */
-static int open_fresh_socket(struct keeper *keeper, const char *path, char *why, size_t why_size)
+static int open_fresh_socket(struct keeper *keeper, const struct conf *conf,
+			     char why[static CONF_ERRORS_MAX])
 {
+	const char *path = conf->control.path;
 	int fd = -1, err;
 
 	if (keeper->fresh_fd >= 0 && strcmp(path, keeper->fresh.control.path) == 0)
 		return 0;
 	if (strcmp(path, keeper->conf.control.path) != 0) {
-		err = listen_at(path, &fd, why, why_size);
-		if (err < 0)
+		err = control_listen(path, &fd);
+		if (err < 0) {
+			needs_explain_socket(keeper->conf_path, conf, err, why);
 			return err;
+		}
 	}
 	if (keeper->fresh_fd >= 0) {
 		close(keeper->fresh_fd);
@@ -330,8 +285,8 @@ static int open_state(struct keeper *keeper)
 {
 	char why[CONF_ERRORS_MAX];
 
-	if (resolve_user(keeper, &keeper->conf, &keeper->ids, why) == 0 &&
-	    make_directory(keeper, &keeper->conf, &keeper->ids, why) == 0)
+	if (needs_user(keeper->conf_path, &keeper->conf, &keeper->ids, why) == 0 &&
+	    needs_directory(keeper->conf_path, &keeper->conf, &keeper->ids, why) == 0)
 		return 0;
 	log_error("%s", why);
 	return KEEPER_EXIT_CONFIG;
@@ -477,24 +432,21 @@ static void apply_fresh(struct keeper *keeper)
 static int check_fresh(struct keeper *keeper, const struct conf *fresh,
 		       char why[static CONF_ERRORS_MAX])
 {
+	enum established_fault fault;
 	struct spawn_ids ids;
 	int err;
 
 	if (strcmp(fresh->bpf_object, keeper->conf.bpf_object) != 0) {
 		snprintf(why, CONF_ERRORS_MAX,
 			 "bpf_object cannot change in a reload; restart mxgated");
-		name_place(keeper, "", "bpf_object", why);
+		needs_place(keeper->conf_path, "", "bpf_object", why);
 		return -EINVAL;
 	}
-	if (resolve_user(keeper, fresh, &ids, why) < 0 ||
-	    make_directory(keeper, fresh, &ids, why) < 0)
+	if (needs_user(keeper->conf_path, fresh, &ids, why) < 0 ||
+	    needs_directory(keeper->conf_path, fresh, &ids, why) < 0)
 		return -EINVAL;
-	err = open_fresh_socket(keeper, fresh->control.path, why, CONF_ERRORS_MAX);
-	if (err < 0) {
-		name_place(keeper, "control", "path", why);
-		return err;
-	}
-	return prepare_trigger(keeper, fresh, why);
+	err = open_fresh_socket(keeper, fresh, why);
+	return err < 0 ? err : prepare_trigger(keeper, fresh, &fault, why);
 }
 
 static void reload(struct keeper *keeper, bool reply)
@@ -618,8 +570,8 @@ static void on_child_closed(uv_handle_t *handle)
 
 static void undo_reload(struct keeper *keeper)
 {
-	char why[512];
-	int err = open_fresh_socket(keeper, keeper->proven.control.path, why, sizeof(why));
+	char why[CONF_ERRORS_MAX];
+	int err = open_fresh_socket(keeper, &keeper->proven, why);
 
 	log_error("event=reload-undone detail=\"no worker comes up under the new configuration; "
 		  "the one before it is back\"");

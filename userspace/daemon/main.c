@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include <errno.h>
 #include <getopt.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "core/conf.h"
 #include "daemon/keeper.h"
-#include "io/patternfile.h"
+#include "daemon/needs.h"
 
 #define DEFAULT_CONF MXG_SYSCONFDIR "/mxgate/mxgate.conf"
 
@@ -19,7 +18,8 @@ static const char USAGE[] =
 	"Runs in the foreground; systemd or a supervisor keeps it running.\n"
 	"\n"
 	"  -c, --config FILE    configuration (default " DEFAULT_CONF ")\n"
-	"  -t, --test           check the configuration, print what it comes to, and exit\n"
+	"  -t, --test           check the configuration and what it names, print what it\n"
+	"                       comes to, and exit; changes nothing\n"
 	"  --bpf-object FILE    the compiled gate, instead of the configuration's bpf_object\n"
 	"  --dump-man           print mxgate.conf(5) as a manual page source\n"
 	"\n"
@@ -51,27 +51,15 @@ static int refuse_option(int opt, char *const *argv)
 	return KEEPER_EXIT_USAGE;
 }
 
-static int test_conf(const char *path)
+static int test_conf(const char *path, const char *object)
 {
-	static char errors[CONF_ERRORS_MAX], where[PATH_MAX];
-	struct patterns *patterns = NULL;
+	static char errors[CONF_ERRORS_MAX];
 	static struct conf conf;
-	int err;
 
-	if (conf_read(path, &conf, errors) < 0) {
+	if (conf_read(path, &conf, errors) < 0 || needs_check(path, &conf, object, errors) < 0) {
 		fputs(errors, stderr);
 		return KEEPER_EXIT_CONFIG;
 	}
-	err = patternfile_read_conf(&conf, &patterns, errors);
-	if (err < 0) {
-		/* A wrong line has its own file; that there is no file, only ours. */
-		if (err != -EINVAL)
-			fprintf(stderr,
-				"%s: ", conf_where(path, "rdns", "patterns", where, sizeof(where)));
-		fputs(errors, stderr);
-		return KEEPER_EXIT_CONFIG;
-	}
-	patterns_free(patterns);
 	conf_print(&conf, stdout);
 	return said();
 }
@@ -121,7 +109,7 @@ int main(int argc, char **argv)
 		return KEEPER_EXIT_USAGE;
 	}
 	if (test)
-		return test_conf(path);
+		return test_conf(path, object);
 	log_open("mxgated", LOG_LEVEL_INFO);
 	return keeper_run(path, object);
 }

@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
+
 static gid_t group_id(const char *name)
 {
 	const struct group *group = getgrnam(name);
@@ -62,7 +64,7 @@ static bool is_empty(int dir_fd)
  * one of root's with something in it (/etc), is a mistake in the file; a link could
  * have been put there by the worker.
  */
-static int hand_over(const char *path, const struct spawn_ids *ids)
+static int open_to_hand_over(const char *path, int *ret_fd)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), err = 0;
 	struct stat st;
@@ -73,8 +75,20 @@ static int hand_over(const char *path, const struct spawn_ids *ids)
 		err = -EPERM;
 	else if (!is_empty(fd))
 		err = -ENOTEMPTY;
-	else if (fchown(fd, ids->uid, ids->gid) < 0)
-		err = -errno;
+	if (err < 0)
+		close(fd);
+	else
+		*ret_fd = fd;
+	return err;
+}
+
+static int hand_over(const char *path, const struct spawn_ids *ids)
+{
+	int fd, err = open_to_hand_over(path, &fd);
+
+	if (err < 0)
+		return err;
+	err = fchown(fd, ids->uid, ids->gid) < 0 ? -errno : 0;
 	close(fd);
 	return err;
 }
@@ -92,17 +106,48 @@ static int own_directory(const char *path, const struct spawn_ids *ids)
 	return st.st_uid == ids->uid ? 0 : hand_over(path, ids);
 }
 
-int spawn_state_directory(const struct conf *conf, const struct spawn_ids *ids, char *why,
-			  size_t why_size)
+/* The same without touching it; what only root may see may well be right. */
+static int look_at_directory(const char *path, const struct spawn_ids *ids)
 {
-	int err = own_directory(conf->state_directory, ids);
+	struct stat st;
+	int fd, err;
 
+	if (stat(path, &st) < 0)
+		return file_check_parent(path);
+	if (!S_ISDIR(st.st_mode))
+		return -ENOTDIR;
+	if (access(path, W_OK) < 0 && errno == EROFS)
+		return -EROFS;
+	if (st.st_uid == ids->uid)
+		return 0;
+	err = open_to_hand_over(path, &fd);
+	if (err == 0)
+		close(fd);
+	return err == -EACCES && geteuid() != 0 ? 0 : err;
+}
+
+/* Returns err. */
+static int explain_directory(const struct conf *conf, int err, char *why, size_t why_size)
+{
 	if (err < 0)
 		snprintf(why, why_size,
 			 "state_directory %s cannot be made user %s's: %s; create its parent, or "
 			 "name a directory of its own",
 			 conf->state_directory, conf->user, strerror(-err));
 	return err;
+}
+
+int spawn_state_directory(const struct conf *conf, const struct spawn_ids *ids, char *why,
+			  size_t why_size)
+{
+	return explain_directory(conf, own_directory(conf->state_directory, ids), why, why_size);
+}
+
+int spawn_check_directory(const struct conf *conf, const struct spawn_ids *ids, char *why,
+			  size_t why_size)
+{
+	return explain_directory(conf, look_at_directory(conf->state_directory, ids), why,
+				 why_size);
 }
 
 int spawn_drop_privileges(const struct spawn_ids *ids, pid_t parent)

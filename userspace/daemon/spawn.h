@@ -24,6 +24,10 @@ int spawn_resolve(const struct conf *conf, struct spawn_ids *ret, char *why, siz
 int spawn_state_directory(const struct conf *conf, const struct spawn_ids *ids, char *why,
 			  size_t why_size);
 
+/* Whether that can be done, as far as that can be told without doing it. The same. */
+int spawn_check_directory(const struct conf *conf, const struct spawn_ids *ids, char *why,
+			  size_t why_size);
+
 /*
  * Gives up root for good: no supplementary groups, no capability in any set, no
  * new privileges, not dumpable; dies with the parent. 0 or -errno.

@@ -18,8 +18,7 @@ static bool serves(const struct established *established, const struct conf *con
 	       established_is_attached(established);
 }
 
-static int start(const struct conf *conf, struct established **at,
-		 char why[static ESTABLISHED_WHY_MAX])
+static int start(const struct conf *conf, struct established **at, struct established_why *why)
 {
 	struct established *fresh;
 	int err = established_start(conf->bpf_object, conf->cgroup, &fresh, why);
@@ -31,8 +30,7 @@ static int start(const struct conf *conf, struct established **at,
 	return 0;
 }
 
-int trigger_prepare(struct trigger *trigger, const struct conf *conf,
-		    char why[static ESTABLISHED_WHY_MAX])
+int trigger_prepare(struct trigger *trigger, const struct conf *conf, struct established_why *why)
 {
 	if (conf->trigger == CONF_TRIGGER_SYN || serves(trigger->in_use, conf))
 		return 0;
@@ -42,7 +40,7 @@ int trigger_prepare(struct trigger *trigger, const struct conf *conf,
 /* One that is in use and does not serve stays until there is a better one. */
 static void make_sure(struct trigger *trigger, const struct conf *conf)
 {
-	char why[ESTABLISHED_WHY_MAX];
+	struct established_why why;
 
 	if (serves(trigger->ready, conf)) {
 		let_go(&trigger->in_use);
@@ -52,9 +50,9 @@ static void make_sure(struct trigger *trigger, const struct conf *conf)
 	trigger->info = (struct trigger_info){0};
 	if (serves(trigger->in_use, conf))
 		return;
-	trigger->info.err = start(conf, &trigger->in_use, why);
+	trigger->info.err = start(conf, &trigger->in_use, &why);
 	if (trigger->info.err < 0)
-		snprintf(trigger->info.detail, sizeof(trigger->info.detail), "%s", why);
+		snprintf(trigger->info.detail, sizeof(trigger->info.detail), "%s", why.text);
 }
 
 void trigger_apply(struct trigger *trigger, const struct conf *conf)

@@ -23,11 +23,10 @@ struct trigger {
 };
 
 /*
- * Makes ready what conf needs and is not in use, and leaves what is. 0, or -errno with one
- * line in why.
+ * Makes ready what conf needs and is not in use, and leaves what is. 0, or -errno with *why
+ * filled.
  */
-int trigger_prepare(struct trigger *trigger, const struct conf *conf,
-		    char why[static ESTABLISHED_WHY_MAX]);
+int trigger_prepare(struct trigger *trigger, const struct conf *conf, struct established_why *why);
 
 /* Takes over what is ready, or makes it, and lets go of what conf does not use. */
 void trigger_apply(struct trigger *trigger, const struct conf *conf);

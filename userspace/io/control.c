@@ -29,6 +29,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -712,6 +713,24 @@ static int make_parent(const char *path)
 	if (mkdir(dir, 0755))
 		return errno == EEXIST ? 0 : -errno;
 	return chmod(dir, 0755) ? -errno : 0; /* whatever the umask was */
+}
+
+int control_check(const char *path)
+{
+	char dir[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	char *slash;
+	struct stat st;
+	int r;
+
+	if (lstat(path, &st) == 0)
+		return S_ISSOCK(st.st_mode) ? 0 : -EEXIST;
+	r = file_check_parent(path);
+	snprintf(dir, sizeof(dir), "%s", path);
+	slash = strrchr(dir, '/');
+	if (r != -ENOENT || !slash || slash == dir)
+		return r;
+	*slash = '\0';
+	return file_check_parent(dir); /* that level is made */
 }
 
 int control_listen(const char *path, int *ret_fd)

@@ -58,6 +58,12 @@ typedef void (*control_request_fn)(struct control_request *request, void *user);
 int control_listen(const char *path, int *ret_fd);
 
 /*
+ * Whether control_listen() could make it, as far as that can be told without making anything;
+ * a daemon that answers there is none of the obstacles. 0 or -errno.
+ */
+int control_check(const char *path);
+
+/*
  * Serves on listen_fd, which stays the caller's. 0 or -errno. Sets SIGPIPE to be
  * ignored: libuv writes with write(2).
  */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <mxgate/abi.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,33 +53,44 @@ static int find_hierarchy(char ret[static PATH_LEN])
 	return err;
 }
 
-static int open_cgroup(struct established *established, int *ret_fd,
-		       char why[static ESTABLISHED_WHY_MAX])
+static int explain(struct established_why *why, enum established_fault fault, int err,
+		   const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* Returns err. */
+static int explain(struct established_why *why, enum established_fault fault, int err,
+		   const char *fmt, ...)
+{
+	va_list ap;
+
+	why->fault = fault;
+	va_start(ap, fmt);
+	vsnprintf(why->text, sizeof(why->text), fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+static int open_cgroup(struct established *established, int *ret_fd, struct established_why *why)
 {
 	char hierarchy[PATH_LEN];
 	int err = find_hierarchy(hierarchy), n;
 
-	if (err < 0) {
-		snprintf(why, ESTABLISHED_WHY_MAX,
-			 "trigger = established needs cgroup v2, which is not mounted; mount it "
-			 "(mount -t cgroup2 cgroup2 /sys/fs/cgroup) or set trigger = syn");
-		return err;
-	}
+	if (err < 0)
+		return explain(why, ESTABLISHED_FAULT_SYSTEM, err,
+			       "trigger = established needs cgroup v2, which is not mounted; mount "
+			       "it (mount -t cgroup2 cgroup2 /sys/fs/cgroup) or set trigger = syn");
 	n = snprintf(established->path, sizeof(established->path), "%s%s", hierarchy,
 		     established->cgroup);
-	if (n < 0 || (size_t)n >= sizeof(established->path)) {
-		snprintf(why, ESTABLISHED_WHY_MAX, "cgroup %s is too long", established->cgroup);
-		return -ENAMETOOLONG;
-	}
+	if (n < 0 || (size_t)n >= sizeof(established->path))
+		return explain(why, ESTABLISHED_FAULT_CGROUP, -ENAMETOOLONG,
+			       "cgroup %s is too long; name another", established->cgroup);
 	*ret_fd = open(established->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (*ret_fd >= 0)
 		return 0;
 	err = -errno;
-	snprintf(why, ESTABLISHED_WHY_MAX,
-		 "cgroup %s cannot be opened: %s: %s; name one that is there (systemctl show -p "
-		 "ControlGroup UNIT)",
-		 established->cgroup, established->path, strerror(-err));
-	return err;
+	return explain(why, ESTABLISHED_FAULT_CGROUP, err,
+		       "cgroup %s cannot be opened: %s: %s; name one that is there (systemctl show "
+		       "-p ControlGroup UNIT)",
+		       established->cgroup, established->path, strerror(-err));
 }
 
 /* --- the program ------------------------------------------------------------------- */
@@ -93,80 +105,125 @@ static int object_path(const char *gate_object, char ret[static 2 * PATH_LEN])
 	return n < 0 || n >= 2 * PATH_LEN ? -ENAMETOOLONG : 0;
 }
 
-static int load(const char *gate_object, struct bpf_object **ret,
-		char why[static ESTABLISHED_WHY_MAX])
+static int open_object(const char *gate_object, struct bpf_object **ret,
+		       struct established_why *why)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .pin_root_path = MXG_PIN_DIR);
-	char path[2 * PATH_LEN];
+	char path[2 * PATH_LEN], text[128];
+	struct bpf_object *object;
 	int err = object_path(gate_object, path);
 
 	if (err < 0)
-		return err;
-	*ret = bpf_object__open_file(path, &opts);
-	if (!*ret) {
+		return explain(why, ESTABLISHED_FAULT_OBJECT, err,
+			       "bpf_object %s: the path is too long; name a shorter one",
+			       gate_object);
+	object = bpf_object__open_file(path, &opts);
+	if (!object) {
 		err = -errno;
-		snprintf(why, ESTABLISHED_WHY_MAX, "%s cannot be opened: %s", path, strerror(-err));
-		return err;
+		libbpf_strerror(err, text, sizeof(text)); /* knows libbpf's own numbers, too */
+		return explain(why, ESTABLISHED_FAULT_OBJECT, err,
+			       "%s cannot be opened: %s; trigger = established needs that of this "
+			       "release beside bpf_object",
+			       path, text);
 	}
-	err = bpf_object__load(*ret);
-	if (err < 0)
-		snprintf(why, ESTABLISHED_WHY_MAX,
-			 "the kernel does not load %s: %s (log_level = debug tells more)", path,
-			 strerror(-err));
-	return err;
+	if (!bpf_object__find_program_by_name(object, MXG_ESTABLISHED_NAME)) {
+		bpf_object__close(object);
+		return explain(
+			why, ESTABLISHED_FAULT_OBJECT, -ENOEXEC,
+			"%s has no program " MXG_ESTABLISHED_NAME
+			"; trigger = established needs that of this release beside bpf_object",
+			path);
+	}
+	*ret = object;
+	return 0;
+}
+
+static int load(struct bpf_object *object, struct established_why *why)
+{
+	int err = bpf_object__load(object);
+
+	return err < 0 ? explain(why, ESTABLISHED_FAULT_SYSTEM, err,
+				 "the kernel does not load " MXG_ESTABLISHED_OBJECT ": %s "
+				 "(log_level = debug tells more); set trigger = syn",
+				 strerror(-err))
+		       : 0;
 }
 
 static int attach(struct established *established, const struct bpf_object *object, int cgroup_fd,
-		  char why[static ESTABLISHED_WHY_MAX])
+		  struct established_why *why)
 {
 	const struct bpf_program *prog =
 		bpf_object__find_program_by_name(object, MXG_ESTABLISHED_NAME);
 	int err;
 
 	established->link =
-		prog ? bpf_link_create(bpf_program__fd(prog), cgroup_fd, BPF_CGROUP_SOCK_OPS, NULL)
-		     : -1;
+		bpf_link_create(bpf_program__fd(prog), cgroup_fd, BPF_CGROUP_SOCK_OPS, NULL);
 	if (established->link >= 0)
 		return 0;
-	err = prog ? -errno : -ENOENT;
+	err = -errno;
 	/* One that was attached with no word about others shuts them out. */
-	snprintf(why, ESTABLISHED_WHY_MAX,
-		 "the trigger cannot be put on cgroup %s: %s%s; set trigger = syn",
-		 established->cgroup, strerror(-err),
-		 err == -EPERM ? " (another sock_ops program there allows no second: bpftool "
-				 "cgroup tree shows it)"
-			       : "");
-	return err;
+	return explain(why, ESTABLISHED_FAULT_SYSTEM, err,
+		       "the trigger cannot be put on cgroup %s: %s%s; set trigger = syn",
+		       established->cgroup, strerror(-err),
+		       err == -EPERM ? " (another sock_ops program there allows no second: bpftool "
+				       "cgroup tree shows it)"
+				     : "");
+}
+
+static struct established *established_new(const char *cgroup, struct established_why *why)
+{
+	struct established *established = calloc(1, sizeof(*established));
+
+	if (!established) {
+		explain(why, ESTABLISHED_FAULT_SYSTEM, -ENOMEM, "out of memory; free some");
+		return NULL;
+	}
+	established->link = -1;
+	snprintf(established->cgroup, sizeof(established->cgroup), "%s", cgroup);
+	return established;
 }
 
 int established_start(const char *gate_object, const char *cgroup, struct established **ret,
-		      char why[static ESTABLISHED_WHY_MAX])
+		      struct established_why *why)
 {
-	struct established *established = calloc(1, sizeof(*established));
+	struct established *established = established_new(cgroup, why);
 	struct bpf_object *object = NULL;
 	int cgroup_fd = -1, err;
 
-	snprintf(why, ESTABLISHED_WHY_MAX, "out of memory");
 	if (!established)
 		return -ENOMEM;
-	established->link = -1;
-	snprintf(established->cgroup, sizeof(established->cgroup), "%s", cgroup);
-	why[0] = '\0';
 	err = open_cgroup(established, &cgroup_fd, why);
 	if (err == 0)
-		err = load(gate_object, &object, why);
+		err = open_object(gate_object, &object, why);
+	if (err == 0)
+		err = load(object, why);
 	if (err == 0)
 		err = attach(established, object, cgroup_fd, why);
 	/* The link holds the program, and the program its maps. */
 	bpf_object__close(object);
 	if (cgroup_fd >= 0)
 		close(cgroup_fd);
-	if (err == 0) {
+	if (err < 0)
+		established_stop(established);
+	else
 		*ret = established;
-		return 0;
-	}
-	if (!why[0])
-		snprintf(why, ESTABLISHED_WHY_MAX, "trigger = established: %s", strerror(-err));
+	return err;
+}
+
+int established_check(const char *gate_object, const char *cgroup, struct established_why *why)
+{
+	struct established *established = established_new(cgroup, why);
+	struct bpf_object *object = NULL;
+	int cgroup_fd = -1, err;
+
+	if (!established)
+		return -ENOMEM;
+	err = open_cgroup(established, &cgroup_fd, why);
+	if (err == 0)
+		err = open_object(gate_object, &object, why);
+	bpf_object__close(object);
+	if (cgroup_fd >= 0)
+		close(cgroup_fd);
 	established_stop(established);
 	return err;
 }

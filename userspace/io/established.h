@@ -17,13 +17,30 @@
 
 struct established;
 
+/* What stands in the way. */
+enum established_fault {
+	ESTABLISHED_FAULT_SYSTEM, /* the kernel, or what else is on the group */
+	ESTABLISHED_FAULT_OBJECT, /* the program's file */
+	ESTABLISHED_FAULT_CGROUP  /* there is no such group */
+};
+
+struct established_why {
+	enum established_fault fault;
+	char text[ESTABLISHED_WHY_MAX]; /* one line: the cause and the remedy */
+};
+
 /*
  * gate_object: the path of the gate, beside which MXG_ESTABLISHED_OBJECT lies. cgroup: as
- * in /proc/PID/cgroup, "/" for all of this system. 0, or -errno with one line in why: the
- * cause and the remedy. -ENOENT: an object or a group that is not there; -ENODEV: no cgroup v2.
+ * in /proc/PID/cgroup, "/" for all of this system. 0, or -errno with *why filled.
  */
 int established_start(const char *gate_object, const char *cgroup, struct established **ret,
-		      char why[static ESTABLISHED_WHY_MAX]);
+		      struct established_why *why);
+
+/*
+ * As much of it as can be told without loading or making anything, and without rights but to
+ * read. 0, or -errno with *why filled.
+ */
+int established_check(const char *gate_object, const char *cgroup, struct established_why *why);
 
 /* False when the group that now has this name is not the one that it is on. */
 bool established_is_attached(const struct established *established);

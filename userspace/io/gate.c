@@ -68,6 +68,13 @@ static int on_libxdp(enum libxdp_print_level level, const char *fmt, va_list ap)
 	return 0;
 }
 
+static void listen_to_libraries(void)
+{
+	libbpf_set_print(on_libbpf);
+	libxdp_set_print(on_libxdp);
+	last_words[0] = '\0';
+}
+
 /* --- opening ----------------------------------------------------------------- */
 
 static int check_bpffs(char why[static GATE_WHY_MAX])
@@ -119,6 +126,51 @@ static int explain_open(const char *path, int err, char why[static GATE_WHY_MAX]
 	snprintf(why, GATE_WHY_MAX,
 		 "bpf_object %s cannot be opened: %s; name the mxgate.bpf.o of this release", path,
 		 text);
+	return -ENOEXEC;
+}
+
+static int explain_parts(const char *path, const char *what, char why[static GATE_WHY_MAX])
+{
+	snprintf(why, GATE_WHY_MAX,
+		 "bpf_object %s is not a gate of this version: %s; name the mxgate.bpf.o of this "
+		 "release",
+		 path, what);
+	return -ENOEXEC;
+}
+
+/* Before anything is made of it: what another program has would be pinned for good. */
+static int check_parts(const char *path, const struct bpf_object *object,
+		       char why[static GATE_WHY_MAX])
+{
+	static const char *const maps[] = {
+		MXG_MAP_CONFIG,  MXG_MAP_LEASE,    MXG_MAP_COUNTERS, MXG_MAP_PREFIX4,
+		MXG_MAP_PREFIX6, MXG_MAP_ROLLUP,   MXG_MAP_EVENTS,   MXG_MAP_SAY,
+		MXG_MAP_SECRET,  MXG_MAP_VERDICT4, MXG_MAP_VERDICT6,
+	};
+	char what[64];
+
+	if (!bpf_object__find_program_by_name(object, MXG_PROG_NAME))
+		return explain_parts(path, "it has no program " MXG_PROG_NAME, why);
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
+		if (!bpf_object__find_map_by_name(object, maps[i])) {
+			snprintf(what, sizeof(what), "it has no map %s", maps[i]);
+			return explain_parts(path, what, why);
+		}
+	return 0;
+}
+
+static int open_and_check(const char *path, struct bpf_object **ret, char why[static GATE_WHY_MAX])
+{
+	struct bpf_object *object = object_open(path, MXG_PROG_NAME);
+	int err;
+
+	if (!object)
+		return explain_open(path, -errno, why);
+	err = check_parts(path, object, why);
+	if (err < 0)
+		bpf_object__close(object);
+	else
+		*ret = object;
 	return err;
 }
 
@@ -146,7 +198,7 @@ static int map_fd(const struct gate *gate, const char *name)
 	return bpf_object__find_map_fd_by_name(gate->object, name);
 }
 
-static int find_maps(struct gate *gate)
+static void find_maps(struct gate *gate)
 {
 	struct gate_fds *fds = &gate->fds;
 
@@ -161,11 +213,6 @@ static int find_maps(struct gate *gate)
 	fds->secret = map_fd(gate, MXG_MAP_SECRET);
 	fds->outer4 = map_fd(gate, MXG_MAP_VERDICT4);
 	fds->outer6 = map_fd(gate, MXG_MAP_VERDICT6);
-	if (fds->config < 0 || fds->lease < 0 || fds->counters < 0 || fds->prefix4 < 0 ||
-	    fds->prefix6 < 0 || fds->rollup < 0 || fds->events < 0 || fds->say < 0 ||
-	    fds->secret < 0 || fds->outer4 < 0 || fds->outer6 < 0)
-		return -ENOENT;
-	return 0;
 }
 
 static int program_fd(const struct bpf_object *object, const char *name)
@@ -224,14 +271,24 @@ static int load_reject(struct gate *gate)
 	return err;
 }
 
+int gate_check(const char *object, char why[static GATE_WHY_MAX])
+{
+	struct bpf_object *opened;
+	int err;
+
+	listen_to_libraries();
+	err = open_and_check(object, &opened, why);
+	if (err == 0)
+		bpf_object__close(opened);
+	return err;
+}
+
 int gate_open(const char *object, struct gate **ret, char why[static GATE_WHY_MAX])
 {
 	struct gate *gate;
 	int err;
 
-	libbpf_set_print(on_libbpf);
-	libxdp_set_print(on_libxdp);
-	last_words[0] = '\0';
+	listen_to_libraries();
 	err = check_bpffs(why);
 	if (err < 0)
 		return err;
@@ -242,25 +299,21 @@ int gate_open(const char *object, struct gate **ret, char why[static GATE_WHY_MA
 	if (!gate)
 		return -ENOMEM;
 	snprintf(gate->object_path, sizeof(gate->object_path), "%s", object);
-	gate->object = object_open(object, MXG_PROG_NAME);
-	if (!gate->object) {
-		err = explain_open(object, -errno, why);
+	err = open_and_check(object, &gate->object, why);
+	if (err < 0)
 		goto out;
-	}
 	err = bpf_object__load(gate->object);
 	if (err < 0) {
 		explain_load(err, why);
 		goto out;
 	}
-	err = find_maps(gate);
-	if (err == 0)
-		err = remember_identity(gate);
+	find_maps(gate);
+	err = remember_identity(gate);
 	if (err < 0)
-		snprintf(
-			why, GATE_WHY_MAX,
-			"bpf_object %s is not a gate of this version: %s; name the mxgate.bpf.o of "
-			"this release",
-			object, strerror(-err));
+		snprintf(why, GATE_WHY_MAX,
+			 "the kernel does not tell what it has loaded: %s; run "
+			 "mxgated as root",
+			 strerror(-err));
 out:
 	if (err < 0)
 		gate_close(gate);

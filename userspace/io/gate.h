@@ -46,9 +46,16 @@ struct gate;
 /*
  * Checks for bpffs, creates the pin directory, loads the object once (so its
  * maps are made or found by their pins and the verifier has spoken). 0, or
- * -errno with one line in why: the cause and the remedy.
+ * -errno with one line in why: the cause and the remedy. -ENOEXEC: it is the object's
+ * file, which cannot be opened or is no gate of this release.
  */
 int gate_open(const char *object, struct gate **ret, char why[static GATE_WHY_MAX]);
+
+/*
+ * As much of it as the file tells: nothing is loaded or made, and it takes no right but to
+ * read it. 0, or -ENOEXEC with one line in why.
+ */
+int gate_check(const char *object, char why[static GATE_WHY_MAX]);
 
 /* Closes the handles. Pins and attached programs stay. NULL is fine. */
 void gate_close(struct gate *gate);
