@@ -39,14 +39,17 @@ static int said(void)
 	return KEEPER_EXIT_IO;
 }
 
-/* getopt_long() has refused the argument before optind, or one letter of it. */
-static int refuse_option(int opt, char *const *argv)
+/*
+ * getopt_long() has refused the argument before optind; or one letter, and stands in the same
+ * argument, at from, while there are letters behind it.
+ */
+static int refuse_option(int opt, char *const *argv, int from)
 {
 	char letter[] = {'-', (char)optopt, '\0'};
-	bool is_long = strncmp(argv[optind - 1], "--", 2) == 0;
+	bool is_long = optind != from && strncmp(argv[optind - 1], "--", 2) == 0;
 
 	fprintf(stderr, "mxgated: %s %s; mxgated --help tells the options\n",
-		is_long || !optopt ? argv[optind - 1] : letter,
+		is_long ? argv[optind - 1] : letter,
 		opt == ':' ? "needs a value after it" : "is no option, or takes no value");
 	return KEEPER_EXIT_USAGE;
 }
@@ -77,9 +80,9 @@ int main(int argc, char **argv)
 	};
 	const char *path = DEFAULT_CONF, *object = NULL;
 	bool test = false;
-	int opt;
+	int opt, from;
 
-	while ((opt = getopt_long(argc, argv, ":c:th", options, NULL)) != -1)
+	while (from = optind, (opt = getopt_long(argc, argv, ":c:th", options, NULL)) != -1)
 		switch (opt) {
 		case 'c':
 			path = optarg;
@@ -100,7 +103,7 @@ int main(int argc, char **argv)
 			fputs(USAGE, stdout);
 			return said();
 		default:
-			return refuse_option(opt, argv);
+			return refuse_option(opt, argv, from);
 		}
 	if (optind < argc) {
 		fprintf(stderr,
