@@ -29,14 +29,16 @@ static bool begins(const struct conf_text *text, const char *with)
 
 static void skip_line(struct conf_text *text)
 {
-	while (text->at < text->end && *text->at != '\n')
+	while (text->at < text->end && *text->at && *text->at != '\n')
 		text->at++;
 }
 
-/* False: it has no end. */
+/* False: it has no end. A zero byte is where that of any text is looked for. */
 static bool skip_remark(struct conf_text *text)
 {
 	for (text->at += 2; text->at < text->end; text->at++) {
+		if (!*text->at)
+			return true;
 		if (begins(text, "*/")) {
 			text->at += 2;
 			return true;
