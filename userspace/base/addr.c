@@ -170,6 +170,11 @@ int prefix_parse(const char *text, struct prefix *ret, const char **ret_why)
 	/* "::ffff:192.0.2.0/120" would need its length moved too: say no, not guess. */
 	if (slash && prefix.addr.family == 4 && strchr(copy, ':'))
 		return -EINVAL;
+	/* As in the address, where it could be octal. */
+	if (slash && slash[0] == '0' && slash[1]) {
+		*ret_why = "the prefix length begins with a zero";
+		return -EINVAL;
+	}
 	if (slash && text_to_u64(slash, 0, bits, &bits) < 0) {
 		*ret_why = "prefix length out of range (1 to 32 for IPv4, 1 to 128 for IPv6)";
 		return -EINVAL;
