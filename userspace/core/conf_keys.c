@@ -338,7 +338,9 @@ static int text_store(const struct conf_key *key, const char *text, void *at, co
 
 static int iface_store(const char *text, unsigned int n, char (*list)[IFNAMSIZ])
 {
-	if (n >= CONF_INTERFACES_MAX || !is_iface(text))
+	if (n >= CONF_INTERFACES_MAX)
+		return -E2BIG;
+	if (!is_iface(text))
 		return -EINVAL;
 	for (unsigned int i = 0; i < n; i++)
 		if (strcmp(list[i], text) == 0)
@@ -351,7 +353,9 @@ static int port_store(const char *text, unsigned int n, uint16_t *list)
 {
 	uint64_t port;
 
-	if (n >= MXG_PORTS_MAX || text_to_u64(text, 1, UINT16_MAX, &port) < 0)
+	if (n >= MXG_PORTS_MAX)
+		return -E2BIG;
+	if (text_to_u64(text, 1, UINT16_MAX, &port) < 0)
 		return -EINVAL;
 	for (unsigned int i = 0; i < n; i++)
 		if (list[i] == port)
@@ -376,7 +380,9 @@ static int server_store(const char *text, unsigned int n, struct endpoint *list,
 {
 	struct endpoint endpoint;
 
-	if (n >= CONF_SERVERS_MAX || endpoint_parse(text, 53, &endpoint) < 0)
+	if (n >= CONF_SERVERS_MAX)
+		return -E2BIG;
+	if (endpoint_parse(text, 53, &endpoint) < 0)
 		return -EINVAL;
 	if (is_nowhere(&endpoint.addr)) {
 		*ret_why = "no server can have that address";
@@ -393,7 +399,7 @@ static int path_store(const struct conf_key *key, const char *text, unsigned int
 		      char (*list)[CONF_TEXT_MAX], const char **ret_why)
 {
 	if (n >= CONF_PATTERNS_MAX)
-		return -EINVAL;
+		return -E2BIG;
 	for (unsigned int i = 0; i < n; i++)
 		if (strcmp(list[i], text) == 0)
 			return -EEXIST;
@@ -402,7 +408,9 @@ static int path_store(const struct conf_key *key, const char *text, unsigned int
 
 static int host_store(const char *text, unsigned int n, struct canary_host *list)
 {
-	if (n >= CANARIES_MAX || canary_host_parse(text, &list[n]) < 0)
+	if (n >= CANARIES_MAX)
+		return -E2BIG;
+	if (canary_host_parse(text, &list[n]) < 0)
 		return -EINVAL;
 	/* Twice is not twice as well. */
 	for (unsigned int i = 0; i < n; i++)
@@ -417,7 +425,7 @@ static int net_store(const char *text, unsigned int n, struct prefix *list, cons
 	struct prefix net;
 
 	if (n >= MXG_DESTS_MAX)
-		return -EINVAL;
+		return -E2BIG;
 	if (slash && strcmp(slash, "/0") == 0) {
 		*ret_why = "that is every address; leave the key out for that";
 		return -EINVAL;

@@ -66,8 +66,8 @@ unsigned int *conf_key_count(const struct conf_key *key, struct conf *conf);
 
 /*
  * Checks text for key and writes it to at; n is the index within a list, whose elements
- * before that are there already. 0, -EEXIST when the list has it, or -EINVAL and, if there
- * is more to say than "not allowed", *ret_why a static sentence.
+ * before that are there already. 0; -EEXIST when the list has it; -E2BIG when it is full; or
+ * -EINVAL and, if there is more to say than "not allowed", *ret_why a static sentence.
  */
 int conf_key_store(const struct conf_key *key, const char *text, unsigned int n, void *at,
 		   const char **ret_why);

@@ -143,8 +143,9 @@ struct setting {
 	unsigned int row; /* of CONF_POLICY_ROWS, or 0 */
 	void *at;
 	struct conf_place place;
-	unsigned int n; /* of a list: the elements that are there */
+	unsigned int n; /* of a list: the elements that are there, but for bad ones */
 	bool is_bad;    /* that is told already */
+	bool is_over;   /* and so is whatever follows: a key set twice, a list that is full */
 };
 
 static const char *row_name(const struct setting *set)
@@ -193,11 +194,14 @@ static void store(struct reading *in, struct setting *set)
 	const char *why = "not allowed";
 	int err;
 
-	if (set->is_bad)
+	if (set->is_over)
 		return;
 	err = conf_key_store(set->key, in->text.word, set->n, set->at, &why);
-	set->n++;
-	set->is_bad = err < 0;
+	if (err < 0)
+		set->is_bad = true;
+	else
+		set->n++;
+	set->is_over = err == -E2BIG;
 	shown(in->text.word, word);
 	conf_key_allowed(set->key, allowed, sizeof(allowed));
 	if (err == -EEXIST)
@@ -210,13 +214,22 @@ static void store(struct reading *in, struct setting *set)
 		check_policy(in, set);
 }
 
-/* "mode =" and nothing behind it would take the name of the next key for its value. */
+/*
+ * "mode =" and nothing behind it would take the name of the next key for its value, or that of
+ * a section, or the word include.
+ */
 static bool is_next_key(const struct reading *in, unsigned int line)
 {
-	enum conf_token next = conf_text_peek(&in->text);
+	struct conf_text ahead = in->text;
+	enum conf_token next = conf_text_next(&ahead);
 
-	return in->text.line != line && (next == CONF_TOKEN_SET || next == CONF_TOKEN_ADD ||
-					 (next == CONF_TOKEN_OPEN && is_section(in->text.word)));
+	if (in->text.line == line)
+		return false;
+	if (next == CONF_TOKEN_WORD && strcmp(in->text.word, "policy") == 0)
+		return conf_text_peek(&ahead) == CONF_TOKEN_OPEN;
+	return next == CONF_TOKEN_SET || next == CONF_TOKEN_ADD ||
+	       (next == CONF_TOKEN_OPEN && is_section(in->text.word)) ||
+	       (next == CONF_TOKEN_LEFT && strcmp(in->text.word, "include") == 0);
 }
 
 /* What does not follow a key or a section is told of in their line. */
@@ -282,13 +295,13 @@ static void check_twice(struct reading *in, struct setting *set)
 		return;
 	conf_reader_error(in->reader, &set->place, "%s is set in line %u already; keep one of them",
 			  set->key->name, old->line);
-	set->is_bad = true;
+	set->is_bad = set->is_over = true;
 }
 
 /* Its name was read. base: struct conf, or a row of its policy. */
 static int read_key(struct reading *in, const struct conf_key *key, unsigned int row, void *base)
 {
-	struct setting set = {key, row, (char *)base + key->offset, here(in), 0, false};
+	struct setting set = {key, row, (char *)base + key->offset, here(in), 0, false, false};
 	unsigned int *count = conf_key_count(key, in->reader->conf);
 	enum conf_token token = conf_text_next(&in->text);
 	char wanted[128];
