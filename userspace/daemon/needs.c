@@ -71,8 +71,7 @@ void needs_explain_socket(const char *conf_path, const struct conf *conf, int er
 		 conf->control.path, strerror(-err),
 		 err == -EADDRINUSE ? "another mxgated answers there: stop it, or set another path"
 				    : "check control { path } and its directory");
-	if (err != -EADDRINUSE)
-		needs_place(conf_path, "control", "path", why);
+	needs_place(conf_path, "control", "path", why);
 }
 
 /* --- a check ----------------------------------------------------------------------- */
