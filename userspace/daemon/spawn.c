@@ -84,7 +84,7 @@ static int open_to_hand_over(const char *path, int *ret_fd)
 
 static int hand_over(const char *path, const struct spawn_ids *ids)
 {
-	int fd, err = open_to_hand_over(path, &fd);
+	int fd = -1, err = open_to_hand_over(path, &fd);
 
 	if (err < 0)
 		return err;
@@ -110,7 +110,7 @@ static int own_directory(const char *path, const struct spawn_ids *ids)
 static int look_at_directory(const char *path, const struct spawn_ids *ids)
 {
 	struct stat st;
-	int fd, err;
+	int fd = -1, err;
 
 	if (stat(path, &st) < 0)
 		return file_check_parent(path);
@@ -121,7 +121,7 @@ static int look_at_directory(const char *path, const struct spawn_ids *ids)
 	if (st.st_uid == ids->uid)
 		return 0;
 	err = open_to_hand_over(path, &fd);
-	if (err == 0)
+	if (fd >= 0)
 		close(fd);
 	return err == -EACCES && geteuid() != 0 ? 0 : err;
 }
