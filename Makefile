@@ -223,11 +223,11 @@ check-differential: all $(BUILD)/hostile ## the same cases, judged by Postfix an
 
 .PHONY: check-e2e
 check-e2e: all $(BUILD)/hostile ## mail through the gate, in namespaces; needs root
-	MXG_BUILD=$(abspath $(BUILD)) tests/e2e/run -j 3
+	MXG_BUILD=$(abspath $(BUILD)) tests/e2e/run -j 4
 
 .PHONY: check-drills
 check-drills: all $(BUILD)/hostile $(PACKETS) $(PACKETS).bpf.o ## DNS outages: no good host is refused; needs root
-	MXG_BUILD=$(abspath $(BUILD)) tests/e2e/run -v -j 2 --drills
+	MXG_BUILD=$(abspath $(BUILD)) tests/e2e/run -v -j 4 --drills
 
 .PHONY: check-drill-hour
 check-drill-hour: all $(BUILD)/hostile ## a soak: one outage at true scale, 75 minutes; needs root
