@@ -31,20 +31,53 @@ static inline __attribute__((always_inline)) void line_begin(const struct mxg_ta
 	LINE_FENCE();
 }
 
+/* So that no compiler makes a branch of what is computed. */
+#define LINE_HIDE(x) asm volatile("" : "+r"(x))
+
+/* 0.0.0.0, whose half of a word is as that of a free one. */
+static inline __attribute__((always_inline)) __u32 line4_slot_of_none(struct mxg_line4 *line)
+{
+	for (__u32 i = 0; i < MXG_LINE4_SLOTS; i++)
+		if (LINE_READ(line->word[i]) && !(LINE_READ(line->word[i]) >> 32))
+			return i;
+	return MXG_LINE4_SLOTS;
+}
+
+/*
+ * Which slot may have the address, without a branch that nobody could foresee: for the
+ * address itself the upper half of what is compared less one is all ones, for another all
+ * zeros. Two slots that had it would make a number of neither, which is looked at again.
+ */
+static inline __attribute__((always_inline)) __u32 line4_slot(struct mxg_line4 *line, __u32 addr)
+{
+	__u64 slots = 0;
+
+	if (!addr)
+		return line4_slot_of_none(line);
+#pragma unroll
+	for (__u64 i = 1; i < MXG_LINE4_SLOTS; i++) {
+		__u64 less = ((LINE_READ(line->word[i]) >> 32) ^ addr) - 1;
+
+		LINE_HIDE(less);
+		slots |= less & i << 32;
+	}
+	return (__u32)(slots >> 32);
+}
+
 /* One read tells all: address and state are one word. */
 static inline __attribute__((always_inline)) __u32 line4_state(struct mxg_line4 *line, __u32 addr,
 							       struct line_found *ret)
 {
-#pragma unroll
-	for (__u32 i = 0; i < MXG_LINE4_SLOTS; i++) {
-		const __u64 word = LINE_READ(line->word[i]);
+	const __u32 slot = line4_slot(line, addr);
+	__u64 word;
 
-		if ((__u32)(word >> 32) == addr && (__u32)word) {
-			ret->hits = &line->hits[i];
-			return (__u32)word;
-		}
-	}
-	return 0;
+	if (slot >= MXG_LINE4_SLOTS)
+		return 0;
+	word = LINE_READ(line->word[slot]);
+	if ((__u32)(word >> 32) != addr)
+		return 0;
+	ret->hits = &line->hits[slot];
+	return (__u32)word;
 }
 
 static inline __attribute__((always_inline)) void line4_find(void *table, __u32 addr,

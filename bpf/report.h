@@ -24,7 +24,7 @@
 #include "parse.h"
 
 #define REPORT_NS_PER_SEC 1000000000ULL
-#define REPORT_TICK_SHIFT 20 /* the marks count in 2^20 ns and wrap after 52 days */
+#define REPORT_TICK_SHIFT 20   /* the marks count in 2^20 ns and wrap after 52 days */
 #define REPORT_AHEAD      1024 /* ticks, 1.07 s */
 #define REPORT_SLOT_BITS  20
 #define REPORT_RESERVE    8 /* one part of so many of credit and ring is for refreshes */
