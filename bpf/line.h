@@ -102,22 +102,40 @@ static inline __attribute__((always_inline)) void line4_find(void *table, __u32 
 	}
 }
 
-/* The word, the address, the same word: nobody has used the slot for another meanwhile. */
+/* The address stands beside this word, or did when it was read. */
+static inline __attribute__((always_inline)) int line6_is(const struct mxg_slot6 *slot, __u64 word,
+							  const __u64 addr[2])
+{
+	LINE_FENCE();
+	return (__u32)word && LINE_READ(slot->key[1]) == addr[1] &&
+	       LINE_READ(slot->key[0]) == addr[0];
+}
+
+/*
+ * The word, the address, the same word: nobody has used the slot for another meanwhile. With
+ * another word its verdict may have been renewed: that one is looked at once more.
+ */
 static inline __attribute__((always_inline)) __u32
 line6_state(struct mxg_line6 *line, const __u64 addr[2], struct line_found *ret)
 {
 #pragma unroll
 	for (__u32 i = 0; i < MXG_LINE6_SLOTS; i++) {
 		struct mxg_slot6 *slot = &line->slot[i];
-		const __u64 word = LINE_READ(slot->word);
+		__u64 word = LINE_READ(slot->word), was = word;
 
-		LINE_FENCE();
-		if (!(__u32)word || LINE_READ(slot->key[1]) != addr[1] ||
-		    LINE_READ(slot->key[0]) != addr[0])
+		if (!line6_is(slot, word, addr))
 			continue;
 		LINE_FENCE();
-		if (LINE_READ(slot->word) != word)
-			continue;
+		word = LINE_READ(slot->word);
+		if (word != was) {
+			was = word;
+			if (!line6_is(slot, word, addr))
+				continue;
+			LINE_FENCE();
+			word = LINE_READ(slot->word);
+			if (word != was)
+				continue;
+		}
 		ret->hits = &line->hits[i];
 		return (__u32)word;
 	}

@@ -4,7 +4,7 @@
  * (core/table.c), both as they are: every store of a sequence of operations is recorded,
  * and the look is run once for everything that its loads can give when they fall between
  * the stores in any order. What it finds must be what the address had at some moment of
- * the look, or nothing; and what nobody touched is found always.
+ * the look, or nothing; and what nobody touched, or only renewed once, is found always.
  *
  * Loads are taken to happen in the order in which they are written, stores too: the
  * fences, where a processor needs any, are not checked here.
@@ -472,6 +472,31 @@ static bool is_untouched(unsigned int key)
 	return true;
 }
 
+/* There all the time in one slot, and renewed there: of IPv6 once. */
+static bool is_renewed(unsigned int key)
+{
+	const struct had *first = &model.had[0][key];
+	const uint8_t *at = (const uint8_t *)word(&model.first, &first->place);
+	size_t offset = (size_t)(at - model.memory);
+	unsigned int renewals = 0;
+	uint64_t was, now = 0;
+
+	if (model.which)
+		return false;
+	for (unsigned int op = 0; op <= model.ops; op++)
+		if (model.had[op][key].state == 0 ||
+		    !is_same_slot(&model.had[op][key].place, &first->place))
+			return false;
+	for (unsigned int i = 0; i <= model.stores; i++) {
+		was = now;
+		memcpy(&now, model.images + i * model.size + offset, sizeof(now));
+		if (!(uint32_t)now)
+			return false;
+		renewals += i > 0 && now != was;
+	}
+	return model.table.family == 4 || renewals <= 1;
+}
+
 static const char *told(const struct addr *addr, const struct line_found *found)
 {
 	static char text[4096], name[ADDR_TEXT_MAX];
@@ -486,7 +511,7 @@ static const char *told(const struct addr *addr, const struct line_found *found)
 
 static void check_key(unsigned int key)
 {
-	bool must_find = is_untouched(key);
+	bool must_find = is_untouched(key) || is_renewed(key);
 	struct line_found found;
 
 	path.known = 0;
