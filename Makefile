@@ -100,7 +100,7 @@ PROGRAMS := $(BUILD)/mxgated $(BUILD)/mxgate
 TESTS := $(BUILD)/test-unit $(BUILD)/test-bpf $(BUILD)/hostile
 BENCH := $(BUILD)/bench-resolve
 PACKETS := $(BUILD)/bench-gate
-HASHED := $(BUILD)/mxgate-hash.bpf.o
+OTHERS := $(BUILD)/mxgate-hash.bpf.o $(BUILD)/mxgate-word.bpf.o
 ESTABLISHED := $(BUILD)/mxgate-established.bpf.o
 
 # What was made with other flags, or from another set of files, is made again.
@@ -138,9 +138,11 @@ $(PACKETS).bpf.o: tests/bench/packets.bpf.c $(BPFFLAGS)
 	$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(BUILD)/obj/packets.bpf.d -MT $@ -c $< -o $@
 
 # The gate with another table, to be compared with.
-$(HASHED): bpf/gate.bpf.c $(BPFFLAGS)
+$(BUILD)/mxgate-hash.bpf.o: TABLE := MXG_TABLE_HASH
+$(BUILD)/mxgate-word.bpf.o: TABLE := MXG_TABLE_WORD
+$(OTHERS): bpf/gate.bpf.c $(BPFFLAGS)
 	@mkdir -p $(BUILD)/obj
-	$(CLANG) $(BPF_CFLAGS) -DMXG_TABLE_HASH -MMD -MP -MF $(BUILD)/obj/hashed.bpf.d -MT $@ -c $< -o $@.tmp
+	$(CLANG) $(BPF_CFLAGS) -D$(TABLE) -MMD -MP -MF $(BUILD)/obj/$(@F:.o=.d) -MT $@ -c $< -o $@.tmp
 	$(LLVM_STRIP) -g $@.tmp
 	mv $@.tmp $@
 
@@ -188,11 +190,12 @@ $(FUZZERS): $(BUILD)/%: $(BUILD)/obj/tests/fuzz/%.o $(LIB) $(FILES)
 .PHONY: fuzzers
 fuzzers: $(FUZZERS)
 
--include $(BUILD)/obj/gate.bpf.d $(BUILD)/obj/established.bpf.d $(BUILD)/obj/packets.bpf.d $(BUILD)/obj/hashed.bpf.d
+-include $(BUILD)/obj/gate.bpf.d $(BUILD)/obj/established.bpf.d $(BUILD)/obj/packets.bpf.d \
+	$(patsubst $(BUILD)/%.o,$(BUILD)/obj/%.d,$(OTHERS))
 -include $(patsubst %.c,$(BUILD)/obj/%.d,$(ALL_SRC))
 
 .PHONY: programs-and-tests
-programs-and-tests: all $(TESTS) $(BENCH) $(PACKETS) $(PACKETS).bpf.o $(HASHED)
+programs-and-tests: all $(TESTS) $(BENCH) $(PACKETS) $(PACKETS).bpf.o $(OTHERS)
 
 ##@ Test
 
@@ -242,11 +245,11 @@ bench-resolve: all $(BENCH) ## verdicts a second, next to other tools; needs roo
 	MXG_BUILD=$(abspath $(BUILD)) tests/bench/resolve $(BENCH_ARGS)
 
 .PHONY: bench-gate
-bench-gate: all $(PACKETS) $(PACKETS).bpf.o $(HASHED) ## ns a packet, next to other filters; needs root; BENCH_ARGS='--sources 10000'
+bench-gate: all $(PACKETS) $(PACKETS).bpf.o $(OTHERS) ## ns a packet, next to other filters; needs root; BENCH_ARGS='--sources 10000'
 	MXG_BUILD=$(abspath $(BUILD)) tests/bench/gate $(BENCH_ARGS)
 
 .PHONY: check-bench-gate
-check-bench-gate: all $(PACKETS) $(PACKETS).bpf.o $(HASHED) ## the gate costs a packet no more than some bare drops; needs root
+check-bench-gate: all $(PACKETS) $(PACKETS).bpf.o $(OTHERS) ## the gate costs a packet no more than some bare drops; needs root
 	MXG_BUILD=$(abspath $(BUILD)) tests/bench/gate --check
 
 .PHONY: vm

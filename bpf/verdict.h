@@ -131,8 +131,10 @@ struct {
 } mxg3_verdict6 SEC(".maps");
 
 /* verdict_lookup(): the learned verdict of a source, and nothing else knows their form. */
-#ifdef MXG_TABLE_HASH
+#if defined(MXG_TABLE_HASH)
 #include "table_hash.h"
+#elif defined(MXG_TABLE_WORD)
+#include "../tests/bench/table_word.h"
 #else
 #include "table_line.h"
 #endif

@@ -10,6 +10,7 @@
  *   bench_parse                the gate's own parser, then the same drop
  *   bench_line                 the same, and one word of a line of memory that the source
  *                              picks: less than this no table can do
+ *   bench_tx, bench_grow       send each frame back, as it is or with as much more as a text
  *   bench_on_poll              takes the time between two full polls of the receiving
  *                              thread, one after the other: all that those packets cost
  */
@@ -61,6 +62,7 @@ struct {
 
 const volatile __u32 bench_line_count = 1;
 
+#define GROW_BYTES 96        /* of a text */
 #define WAIT_STEPS (1 << 20) /* longer than the slowest receiver needs */
 
 struct wait {
@@ -253,6 +255,25 @@ int bench_tx(struct xdp_md *ctx)
 	__builtin_memcpy(eth->h_dest, eth->h_source, sizeof(mac));
 	__builtin_memcpy(eth->h_source, mac, sizeof(mac));
 	return XDP_TX;
+}
+
+/* The least that an answer with a text costs: the frame grows, and what is new is written. */
+SEC("xdp")
+int bench_grow(struct xdp_md *ctx)
+{
+	__u64 *word;
+
+	if (bpf_xdp_adjust_head(ctx, -GROW_BYTES))
+		return XDP_DROP;
+	word = (void *)(unsigned long)ctx->data;
+	if ((void *)word + GROW_BYTES + sizeof(struct ethhdr) >
+	    (void *)(unsigned long)ctx->data_end)
+		return XDP_DROP;
+	__builtin_memcpy(word, (void *)word + GROW_BYTES, sizeof(struct ethhdr));
+#pragma unroll
+	for (int i = 2; i < GROW_BYTES / 8; i++)
+		*(volatile __u64 *)&word[i] = 0;
+	return bench_tx(ctx);
 }
 
 SEC("xdp")

@@ -15,7 +15,7 @@
 
 static const char usage[] =
 	"usage: bench-gate list -f 4|6 -n SOURCES [-x FIRST]\n"
-	"       bench-gate drop|parse|tx -i INTERFACE\n"
+	"       bench-gate drop|parse|tx|grow -i INTERFACE\n"
 	"       bench-gate mxgate -o OBJECT -f 4|6 -n SOURCES [-i INTERFACE] [-c "
 	"drop|reset|reject]\n"
 	"       bench-gate updates -o OBJECT -f 4|6 -n VERDICTS\n"
@@ -142,6 +142,8 @@ static int call(const char *what, const struct packets *packets)
 		return packets_attach(packets, "bench_parse");
 	if (strcmp(what, "tx") == 0 && has_interface)
 		return packets_attach(packets, "bench_tx");
+	if (strcmp(what, "grow") == 0 && has_interface)
+		return packets_attach(packets, "bench_grow");
 	if (strcmp(what, "line") == 0 && has_interface)
 		return packets_attach(packets, "bench_line");
 	if (strcmp(what, "xdp-filter") == 0 && has_interface)
