@@ -68,7 +68,7 @@ ALL_CFLAGS := -std=gnu11 $(WARN) $(HARDEN) $(CPPFLAGS) $(CFLAGS) $(DEFS) -Iinclu
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
 
 # Debian keeps asm/types.h in the machine's own directory.
-BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Wshadow -Werror -Iinclude \
+BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -fno-strict-aliasing -Wall -Wextra -Wshadow -Werror -Iinclude \
 	$(addprefix -I,$(wildcard /usr/include/$(shell uname -m)-linux-gnu))
 # Processors that keep loads in order spare the gate its fences: bpf/table_line.h.
 ifneq ($(filter x86_64-%,$(shell $(CC) -dumpmachine 2>/dev/null)),)

@@ -37,16 +37,19 @@ static inline __attribute__((always_inline)) void line_begin(const struct mxg_ta
 /* 0.0.0.0, whose half of a word is as that of a free one. */
 static inline __attribute__((always_inline)) __u32 line4_slot_of_none(struct mxg_line4 *line)
 {
-	for (__u32 i = 0; i < MXG_LINE4_SLOTS; i++)
-		if (LINE_READ(line->word[i]) && !(LINE_READ(line->word[i]) >> 32))
+	for (__u32 i = 0; i < MXG_LINE4_SLOTS; i++) {
+		const __u64 word = LINE_READ(line->word[i]);
+
+		if (word && !(word >> 32))
 			return i;
+	}
 	return MXG_LINE4_SLOTS;
 }
 
 /*
  * Which slot may have the address, without a branch that nobody could foresee: for the
  * address itself the upper half of what is compared less one is all ones, for another all
- * zeros. Two slots that had it would make a number of neither, which is looked at again.
+ * zeros. Of two slots that had it the number need be neither's: its word is looked at.
  */
 static inline __attribute__((always_inline)) __u32 line4_slot(struct mxg_line4 *line, __u32 addr)
 {

@@ -239,10 +239,21 @@ static __noinline int refuse_send(struct xdp_md *ctx, const struct reply *reply,
 	return XDP_TX;
 }
 
+static __always_inline int refuse_keep_silent(void)
+{
+	count_one(MXG_CTR_REJECT_SILENT);
+	return XDP_DROP;
+}
+
+/* A text that is another one by now is not told: it is asked for again, as if it had been lost. */
 static __always_inline int refuse_say(struct xdp_md *ctx, struct reply *reply, __u32 slot,
 				      struct say_addr *addr, enum mxg_counter counter)
 {
-	if (say_answer(ctx, reply, slot, addr)) {
+	const __u32 at = say_prepare(ctx, reply, slot, addr);
+
+	if (at && !say_store_text(ctx, at, slot, addr, reply->data))
+		return refuse_keep_silent();
+	if (at) {
 		count_one(counter);
 		return XDP_TX;
 	}
@@ -281,12 +292,6 @@ static __always_inline bool refuse_needs_address(const struct refuse_talk *talk)
 	const struct mxg_say *greeting = say_get(MXG_SAY_GREETING);
 
 	return talk->acked > 1 || (greeting && greeting->has_addr);
-}
-
-static __always_inline int refuse_keep_silent(void)
-{
-	count_one(MXG_CTR_REJECT_SILENT);
-	return XDP_DROP;
 }
 
 /* What is to become of a packet of a talk with a source that is refused for reason. */

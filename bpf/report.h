@@ -146,8 +146,9 @@ static __always_inline bool report_send(__u32 ifindex, const struct source *sour
 
 /*
  * What became of an event. New: sent, and the place of the source had no mark of anybody's
- * that is younger than MXG_HOLD_PERIOD_NS. As each mark is younger than the one before, a
- * place is not new again before that time is over, whoever shares it.
+ * that is younger than MXG_HOLD_PERIOD_NS. As each mark is younger than the one before, but
+ * for a moment between two clocks, a place is not new again before that time is over, whoever
+ * shares it.
  */
 enum report_result {
 	REPORT_NEW,

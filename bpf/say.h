@@ -42,6 +42,7 @@ struct say_addr {
 		__u64 word[2]; /* all of IPv4 */
 	};
 	__u32 len;
+	__u32 zero;
 };
 
 /* The text, or NULL if there is none that can be said. */
@@ -228,73 +229,76 @@ static __always_inline int say_grow(struct xdp_md *ctx, __u32 by)
 }
 
 /*
- * Writes len bytes at offset at of the frame. In place, as a helper for each part of a text
- * would take longer than the text.
+ * Writes len bytes at offset at of the frame, and gives len; or negative. In place, as a helper for
+ * each part of a text would take longer than the text.
  */
-static __always_inline bool say_store(struct xdp_md *ctx, __u32 at, const char *from, __u32 len,
-				      __u32 max)
+static __always_inline int say_store(struct xdp_md *ctx, __u32 at, const char *from, __u32 len,
+				     __u32 max)
 {
 	void *to = (void *)(unsigned long)ctx->data + (at & SAY_AT_MASK);
 	const void *end = (void *)(unsigned long)ctx->data_end;
 	__u32 i;
 
 	if (len > max)
-		return false;
+		return -1;
 	/* It follows from the other bounds, but the verifier of 6.1 learns nothing from them. */
 	barrier_var(len);
 	for (i = 0; i + sizeof(__u64) <= max && i + sizeof(__u64) <= len; i += sizeof(__u64)) {
 		if ((const void *)(to + i + sizeof(__u64)) > end)
-			return false;
+			return -1;
 		*(__u64 *)(to + i) = *(const __u64 *)(const void *)(from + i);
 	}
 	barrier_var(i); /* a counter to the verifier, not what the compiler knows of its end */
 	for (; i < len; i++) {
 		if (i >= max || (const void *)(to + i + 1) > end)
-			return false;
+			return -1;
 		*(char *)(to + i) = from[i];
 	}
-	return true;
+	return (int)len;
 }
 
 /*
  * The text from offset at of the frame on: what stands before the address, or what behind it,
- * and the address. 0, or it does not fit. Not static, as say_address().
+ * and the address. How many bytes that were, negative if they do not fit. Not static, as
+ * say_address().
  */
 __noinline int say_store_part(struct xdp_md *ctx, __u32 at, __u32 slot, __u32 is_after)
 {
 	const struct mxg_say *say = say_get(slot);
-	bool is_stored;
 
 	if (!say)
 		return -1;
 	if (is_after & 1)
-		is_stored = say_store(ctx, at, say->after, say->after_len, MXG_SAY_PART);
-	else
-		is_stored = say_store(ctx, at, say->before, say->before_len, MXG_SAY_PART);
-	return is_stored ? 0 : -1;
+		return say_store(ctx, at, say->after, say->after_len, MXG_SAY_PART);
+	return say_store(ctx, at, say->before, say->before_len, MXG_SAY_PART);
 }
 
 __noinline int say_store_addr(struct xdp_md *ctx, __u32 at, const struct say_addr *addr)
 {
-	if (!addr)
-		return -1;
-	return say_store(ctx, at, addr->text, addr->len, MXG_SAY_ADDR) ? 0 : -1;
+	return addr ? say_store(ctx, at, addr->text, addr->len, MXG_SAY_ADDR) : -1;
 }
 
+/*
+ * All of it, len bytes. False if that is not what there is, or not any more: the worker may
+ * write a text anew at any time, and the frame has been made for the one before.
+ */
 static __always_inline bool say_store_text(struct xdp_md *ctx, __u32 at, __u32 slot,
-					   const struct say_addr *addr)
+					   const struct say_addr *addr, __u32 len)
 {
 	const struct mxg_say *say = say_get(slot);
+	const bool has_addr = say && say->has_addr;
+	const __u32 end = at + len;
+	int part = say_store_part(ctx, at, slot, 0);
 
-	if (!say || say_store_part(ctx, at, slot, 0))
+	if (part < 0)
 		return false;
-	at += say->before_len;
-	if (say->has_addr) {
-		if (say_store_addr(ctx, at, addr))
-			return false;
-		at += addr->len;
-	}
-	return !say->after_len || say_store_part(ctx, at, slot, 1) == 0;
+	at += (__u32)part;
+	part = has_addr ? say_store_addr(ctx, at, addr) : 0;
+	if (part < 0)
+		return false;
+	at += (__u32)part;
+	part = at == end ? 0 : say_store_part(ctx, at, slot, 1);
+	return part >= 0 && at + (__u32)part == end;
 }
 
 /* What there is of the packet where its answer is to be written. */
@@ -391,15 +395,6 @@ static __noinline __u32 say_prepare(struct xdp_md *ctx, struct reply *reply, __u
 	front.from = (__u32)grown;
 	/* It does not fail in a frame of this length: the verifier's question. */
 	return say_put_headers(ctx, &front, &sum) ? at : 0;
-}
-
-/* The same with the text, to be sent by XDP_TX. False: see there. */
-static __always_inline bool say_answer(struct xdp_md *ctx, struct reply *reply, __u32 slot,
-				       const struct say_addr *addr)
-{
-	const __u32 at = say_prepare(ctx, reply, slot, addr);
-
-	return at && say_store_text(ctx, at, slot, addr);
 }
 
 #endif

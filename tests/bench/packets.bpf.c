@@ -269,10 +269,10 @@ int bench_grow(struct xdp_md *ctx)
 	if ((void *)word + GROW_BYTES + sizeof(struct ethhdr) >
 	    (void *)(unsigned long)ctx->data_end)
 		return XDP_DROP;
-	__builtin_memcpy(word, (void *)word + GROW_BYTES, sizeof(struct ethhdr));
 #pragma unroll
-	for (int i = 2; i < GROW_BYTES / 8; i++)
+	for (int i = 0; i < GROW_BYTES / 8; i++)
 		*(volatile __u64 *)&word[i] = 0;
+	__builtin_memcpy(word, (void *)word + GROW_BYTES, sizeof(struct ethhdr));
 	return bench_tx(ctx);
 }
 

@@ -6,6 +6,8 @@
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <linux/if_ether.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -768,6 +770,118 @@ Test(gate_reject, without_its_texts_a_syn_is_reset)
 	cr_expect_eq(got.flags, RST | ACK, "503 is longer than 554");
 }
 
+/* The end of a line is found wherever it is, and by nothing that looks like it. */
+Test(gate_reject, lines_of_all_lengths)
+{
+	static const char near[] = "x\t\v\x8a\x09\x0b";
+	struct client client;
+	char line[64];
+
+	for (unsigned int len = 0; len < 40; len++) {
+		unsigned int at = (unsigned int)snprintf(line, sizeof(line), "EHLO ");
+
+		for (unsigned int i = 0; i < len; i++)
+			line[at++] = near[i % (sizeof(near) - 1)];
+		memcpy(line + at, "\r\n", sizeof("\r\n"));
+		begin(&client, len % 2 ? 4 : 6);
+		greet(&client);
+		expect_say(&client, ACK | PSH, line, ACK | PSH, talk_refusal(&client.talk));
+		memcpy(line + at + 2, "MAIL\r\n", sizeof("MAIL\r\n"));
+		begin(&client, len % 2 ? 4 : 6);
+		greet(&client);
+		expect_say(&client, ACK | PSH, line, ACK | PSH | FIN, talk_refusal(&client.talk));
+	}
+}
+
+/* --- texts that the worker writes anew while they are said --------------------------------- */
+
+#define REWRITES  20000
+#define TEXT_LONG (MXG_SAY_MAX - 2)
+
+struct writer {
+	struct mxg_say say[2];
+	unsigned int cpu;
+	atomic_bool is_over;
+};
+
+/* One of the two, then the other, which is not one step to who reads. */
+static void *writer_run(void *arg)
+{
+	const uint32_t slot = MXG_SAY_GREETING;
+	struct writer *writer = arg;
+
+	gate_stay_on(writer->cpu);
+	for (unsigned int i = 0; !atomic_load(&writer->is_over); i++)
+		bpf_map_update_elem(gate_map(&gate, MXG_MAP_SAY), &slot, &writer->say[i & 1], 0);
+	return NULL;
+}
+
+/* Of letters, also behind their end: nothing that is in the map is like a byte of the frame. */
+static void set_texts(struct writer *writer)
+{
+	struct mxg_say *lengthy = &writer->say[0], *brief = &writer->say[1];
+
+	memset(brief->before, 'r', sizeof(brief->before));
+	memset(brief->after, 'r', sizeof(brief->after));
+	lengthy->before_len = MXG_SAY_PART;
+	lengthy->after_len = TEXT_LONG - MXG_SAY_PART;
+	memset(lengthy->before, 'l', lengthy->before_len);
+	memset(lengthy->after, 'l', lengthy->after_len);
+	brief->before_len = 20;
+	memset(brief->before, 'b', brief->before_len);
+}
+
+/*
+ * What goes out is as long as its IP header says, turned once, and no byte of it but a text's.
+ * Half of each it may be, with a checksum of neither: nobody takes that.
+ */
+static void check_frame(const struct packet *in, const struct packet *out)
+{
+	const size_t text = 14 + 20 + 20;
+	const size_t len = (size_t)(out->data[16] << 8 | out->data[17]) + 14 - text;
+
+	cr_assert_arr_eq(out->data, in->data + 6, 6, "to the sender's station");
+	cr_assert(len == TEXT_LONG || len == 20, "%zu bytes of text", len);
+	cr_assert_geq(out->len, text + len);
+	for (size_t i = 0; i < len; i++)
+		cr_assert(strchr("lbr", out->data[text + i]) && out->data[text + i],
+			  "byte %zu of %zu: %02x", i, len, out->data[text + i]);
+}
+
+Test(gate_reject, a_text_that_is_written_anew_meanwhile)
+{
+	static struct packet pkt, out;
+	static struct writer writer;
+	unsigned int cpus[2], said = 0, silent = 0;
+	struct client client;
+	pthread_t thread;
+
+	if (gate_two_cpus(cpus) < 2)
+		cr_skip("nobody writes meanwhile on one CPU");
+	begin(&client, 4);
+	expect_syn_ack(&client);
+	set_texts(&writer);
+	talk_put_say(&gate, MXG_SAY_GREETING, &writer.say[0]);
+	writer.cpu = cpus[1];
+	gate_stay_on(cpus[0]);
+	talk_build(&client.talk, ACK, client.seq, client.ack, NULL, &pkt);
+	cr_assert_eq(pthread_create(&thread, NULL, writer_run, &writer), 0);
+	for (unsigned int i = 0; i < REWRITES; i++) {
+		if (gate_run_out(&gate, &pkt, &out) == XDP_TX) {
+			check_frame(&pkt, &out);
+			said++;
+		} else {
+			silent++;
+		}
+	}
+	atomic_store(&writer.is_over, true);
+	pthread_join(thread, NULL);
+	printf("  %u said, %u not\n", said, silent);
+	cr_expect_gt(said, REWRITES / 2);
+}
+
+/* --- addresses as text ---------------------------------------------------------------------- */
+
 /* In the place of this client's own verdict, one of another address of its family. */
 static void move_to(struct client *client, const uint8_t bytes[16])
 {
@@ -849,6 +963,11 @@ Test(gate_reject, addresses_as_text)
 		cr_assert_eq(inet_pton(family == 4 ? AF_INET : AF_INET6, rows[i], bytes), 1);
 		expect_addr(family, bytes, 30, 10);
 		expect_addr(family, bytes, 31, 11);
+	}
+	for (unsigned int i = 0; i < 256; i++) {
+		const uint8_t bytes[16] = {1, (uint8_t)i, (uint8_t)(255 - i), (uint8_t)i};
+
+		expect_addr(4, bytes, 30, 10);
 	}
 }
 
