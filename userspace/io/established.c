@@ -183,8 +183,9 @@ static struct established *established_new(const char *cgroup, struct establishe
 	return established;
 }
 
-int established_start(const char *gate_object, const char *cgroup, struct established **ret,
-		      struct established_why *why)
+/* ret NULL: all but what needs the kernel's consent. */
+static int begin(const char *gate_object, const char *cgroup, struct established **ret,
+		 struct established_why *why)
 {
 	struct established *established = established_new(cgroup, why);
 	struct bpf_object *object = NULL;
@@ -195,37 +196,30 @@ int established_start(const char *gate_object, const char *cgroup, struct establ
 	err = open_cgroup(established, &cgroup_fd, why);
 	if (err == 0)
 		err = open_object(gate_object, &object, why);
-	if (err == 0)
+	if (err == 0 && ret)
 		err = load(object, why);
-	if (err == 0)
+	if (err == 0 && ret)
 		err = attach(established, object, cgroup_fd, why);
 	/* The link holds the program, and the program its maps. */
 	bpf_object__close(object);
 	if (cgroup_fd >= 0)
 		close(cgroup_fd);
-	if (err < 0)
-		established_stop(established);
-	else
+	if (err == 0 && ret)
 		*ret = established;
+	else
+		established_stop(established);
 	return err;
+}
+
+int established_start(const char *gate_object, const char *cgroup, struct established **ret,
+		      struct established_why *why)
+{
+	return begin(gate_object, cgroup, ret, why);
 }
 
 int established_check(const char *gate_object, const char *cgroup, struct established_why *why)
 {
-	struct established *established = established_new(cgroup, why);
-	struct bpf_object *object = NULL;
-	int cgroup_fd = -1, err;
-
-	if (!established)
-		return -ENOMEM;
-	err = open_cgroup(established, &cgroup_fd, why);
-	if (err == 0)
-		err = open_object(gate_object, &object, why);
-	bpf_object__close(object);
-	if (cgroup_fd >= 0)
-		close(cgroup_fd);
-	established_stop(established);
-	return err;
+	return begin(gate_object, cgroup, NULL, why);
 }
 
 bool established_is_attached(const struct established *established)
