@@ -247,12 +247,11 @@ static int open_trigger(struct keeper *keeper)
 
 static int open_socket(struct keeper *keeper)
 {
-	int err = control_listen(keeper->conf.control.path, &keeper->listen_fd);
 	char why[CONF_ERRORS_MAX];
+	int err = needs_socket(keeper->conf_path, &keeper->conf, &keeper->listen_fd, why);
 
 	if (err == 0)
 		return 0;
-	needs_explain_socket(keeper->conf_path, &keeper->conf, err, why);
 	log_error("%s", why);
 	return err == -EADDRINUSE ? KEEPER_EXIT_RUNNING : KEEPER_EXIT_OS;
 }
@@ -267,11 +266,9 @@ static int open_fresh_socket(struct keeper *keeper, const struct conf *conf,
 	if (keeper->fresh_fd >= 0 && strcmp(path, keeper->fresh.control.path) == 0)
 		return 0;
 	if (strcmp(path, keeper->conf.control.path) != 0) {
-		err = control_listen(path, &fd);
-		if (err < 0) {
-			needs_explain_socket(keeper->conf_path, conf, err, why);
+		err = needs_socket(keeper->conf_path, conf, &fd, why);
+		if (err < 0)
 			return err;
-		}
 	}
 	if (keeper->fresh_fd >= 0) {
 		close(keeper->fresh_fd);

@@ -64,14 +64,24 @@ void needs_explain_trigger(const char *conf_path, const struct conf *conf,
 	needs_place(conf_path, "", is_named ? "cgroup" : "trigger", why);
 }
 
-void needs_explain_socket(const char *conf_path, const struct conf *conf, int err,
-			  char why[static CONF_ERRORS_MAX])
+static void explain_socket(const char *conf_path, const struct conf *conf, int err,
+			   char why[static CONF_ERRORS_MAX])
 {
 	snprintf(why, CONF_ERRORS_MAX, "control socket %s cannot be made: %s; %s",
 		 conf->control.path, strerror(-err),
 		 err == -EADDRINUSE ? "another mxgated answers there: stop it, or set another path"
 				    : "check control { path } and its directory");
 	needs_place(conf_path, "control", "path", why);
+}
+
+int needs_socket(const char *conf_path, const struct conf *conf, int *ret_fd,
+		 char why[static CONF_ERRORS_MAX])
+{
+	int err = control_listen(conf->control.path, ret_fd);
+
+	if (err < 0)
+		explain_socket(conf_path, conf, err, why);
+	return err;
 }
 
 /* --- a check ----------------------------------------------------------------------- */
@@ -118,7 +128,7 @@ static void check_socket(struct check *check)
 
 	if (err == 0)
 		return;
-	needs_explain_socket(check->conf_path, check->conf, err, why);
+	explain_socket(check->conf_path, check->conf, err, why);
 	add(check, why);
 }
 

@@ -5,8 +5,8 @@
  * configuration asks for it ("FILE:LINE: ..."), and it is the same line whether a start, a
  * reload or a check finds out.
  *
- * Holds nothing. Only needs_directory() makes anything; the interfaces are the slots' matter,
- * since one may come later.
+ * Holds nothing. Only needs_directory() and needs_socket() make anything; the interfaces are the
+ * slots' matter, since one may come later.
  */
 #ifndef MXGATE_DAEMON_NEEDS_H
 #define MXGATE_DAEMON_NEEDS_H
@@ -39,9 +39,9 @@ int needs_patterns(const char *conf_path, const struct conf *conf, struct patter
 void needs_explain_trigger(const char *conf_path, const struct conf *conf,
 			   const struct established_why *found, char why[static CONF_ERRORS_MAX]);
 
-/* The line for what control_listen() and control_check() say of the socket. */
-void needs_explain_socket(const char *conf_path, const struct conf *conf, int err,
-			  char why[static CONF_ERRORS_MAX]);
+/* Makes the control socket, as control_listen(). 0 or -errno with a line in why. */
+int needs_socket(const char *conf_path, const struct conf *conf, int *ret_fd,
+		 char why[static CONF_ERRORS_MAX]);
 
 /*
  * All of it, as far as it can be known without starting: nothing is loaded, made or changed.
