@@ -700,16 +700,27 @@ static int remove_stale(const struct sockaddr_un *sun)
 	return unlink(sun->sun_path) && errno != ENOENT ? -errno : 0;
 }
 
-static int make_parent(const char *path)
+#define PATH_ROOM sizeof(((struct sockaddr_un *)0)->sun_path)
+
+/* The directory above, as the path has it; false if that is none that could be made. */
+static bool parent_of(const char *path, char ret[static PATH_ROOM])
 {
-	char dir[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	char *slash;
 
-	snprintf(dir, sizeof(dir), "%s", path);
-	slash = strrchr(dir, '/');
-	if (!slash || slash == dir)
-		return 0;
+	snprintf(ret, PATH_ROOM, "%s", path);
+	slash = strrchr(ret, '/');
+	if (!slash || slash == ret)
+		return false;
 	*slash = '\0';
+	return true;
+}
+
+static int make_parent(const char *path)
+{
+	char dir[PATH_ROOM];
+
+	if (!parent_of(path, dir))
+		return 0;
 	if (mkdir(dir, 0755))
 		return errno == EEXIST ? 0 : -errno;
 	return chmod(dir, 0755) ? -errno : 0; /* whatever the umask was */
@@ -717,20 +728,15 @@ static int make_parent(const char *path)
 
 int control_check(const char *path)
 {
-	char dir[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	char *slash;
+	char dir[PATH_ROOM];
 	struct stat st;
 	int r;
 
 	if (lstat(path, &st) == 0)
 		return S_ISSOCK(st.st_mode) ? 0 : -EEXIST;
 	r = file_check_parent(path);
-	snprintf(dir, sizeof(dir), "%s", path);
-	slash = strrchr(dir, '/');
-	if (r != -ENOENT || !slash || slash == dir)
-		return r;
-	*slash = '\0';
-	return file_check_parent(dir); /* that level is made */
+	/* That level is made. */
+	return r == -ENOENT && parent_of(path, dir) ? file_check_parent(dir) : r;
 }
 
 int control_listen(const char *path, int *ret_fd)
