@@ -63,6 +63,19 @@ static uint32_t find_mark(const struct gate *gate, uint64_t *ret_mark)
 	return 0;
 }
 
+/* Sets up the gate, which holds the first SYN of syn4; where its mark is, and its tag. */
+static uint32_t hold_first(struct gate *gate, uint32_t *ret_tag)
+{
+	uint64_t mark;
+	uint32_t slot;
+
+	setup(gate);
+	expect(gate, &syn4, MXG_CTR_HELD, 0, "the first");
+	slot = find_mark(gate, &mark);
+	*ret_tag = (uint32_t)(mark >> 32);
+	return slot;
+}
+
 static void set_mark(const struct gate *gate, uint32_t slot, uint32_t tag, int age_sec)
 {
 	uint32_t tick = (uint32_t)(gate_now_ns() >> TICK_SHIFT) - (uint32_t)age_sec * SEC_TICKS;
@@ -193,13 +206,8 @@ Test(gate_hold, only_while_the_worker_is_at_work)
 Test(gate_hold, once_in_a_period)
 {
 	struct gate gate;
-	uint32_t slot, tag;
-	uint64_t mark;
+	uint32_t tag, slot = hold_first(&gate, &tag);
 
-	setup(&gate);
-	expect(&gate, &syn4, MXG_CTR_HELD, 0, "the first");
-	slot = find_mark(&gate, &mark);
-	tag = (uint32_t)(mark >> 32);
 	set_mark(&gate, slot, tag, 4);
 	expect(&gate, &syn4, MXG_CTR_UNKNOWN, 0, "asked about anew");
 	set_mark(&gate, slot, tag, 59);
@@ -233,13 +241,8 @@ Test(gate_hold, once_though_always_asked_about)
 Test(gate_hold, not_with_a_mark_of_a_moment_ahead)
 {
 	struct gate gate;
-	uint32_t slot, tag;
-	uint64_t mark;
+	uint32_t tag, slot = hold_first(&gate, &tag);
 
-	setup(&gate);
-	expect(&gate, &syn4, MXG_CTR_HELD, 0, "the first");
-	slot = find_mark(&gate, &mark);
-	tag = (uint32_t)(mark >> 32);
 	set_mark(&gate, slot, tag, -1);
 	expect(&gate, &syn4, MXG_CTR_UNKNOWN, 0, "its own mark");
 	cr_expect_eq(gate_counter(&gate, MXG_CTR_EVENT_ASKED), 1);
@@ -257,13 +260,8 @@ Test(gate_hold, not_with_a_mark_of_a_moment_ahead)
 Test(gate_hold, not_where_another_was_asked_about)
 {
 	struct gate gate;
-	uint32_t slot, tag;
-	uint64_t mark;
+	uint32_t tag, slot = hold_first(&gate, &tag);
 
-	setup(&gate);
-	expect(&gate, &syn4, MXG_CTR_HELD, 0, "the first");
-	slot = find_mark(&gate, &mark);
-	tag = (uint32_t)(mark >> 32);
 	set_mark(&gate, slot, tag + 1, 1);
 	expect(&gate, &syn4, MXG_CTR_UNKNOWN, 1, "another came while it was held");
 	set_mark(&gate, slot, tag + 1, 55);
