@@ -63,6 +63,7 @@ struct {
 const volatile __u32 bench_line_count = 1;
 
 #define GROW_BYTES 96        /* of a text */
+#define GROW_AT    54        /* behind Ethernet, IPv4 and TCP */
 #define WAIT_STEPS (1 << 20) /* longer than the slowest receiver needs */
 
 struct wait {
@@ -120,7 +121,9 @@ static __always_inline __u16 checksum(__u32 sum)
 
 /*
  * Frames are used again as they were left: one that was answered is an answer, to somebody
- * else, and nobody's filter would look at it. Its MAC addresses show which has been.
+ * else, and nobody's filter would look at it. Its MAC addresses show which has been. And one
+ * that has grown at its tail would stay long: the kernel makes its length anew where the
+ * program has moved something, be it but the begin of data that stand before it.
  */
 static __always_inline void mend_frame(struct xdp_md *ctx, struct bench_send *send)
 {
@@ -134,6 +137,7 @@ static __always_inline void mend_frame(struct xdp_md *ctx, struct bench_send *se
 	barrier_var(less);
 	if (less < FRAME_MAX)
 		bpf_xdp_store_bytes(ctx, 0, send->frame, (__u32)(less + 1));
+	bpf_xdp_adjust_meta(ctx, -(int)sizeof(__u32));
 }
 
 /* The cookie that the gate would have given it, and so many bytes more. */
@@ -263,16 +267,14 @@ int bench_grow(struct xdp_md *ctx)
 {
 	__u64 *word;
 
-	if (bpf_xdp_adjust_head(ctx, -GROW_BYTES))
+	if (bpf_xdp_adjust_tail(ctx, GROW_BYTES))
 		return XDP_DROP;
-	word = (void *)(unsigned long)ctx->data;
-	if ((void *)word + GROW_BYTES + sizeof(struct ethhdr) >
-	    (void *)(unsigned long)ctx->data_end)
+	word = (void *)(unsigned long)ctx->data + GROW_AT;
+	if ((void *)word + GROW_BYTES > (void *)(unsigned long)ctx->data_end)
 		return XDP_DROP;
 #pragma unroll
 	for (int i = 0; i < GROW_BYTES / 8; i++)
 		*(volatile __u64 *)&word[i] = 0;
-	__builtin_memcpy(word, (void *)word + GROW_BYTES, sizeof(struct ethhdr));
 	return bench_tx(ctx);
 }
 
