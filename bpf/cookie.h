@@ -72,9 +72,9 @@ static __always_inline void cookie_begin(struct cookie_sip *sip, const struct mx
 	sip->v3 = secret->key[1] ^ 0x7465646279746573ULL;
 }
 
-static __always_inline __u64 cookie_end(struct cookie_sip *sip, __u64 bytes)
+static __always_inline __u64 cookie_end(struct cookie_sip *sip, __u64 last)
 {
-	cookie_eat(sip, bytes << 56);
+	cookie_eat(sip, last);
 	sip->v2 ^= 0xff;
 	cookie_round(sip);
 	cookie_round(sip);
@@ -83,13 +83,17 @@ static __always_inline __u64 cookie_end(struct cookie_sip *sip, __u64 bytes)
 	return sip->v0 ^ sip->v1 ^ sip->v2 ^ sip->v3;
 }
 
-/* What is hashed is client, server, ports, slot: 16 or 40 bytes, in the order of memory. */
-static __noinline __u32 cookie_hash(const struct reply_headers *headers,
-				    const struct mxg_secret *secret, __u32 slot)
+/*
+ * What is hashed is client, server, ports and the lower three bytes of the slot: 15 or 39 bytes,
+ * in the order of memory, so that SipHash's own last word has some of them.
+ */
+static __always_inline __u32 cookie_hash(const struct reply_headers *headers,
+					 const struct mxg_secret *secret, __u32 slot)
 {
-	const __u64 ports = *(const __u32 *)(const void *)headers->tcp;
+	const __u64 rest = *(const __u32 *)(const void *)headers->tcp | (__u64)(slot & 0xffffff)
+										<< 32;
 	struct cookie_sip sip;
-	__u64 bytes = 16;
+	__u64 bytes = 15;
 
 	cookie_begin(&sip, secret);
 	if (headers->ip4) {
@@ -101,10 +105,9 @@ static __noinline __u32 cookie_hash(const struct reply_headers *headers,
 #pragma unroll
 		for (int i = 0; i < 4; i++)
 			cookie_eat(&sip, word[i]);
-		bytes = 40;
+		bytes = 39;
 	}
-	cookie_eat(&sip, (__u64)slot << 32 | ports);
-	return (__u32)cookie_end(&sip, bytes);
+	return (__u32)cookie_end(&sip, rest | bytes << 56);
 }
 
 static __always_inline __u32 cookie_slot(__u64 now)

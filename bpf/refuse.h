@@ -50,6 +50,7 @@
 #define REFUSE_TOLD_MAX 4    /* to EHLO, to HELO, and to who goes on; one more ends it */
 #define REFUSE_VERB     5    /* with what ends the word */
 #define REFUSE_AT_MASK  0xff /* above Ethernet, tags, IPv6 and TCP with all its options */
+#define REFUSE_END_MASK 0x3ff
 
 /* More of our bytes than this no talk has. */
 #define REFUSE_BYTES_MAX (2 + (REFUSE_TOLD_MAX + 2) * MXG_SAY_MAX)
@@ -58,7 +59,7 @@ _Static_assert(REFUSE_BYTES_MAX <= COOKIE_HASH, "one bit takes their carry");
 
 /* How long what is said to one client is. */
 struct refuse_lens {
-	__u32 greeting, reason, bye;
+	__u32 greeting, reason;
 };
 
 /* A packet of a connection that the gate has opened. */
@@ -68,6 +69,7 @@ struct refuse_talk {
 	__u32 data;  /* bytes that it carries */
 	__u32 at;    /* their offset in the frame */
 	__u32 window;
+	struct reply_place place;
 	bool is_fin;
 };
 
@@ -79,30 +81,17 @@ enum refuse_step {
 	REFUSE_STRANGE,
 };
 
-/* False if there is nothing to say: one of the texts is missing, or of another length. */
-static __always_inline bool refuse_find_lens(__u32 reason, const struct say_addr *addr,
-					     struct refuse_lens *ret)
-{
-	ret->greeting = say_len(say_get(MXG_SAY_GREETING), addr);
-	ret->reason = say_len(say_get(reason), addr);
-	ret->bye = say_len(say_get(MXG_SAY_BYE), addr);
-	return ret->greeting && ret->reason && ret->bye &&
-	       say_len(say_get(MXG_SAY_WRONG + reason), addr) == ret->reason;
-}
-
 /* The SYN becomes the SYN-ACK. False, and nothing has changed: it cannot be refused so. */
 static __noinline bool refuse_syn(struct xdp_md *ctx, __u32 reason, __u64 now)
 {
 	struct reply_headers headers = {};
-	const struct say_addr none = {};
-	struct refuse_lens lens;
 	struct reply reply = {
 		.flags = PARSE_TCP_SYN | PARSE_TCP_ACK,
 		.window = REFUSE_WINDOW,
 		.is_syn = true,
 	};
 
-	if (!refuse_find_lens(reason, &none, &lens) || !reply_is_whole(ctx) ||
+	if (!say_get(MXG_SAY_GREETING) || !say_get(reason) || !reply_is_whole(ctx) ||
 	    !reply_find(ctx, &headers) || !cookie_make(&headers, cookie_slot(now), &reply.seq))
 		return false;
 	/* Data of the SYN is not taken: it comes again (RFC 7413 §4.2.2). */
@@ -112,13 +101,13 @@ static __noinline bool refuse_syn(struct xdp_md *ctx, __u32 reason, __u64 now)
 }
 
 /* Whether the packet, not a SYN, is of a connection that the gate has opened; *ret then. */
-static __noinline bool refuse_prove(struct xdp_md *ctx, __u64 now, struct refuse_talk *ret)
+static __always_inline bool refuse_prove(struct xdp_md *ctx, __u64 now, struct refuse_talk *ret)
 {
 	const __u8 mask = PARSE_TCP_SYN | PARSE_TCP_RST | PARSE_TCP_ACK;
 	struct reply_headers headers = {};
 	__u8 flags;
 
-	if (!ret || !reply_find(ctx, &headers))
+	if (!reply_find(ctx, &headers))
 		return false;
 	flags = ((const __u8 *)headers.tcp)[13];
 	if ((flags & mask) != PARSE_TCP_ACK)
@@ -131,15 +120,18 @@ static __noinline bool refuse_prove(struct xdp_md *ctx, __u64 now, struct refuse
 	ret->seq = bpf_ntohl(headers.tcp->seq);
 	ret->ack = bpf_ntohl(headers.tcp->ack_seq);
 	ret->at = (__u32)((void *)headers.tcp - (void *)headers.eth) + headers.tcp->doff * 4U;
+	ret->place.front = (__u32)headers.front;
+	ret->place.is_ip4 = headers.ip4;
 	ret->window = bpf_ntohs(headers.tcp->window); /* ours had no scale: RFC 7323 §2.2 */
 	ret->is_fin = flags & PARSE_TCP_FIN;
 	return true;
 }
 
 static __always_inline enum refuse_step refuse_step_of(const struct refuse_talk *talk,
-						       const struct refuse_lens *lens)
+						       const struct refuse_lens *lens,
+						       const struct say_addr *addr)
 {
-	__u32 rest = talk->acked - 1;
+	__u32 rest = talk->acked - 1, bye;
 
 	if (rest == 0)
 		return REFUSE_GREET;
@@ -149,11 +141,12 @@ static __always_inline enum refuse_step refuse_step_of(const struct refuse_talk 
 		if (rest == i * lens->reason)
 			return REFUSE_COMMAND;
 	}
+	bye = say_len(say_get(MXG_SAY_BYE), addr);
 #pragma unroll
 	for (int i = 0; i <= REFUSE_TOLD_MAX + 1; i++) {
 		const __u32 last = rest - i * lens->reason - 1; /* without the FIN */
 
-		if (last == 0 || (last == lens->bye && i <= REFUSE_TOLD_MAX))
+		if (last == 0 || (last == bye && i <= REFUSE_TOLD_MAX))
 			return REFUSE_CLOSED;
 	}
 	return REFUSE_STRANGE;
@@ -165,6 +158,8 @@ static __always_inline bool refuse_is_enough(const struct refuse_talk *talk,
 {
 	return talk->acked - 1 - lens->greeting == REFUSE_TOLD_MAX * lens->reason;
 }
+
+#define REFUSE_ONES (~0ULL / 0xff)
 
 /* Bytes of a word, in small letters, as one number. */
 #define REFUSE_WORD(a, b, c, d) ((__u32)(a) | (__u32)(b) << 8 | (__u32)(c) << 16 | (__u32)(d) << 24)
@@ -182,61 +177,60 @@ static __always_inline __u32 refuse_verb(struct xdp_md *ctx, const struct refuse
 	return REFUSE_WORD(line[0] | 0x20, line[1] | 0x20, line[2] | 0x20, line[3] | 0x20);
 }
 
-/* Whether one of eight bytes is a line feed: one that becomes zero lets its top bit be borrowed. */
-static __always_inline bool refuse_has_end(__u64 chars)
+/*
+ * Among eight bytes, the first lowest: the top bit of the first that is a line feed, and perhaps
+ * more above it; 0 if none is. A byte that becomes zero lets its top bit be borrowed.
+ */
+static __always_inline __u64 refuse_line_feeds(__u64 chars)
 {
-	const __u64 ones = ~0ULL / 0xff;
+	chars ^= REFUSE_ONES * '\n';
+	return (chars - REFUSE_ONES) & ~chars & REFUSE_ONES << 7;
+}
 
-	chars ^= ones * '\n';
-	return (chars - ones) & ~chars & ones << 7;
+/* How many bytes stand before the first: as many as are all ones below it, counted. */
+static __always_inline __u32 refuse_before(__u64 feeds)
+{
+	feeds &= -feeds;
+	return (__u32)((((feeds >> 7) - 1) & REFUSE_ONES) * REFUSE_ONES >> 56);
 }
 
 /*
- * How long the first of the lines is that stand in len bytes from offset at of the frame on,
- * its LF among them; 0 if it does not end there. Eight bytes in a step, until there is one
- * among them. Not static, as say_address().
+ * How long the first of the lines is that the packet carries, its LF among them; 0 if it
+ * does not end there. Eight bytes in a step; the last few with those that stand before them,
+ * looked at already or of the header.
  */
-__noinline int refuse_line_len(struct xdp_md *ctx, __u32 at, __u32 len)
+static __always_inline __u32 refuse_line_len(struct xdp_md *ctx, const struct refuse_talk *talk)
 {
-	const __u8 *line = (void *)(unsigned long)ctx->data + (at & REFUSE_AT_MASK);
+	const __u32 len = say_forget(talk->data, talk->seq);
+	const void *start = (void *)(unsigned long)ctx->data;
+	const void *line = start + (talk->at & REFUSE_AT_MASK);
+	const void *last = start + ((talk->at + len - sizeof(__u64)) & REFUSE_END_MASK);
 	const void *end = (void *)(unsigned long)ctx->data_end;
+	__u64 feeds;
 	__u32 i;
 
-	for (i = 0; i < REFUSE_WINDOW; i += sizeof(__u64)) {
-		if (i + sizeof(__u64) > len || (const void *)(line + i + sizeof(__u64)) > end ||
-		    refuse_has_end(*(const __u64 *)(const void *)(line + i)))
-			break;
-	}
-	for (__u32 left = 0; left < sizeof(__u64); left++, i++) {
-		if (i >= len || i >= REFUSE_WINDOW || (const void *)(line + i + 1) > end)
+	for (i = 0; i < REFUSE_WINDOW && i + sizeof(__u64) <= len; i += sizeof(__u64)) {
+		if (line + i + sizeof(__u64) > end)
 			return 0;
-		if (line[i] == '\n')
-			return (int)i + 1;
+		feeds = refuse_line_feeds(SAY_LE64(*(const __u64 *)(line + i)));
+		if (feeds)
+			return i + refuse_before(feeds) + 1;
 	}
-	return 0;
+	if (i >= len || last + sizeof(__u64) > end)
+		return 0;
+	feeds = refuse_line_feeds(SAY_LE64(*(const __u64 *)last) >> (i + sizeof(__u64) - len) * 8);
+	return feeds ? i + refuse_before(feeds) + 1 : 0;
 }
 
 /* Whether what has no end may have one, in the packets to come. RFC 5321 §4.5.3.1.4. */
 static __always_inline bool refuse_may_end(struct xdp_md *ctx, const struct refuse_talk *talk)
 {
-	__u8 first = 0;
+	const __u8 *line = (void *)(unsigned long)ctx->data + (talk->at & REFUSE_AT_MASK);
 
 	if (talk->is_fin || talk->data >= REFUSE_WINDOW ||
-	    bpf_xdp_load_bytes(ctx, talk->at, &first, 1) != 0)
+	    (const void *)(line + 1) > (void *)(unsigned long)ctx->data_end)
 		return false;
-	return (first >= ' ' && first < 0x7f) || first == '\t' || first == '\r';
-}
-
-static __noinline int refuse_send(struct xdp_md *ctx, const struct reply *reply,
-				  enum mxg_counter counter)
-{
-	struct reply_headers headers = {};
-
-	if (!reply_find(ctx, &headers))
-		return XDP_DROP;
-	reply_in_place(&headers, reply);
-	count_one(counter);
-	return XDP_TX;
+	return (*line >= ' ' && *line < 0x7f) || *line == '\t' || *line == '\r';
 }
 
 static __always_inline int refuse_keep_silent(void)
@@ -245,92 +239,123 @@ static __always_inline int refuse_keep_silent(void)
 	return XDP_DROP;
 }
 
-/* A text that is another one by now is not told: it is asked for again, as if it had been lost. */
-static __always_inline int refuse_say(struct xdp_md *ctx, struct reply *reply, __u32 slot,
-				      struct say_addr *addr, enum mxg_counter counter)
+/* What is said to a line that is no command of a client that is to be told why. */
+static __always_inline const struct mxg_say *refuse_wrong(const struct refuse_lens *lens,
+							  __u32 reason, const struct say_addr *addr)
 {
-	const __u32 at = say_prepare(ctx, reply, slot, addr);
+	const struct mxg_say *wrong = say_get(MXG_SAY_WRONG + reason);
 
-	if (at && !say_store_text(ctx, at, slot, addr, reply->data))
-		return refuse_keep_silent();
-	if (at) {
-		count_one(counter);
-		return XDP_TX;
-	}
-	reply->flags = PARSE_TCP_RST;
-	reply->ack = 0;
-	reply->data = 0;
-	return refuse_send(ctx, reply, MXG_CTR_REJECT_BROKEN);
+	return say_len(wrong, addr) == lens->reason ? wrong : NULL;
 }
 
-/* Data, once the greeting has arrived. */
-static __always_inline int refuse_command(struct xdp_md *ctx, const struct refuse_talk *talk,
-					  const struct refuse_lens *lens, __u32 reason,
-					  struct say_addr *addr, struct reply *reply)
+/* What is told, or NULL: it is not there; and as what it counts. */
+struct refuse_text {
+	const struct mxg_say *say;
+	enum mxg_counter counter;
+};
+
+/* Data, once the greeting has arrived: MXG_CTR_REJECT_ACKED, if there is nothing to tell yet. */
+static __always_inline void refuse_command(struct xdp_md *ctx, const struct refuse_talk *talk,
+					   const struct refuse_lens *lens, __u32 reason,
+					   const struct say_addr *addr, struct reply *reply,
+					   struct refuse_text *text)
 {
-	const __u32 line = (__u32)refuse_line_len(ctx, talk->at, talk->data);
+	const __u32 line = say_forget(refuse_line_len(ctx, talk), talk->seq);
 	const __u32 verb = line ? refuse_verb(ctx, talk) : 0;
 
-	reply->ack = talk->seq + talk->data + talk->is_fin;
 	if (!line && refuse_may_end(ctx, talk))
-		return refuse_send(ctx, reply, MXG_CTR_REJECT_ACKED);
+		return;
 	reply->flags |= PARSE_TCP_PSH;
 	if (verb == REFUSE_WORD('q', 'u', 'i', 't')) {
 		reply->flags |= PARSE_TCP_FIN;
-		return refuse_say(ctx, reply, MXG_SAY_BYE, addr, MXG_CTR_REJECT_QUIT);
+		text->say = say_get(MXG_SAY_BYE);
+		text->counter = MXG_CTR_REJECT_QUIT;
+		return;
 	}
 	if (line != talk->data || talk->is_fin || refuse_is_enough(talk, lens))
 		reply->flags |= PARSE_TCP_FIN;
-	if (verb == REFUSE_WORD('e', 'h', 'l', 'o') || verb == REFUSE_WORD('h', 'e', 'l', 'o'))
-		return refuse_say(ctx, reply, reason, addr, MXG_CTR_REJECT_TOLD);
-	return refuse_say(ctx, reply, MXG_SAY_WRONG + reason, addr, MXG_CTR_REJECT_WRONG);
+	if (verb == REFUSE_WORD('e', 'h', 'l', 'o') || verb == REFUSE_WORD('h', 'e', 'l', 'o')) {
+		text->counter = MXG_CTR_REJECT_TOLD;
+	} else {
+		text->say = refuse_wrong(lens, reason, addr);
+		text->counter = MXG_CTR_REJECT_WRONG;
+	}
 }
 
-/* Writing it out takes longer than all else: who is greeted is seldom told his address. */
-static __always_inline bool refuse_needs_address(const struct refuse_talk *talk)
+/*
+ * The packet becomes its answer. A text that is another one by now is not told: it is asked for
+ * again, as if it had been lost.
+ */
+static __always_inline int refuse_reply(struct xdp_md *ctx, const struct refuse_talk *talk,
+					struct reply *reply, struct refuse_text *text,
+					const struct say_addr *addr)
 {
-	const struct mxg_say *greeting = say_get(MXG_SAY_GREETING);
+	struct reply_headers headers = {};
 
-	return talk->acked > 1 || (greeting && greeting->has_addr);
+	if (text->counter != MXG_CTR_REJECT_ACKED) {
+		switch (say_answer(ctx, &talk->place, reply, text->say, addr)) {
+		case SAY_SAID:
+			count_one(text->counter);
+			return XDP_TX;
+		case SAY_OTHER:
+			return refuse_keep_silent();
+		case SAY_NO_ROOM:
+			break;
+		}
+		reply->flags = PARSE_TCP_RST;
+		reply->ack = 0;
+		text->counter = MXG_CTR_REJECT_BROKEN;
+	}
+	/* It does not fail: the verifier's question. */
+	if (!reply_find_again(ctx, &talk->place, &headers))
+		return XDP_DROP;
+	reply_in_place(&headers, reply);
+	count_one(text->counter);
+	return XDP_TX;
 }
 
 /* What is to become of a packet of a talk with a source that is refused for reason. */
 static __noinline int refuse_answer(struct xdp_md *ctx, const struct refuse_talk *talk,
 				    const struct source *source, __u32 reason)
 {
+	const struct mxg_say *greeting = say_get(MXG_SAY_GREETING), *told = say_get(reason);
+	struct refuse_text text = {.say = told, .counter = MXG_CTR_REJECT_ACKED};
 	struct say_addr addr = {};
 	struct refuse_lens lens;
 	struct reply reply = {};
 	enum refuse_step step;
 
-	if (!talk || !source || !reply_is_whole(ctx))
+	if (!talk || !source || !greeting || !told || !reply_is_whole(ctx))
 		return XDP_PASS;
-	if (refuse_needs_address(talk))
+	/* Writing it out takes long: who is greeted is seldom told his address. */
+	if (talk->acked > 1 || greeting->has_addr)
 		say_address(source, &addr);
-	if (!refuse_find_lens(reason, &addr, &lens))
-		return XDP_PASS;
-	step = refuse_step_of(talk, &lens);
+	lens.greeting = say_len(greeting, &addr);
+	lens.reason = say_len(told, &addr);
+	step = refuse_step_of(talk, &lens, &addr);
 	if (step == REFUSE_STRANGE)
 		return XDP_PASS;
 	reply.seq = talk->ack;
 	reply.ack = talk->seq;
 	reply.window = REFUSE_WINDOW;
 	reply.flags = PARSE_TCP_ACK;
-	/* Who has no room says so when he has; who is told all the same may answer for ever. */
-	if (step == REFUSE_GREET && talk->window < lens.greeting)
-		return refuse_keep_silent();
 	if (step == REFUSE_GREET) {
+		/* Who has no room says so when he has; who is told all the same may answer for
+		 * ever. */
+		if (talk->window < lens.greeting)
+			return refuse_keep_silent();
 		reply.flags |= PARSE_TCP_PSH;
-		return refuse_say(ctx, &reply, MXG_SAY_GREETING, &addr, MXG_CTR_REJECT_GREETED);
+		text = (struct refuse_text){greeting, MXG_CTR_REJECT_GREETED};
+	} else {
+		if (!talk->data && !talk->is_fin)
+			return refuse_keep_silent();
+		reply.ack += talk->data + talk->is_fin;
+		if (step == REFUSE_COMMAND && talk->data)
+			refuse_command(ctx, talk, &lens, reason, &addr, &reply, &text);
+		else if (step == REFUSE_COMMAND)
+			reply.flags |= PARSE_TCP_FIN;
 	}
-	if (step == REFUSE_COMMAND && talk->data)
-		return refuse_command(ctx, talk, &lens, reason, &addr, &reply);
-	if (!talk->data && !talk->is_fin)
-		return refuse_keep_silent();
-	reply.ack += talk->data + talk->is_fin;
-	if (step == REFUSE_COMMAND)
-		reply.flags |= PARSE_TCP_FIN;
-	return refuse_send(ctx, &reply, MXG_CTR_REJECT_ACKED);
+	return refuse_reply(ctx, talk, &reply, &text, &addr);
 }
 
 #endif

@@ -2,7 +2,8 @@
 /*
  * Turns the frame of a packet into the answer to it, which goes back the way it came by
  * XDP_TX. MAC addresses, IP addresses and ports are swapped, tags stay. Here are the
- * answers without data, among them the reset of RFC 9293 §3.10.7.1; say.h has those with.
+ * answers without data, among them the reset of RFC 9293 §3.10.7.1, and the headers of those
+ * with, which are in say.h.
  *
  * Only bare headers are answered: Ethernet, tags, IP without options, extensions or
  * fragments, TCP, all in one buffer, from one host to one host. Who calls drops the rest.
@@ -26,8 +27,9 @@
 
 #include "parse.h"
 
-#define REPLY_HOPS  64
-#define REPLY_IP_DF 0x4000 /* RFC 6864: with it the identification means nothing */
+#define REPLY_HOPS       64
+#define REPLY_FRONT_MASK 0x1f   /* Ethernet and two tags: 22 */
+#define REPLY_IP_DF      0x4000 /* RFC 6864: with it the identification means nothing */
 
 #define REPLY_MSS4     1460 /* RFC 9293 §3.7.1, for the MTU of an Ethernet */
 #define REPLY_MSS6     1440
@@ -45,23 +47,25 @@ struct reply_headers {
 	__u32 tcp_len; /* header and data, as the IP header has it and the frame has room for */
 };
 
+/* Where the headers of a frame are that reply_find() has found before. */
+struct reply_place {
+	__u32 front; /* bytes of Ethernet and tags */
+	bool is_ip4;
+};
+
 /* What the TCP header of an answer says, beside the ports; in the order of the host. */
 struct reply {
 	__u32 seq;
 	__u32 ack;
 	__u16 window;
-	__u16 data;  /* bytes that follow it */
-	__u8 flags;  /* PARSE_TCP_* */
-	bool is_syn; /* tells the largest segment, where there is room for that */
+	__u16 data;     /* bytes that follow it */
+	__u16 data_sum; /* RFC 1071: of those, as they lie in memory, not inverted */
+	__u8 flags;     /* PARSE_TCP_* */
+	bool is_syn;    /* tells the largest segment, where there is room for that */
 };
 
-/*
- * What a TCP checksum covers: a sum does not mind the order nor zeros between, so IPv4
- * has the same form, with the rest of its addresses 0.
- */
+/* What a TCP checksum covers, beside addresses and data. */
 struct reply_sum {
-	__be32 from[4];
-	__be32 to[4];
 	__be32 len;
 	__be32 proto;
 	struct tcphdr tcp;
@@ -122,6 +126,35 @@ static __always_inline bool reply_find(struct xdp_md *ctx, struct reply_headers 
 	return ret->tcp_len <= left && ret->tcp_len >= ret->tcp->doff * 4U;
 }
 
+static __always_inline __u32 reply_tcp_at(const struct reply_place *place)
+{
+	return place->front + (place->is_ip4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr));
+}
+
+/*
+ * The headers of a frame in which they have been found before: whoever may move a frame asks
+ * for its pointers again, and what they point to is known. *ret is zero before.
+ */
+static __always_inline bool reply_find_again(struct xdp_md *ctx, const struct reply_place *place,
+					     struct reply_headers *ret)
+{
+	void *start = (void *)(unsigned long)ctx->data;
+	struct cursor eth = {.pos = start, .end = (void *)(unsigned long)ctx->data_end};
+	struct cursor cur = {.pos = start + (place->front & REPLY_FRONT_MASK), .end = eth.end};
+
+	ret->eth = start;
+	ret->end = cur.end;
+	if (place->is_ip4) {
+		ret->ip4 = cur.pos;
+		cur.pos += sizeof(struct iphdr);
+	} else {
+		ret->ip6 = cur.pos;
+		cur.pos += sizeof(struct ipv6hdr);
+	}
+	ret->tcp = cur.pos;
+	return cursor_has(&cur, sizeof(*ret->tcp)) && cursor_has(&eth, sizeof(*ret->eth));
+}
+
 /* RFC 1071: a sum of 32-bit words becomes one of 16. */
 static __always_inline __u16 reply_fold(__u64 sum)
 {
@@ -164,19 +197,12 @@ static __always_inline __u32 reply_header_len(const struct reply_sum *sum)
 	return sum->tcp.doff * 4U;
 }
 
-/* All that the sum covers but data and the sum itself. *ret is zero before. */
+/* All that the sum covers but addresses, data and the sum itself. *ret is zero before. */
 static __always_inline void reply_prepare(const struct reply_headers *headers,
 					  const struct reply *reply, struct reply_sum *ret)
 {
 	const __u16 mss = headers->ip4 ? REPLY_MSS4 : REPLY_MSS6;
 
-	if (headers->ip4) {
-		ret->from[0] = headers->ip4->daddr;
-		ret->to[0] = headers->ip4->saddr;
-	} else if (headers->ip6) {
-		__builtin_memcpy(ret->from, &headers->ip6->daddr, sizeof(ret->from));
-		__builtin_memcpy(ret->to, &headers->ip6->saddr, sizeof(ret->to));
-	}
 	ret->tcp = (struct tcphdr){
 		.source = headers->tcp->dest,
 		.dest = headers->tcp->source,
@@ -194,50 +220,63 @@ static __always_inline void reply_prepare(const struct reply_headers *headers,
 	ret->proto = bpf_htonl(IPPROTO_TCP);
 }
 
-static __always_inline void reply_put_ip4(struct iphdr *ip, const struct reply_sum *sum)
+/*
+ * The headers of an answer of len bytes of TCP, with the addresses of what it answers; gives
+ * the sum of those, which does not mind which is whose. Made beside the frame, as what is
+ * written in halves of a word is slow to be read back as a whole.
+ */
+static __always_inline __u64 reply_put_ip4(struct iphdr *ip, __u32 len)
 {
-	*ip = (struct iphdr){
+	struct iphdr reply = {
 		.version = 4,
 		.ihl = 5,
-		.tot_len = bpf_htons((__u16)(sizeof(*ip) + bpf_ntohl(sum->len))),
+		.tot_len = bpf_htons((__u16)(sizeof(*ip) + len)),
 		.frag_off = bpf_htons(REPLY_IP_DF),
 		.ttl = REPLY_HOPS,
 		.protocol = IPPROTO_TCP,
-		.saddr = sum->from[0],
-		.daddr = sum->to[0],
+		.saddr = ip->daddr,
+		.daddr = ip->saddr,
 	};
-	ip->check = (__u16)~reply_fold(REPLY_SUM(ip));
+
+	reply.check = (__u16)~reply_fold(REPLY_SUM(&reply));
+	*ip = reply;
+	return (__u64)reply.saddr + reply.daddr;
 }
 
-static __always_inline void reply_put_ip6(struct ipv6hdr *ip, const struct reply_sum *sum)
+static __always_inline __u64 reply_put_ip6(struct ipv6hdr *ip, __u32 len)
 {
 	struct ipv6hdr reply = {
 		.version = 6,
-		.payload_len = bpf_htons((__u16)bpf_ntohl(sum->len)),
+		.payload_len = bpf_htons((__u16)len),
 		.nexthdr = IPPROTO_TCP,
 		.hop_limit = REPLY_HOPS,
+		.saddr = ip->daddr,
+		.daddr = ip->saddr,
 	};
 
-	__builtin_memcpy(&reply.saddr, sum->from, sizeof(reply.saddr));
-	__builtin_memcpy(&reply.daddr, sum->to, sizeof(reply.daddr));
 	*ip = reply;
+	return REPLY_SUM(&reply.saddr) + REPLY_SUM(&reply.daddr);
 }
 
 /*
- * Writes the answer over what it answers. The whole checksum: that of a packet from this
- * machine may not have been filled in.
+ * Writes the answer over what it answers, but for its data. The whole checksum: that of a
+ * packet from this machine may not have been filled in.
  */
 static __always_inline void reply_in_place(struct reply_headers *headers, const struct reply *reply)
 {
 	struct reply_sum sum = {};
+	__u64 total;
+	__u32 len;
 
 	reply_prepare(headers, reply, &sum);
-	sum.tcp.check = (__u16)~reply_fold(REPLY_SUM(&sum));
+	len = bpf_ntohl(sum.len);
+	total = REPLY_SUM(&sum) + reply->data_sum;
 	reply_turn_ethernet(headers->eth);
 	if (headers->ip4)
-		reply_put_ip4(headers->ip4, &sum);
+		total += reply_put_ip4(headers->ip4, len);
 	else if (headers->ip6)
-		reply_put_ip6(headers->ip6, &sum);
+		total += reply_put_ip6(headers->ip6, len);
+	sum.tcp.check = (__u16)~reply_fold(total);
 	*headers->tcp = sum.tcp;
 	if (sum.option && (void *)(headers->tcp + 1) + REPLY_MSS_SIZE <= headers->end)
 		__builtin_memcpy(headers->tcp + 1, &sum.option, REPLY_MSS_SIZE);

@@ -4,9 +4,9 @@
  * worker's; the client's own address is put into them here, in the form of RFC 5952.
  *
  * A text does not fit into the frame of an acknowledgment, so the frame grows: at its
- * head, where each driver leaves 152 bytes and most 216, else at its tail, where buffers
- * that were cut to their packets have nothing. Only a program that the kernel lets do
- * that may include this.
+ * tail, where the headers need not be moved; else, as buffers that were cut to their packets
+ * have nothing there, at its head, where each driver leaves 152 bytes and most 216. Only a
+ * program that the kernel lets do that may include this.
  */
 #ifndef MXGATE_BPF_SAY_H
 #define MXGATE_BPF_SAY_H
@@ -27,13 +27,13 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } mxg3_say SEC(".maps");
 
-#define SAY_ADDR_ROOM   48 /* MXG_SAY_ADDR, and what is written behind it and not kept */
-#define SAY_CHARS       4  /* of a group */
-#define SAY_ADDR_SUMMED 40 /* whole words */
-#define SAY_FRONT_MAX   22 /* Ethernet and two tags */
-#define SAY_FRONT_MASK  0x1f
+#define SAY_ADDR_ROOM   48    /* MXG_SAY_ADDR, and what is written behind it and not kept */
+#define SAY_CHARS       4     /* of a group */
+#define SAY_ADDR_SUMMED 40    /* whole words */
 #define SAY_AT_MASK     0x1ff /* headers and text */
+#define SAY_HEADERS_MAX 82    /* Ethernet, two tags, IPv6, TCP */
 #define SAY_GROWN_MASK  0xff  /* all that MXG_SAY_MAX takes */
+#define SAY_WORD        sizeof(__u64)
 
 /* An address as text; zero behind it. */
 struct say_addr {
@@ -199,7 +199,29 @@ __noinline int say_address(const struct source *source, struct say_addr *ret)
 	return 0;
 }
 
+/*
+ * The same number, of which the verifier knows nothing any more: to it, all ways to here are
+ * one, where each end of a loop is another for all that follows. key: any number that it does not
+ * know, either.
+ */
+static __always_inline __u32 say_forget(__u32 number, __u32 key)
+{
+	number ^= key;
+	barrier_var(number);
+	return number ^ key;
+}
+
 /* --- answers ------------------------------------------------------------------- */
+
+static __always_inline __u64 say_addr_sum(const struct say_addr *addr)
+{
+	__u64 sum = REPLY_SUM(&addr->word);
+
+	if (addr->len > sizeof(addr->word))
+		sum += reply_add(addr->text + sizeof(addr->word),
+				 SAY_ADDR_SUMMED - sizeof(addr->word));
+	return sum;
+}
 
 /* A sum of 16 bits, of what begins at an odd or even place of what is summed. */
 static __always_inline __u32 say_turn(__u16 sum, __u32 at)
@@ -207,194 +229,163 @@ static __always_inline __u32 say_turn(__u16 sum, __u32 at)
 	return at & 1 ? (__u16)(sum >> 8 | sum << 8) : sum;
 }
 
-static __always_inline __u16 say_checksum(const struct reply_sum *sum, const struct mxg_say *say,
-					  const struct say_addr *addr)
+static __always_inline __u16 say_sum(const struct mxg_say *say, const struct say_addr *addr)
 {
 	__u32 at = say->before_len;
-	__u64 total = REPLY_SUM(sum) + say->before_sum;
+	__u64 total = say->before_sum;
 
 	if (say->has_addr) {
-		total += say_turn(reply_fold(reply_add(addr->text, SAY_ADDR_SUMMED)), at);
+		total += say_turn(reply_fold(say_addr_sum(addr)), at);
 		at += addr->len;
 	}
-	return (__u16)~reply_fold(total + say_turn(say->after_sum, at));
-}
-
-/* By how much the head has grown, 0 if it was the tail; negative if there is no room. */
-static __always_inline int say_grow(struct xdp_md *ctx, __u32 by)
-{
-	if (bpf_xdp_adjust_head(ctx, -(int)by) == 0)
-		return (int)by;
-	return bpf_xdp_adjust_tail(ctx, (int)by);
+	return reply_fold(total + say_turn(say->after_sum, at));
 }
 
 /*
- * Writes len bytes at offset at of the frame, and gives len; or negative. In place, as a helper for
- * each part of a text would take longer than the text.
+ * What began by bytes later in the frame, to its begin: the words of the first len bytes, of
+ * which what is left are some of a TCP header that is to be written anew.
  */
-static __always_inline int say_store(struct xdp_md *ctx, __u32 at, const char *from, __u32 len,
-				     __u32 max)
+static __always_inline void say_move(struct xdp_md *ctx, __u32 by, __u32 len)
+{
+	void *to = (void *)(unsigned long)ctx->data;
+	const void *from = to + (by & SAY_GROWN_MASK);
+	const void *end = (void *)(unsigned long)ctx->data_end;
+
+	for (__u32 i = 0; i < SAY_HEADERS_MAX && i + SAY_WORD <= len; i += SAY_WORD) {
+		if (from + i + SAY_WORD > end || to + i + SAY_WORD > (void *)end)
+			return;
+		*(__u64 *)(to + i) = *(const __u64 *)(from + i);
+	}
+}
+
+/*
+ * The frame, all in one buffer, gets want bytes, its headers at its begin. False: it cannot, and
+ * is as it was.
+ */
+static __always_inline bool say_grow(struct xdp_md *ctx, __u32 headers_len, __u32 want, __u32 key)
+{
+	const __u32 have = (__u32)(ctx->data_end - ctx->data);
+
+	if (want <= have || bpf_xdp_adjust_tail(ctx, (int)(want - have)) == 0)
+		return true;
+	if (bpf_xdp_adjust_head(ctx, (int)(have - want)) != 0)
+		return false;
+	say_move(ctx, want - have, say_forget(headers_len, key));
+	return true;
+}
+
+/*
+ * Writes a part of a text at offset at of the frame, and gives its length; or negative. In place,
+ * as a helper for each would take longer than the text; and the last word with some of what
+ * stands before it.
+ */
+static __always_inline int say_store_part(struct xdp_md *ctx, __u32 at, const char *from, __u32 len,
+					  __u32 key)
 {
 	void *to = (void *)(unsigned long)ctx->data + (at & SAY_AT_MASK);
 	const void *end = (void *)(unsigned long)ctx->data_end;
-	__u32 i;
+	__u32 last;
 
-	if (len > max)
-		return -1;
-	/* It follows from the other bounds, but the verifier of 6.1 learns nothing from them. */
-	barrier_var(len);
-	for (i = 0; i + sizeof(__u64) <= max && i + sizeof(__u64) <= len; i += sizeof(__u64)) {
-		if ((const void *)(to + i + sizeof(__u64)) > end)
+	for (__u32 i = 0; i + SAY_WORD <= MXG_SAY_PART; i += SAY_WORD) {
+		if (i + SAY_WORD > len)
+			break;
+		if ((const void *)(to + i + SAY_WORD) > end)
 			return -1;
 		*(__u64 *)(to + i) = *(const __u64 *)(const void *)(from + i);
 	}
-	barrier_var(i); /* a counter to the verifier, not what the compiler knows of its end */
-	for (; i < len; i++) {
-		if (i >= max || (const void *)(to + i + 1) > end)
+	len = say_forget(len, key);
+	last = len - SAY_WORD;
+	if (len >= SAY_WORD) {
+		if (last > MXG_SAY_PART - SAY_WORD || (const void *)(to + last + SAY_WORD) > end)
+			return -1;
+		*(__u64 *)(to + last) = *(const __u64 *)(const void *)(from + last);
+		return (int)len;
+	}
+	for (__u32 i = 0; i < SAY_WORD && i < len; i++) {
+		if ((const void *)(to + i + 1) > end)
 			return -1;
 		*(char *)(to + i) = from[i];
 	}
 	return (int)len;
 }
 
-/*
- * The text from offset at of the frame on: what stands before the address, or what behind it,
- * and the address. How many bytes that were, negative if they do not fit. Not static, as
- * say_address().
- */
-__noinline int say_store_part(struct xdp_md *ctx, __u32 at, __u32 slot, __u32 is_after)
+/* The same with an address; where there is room, zeros behind it, for the part that follows. */
+static __always_inline int say_store_addr(struct xdp_md *ctx, __u32 at, const struct say_addr *addr,
+					  __u32 key)
 {
-	const struct mxg_say *say = say_get(slot);
+	void *to = (void *)(unsigned long)ctx->data + (at & SAY_AT_MASK);
+	const void *end = (void *)(unsigned long)ctx->data_end;
+	const __u32 len = say_forget(addr->len, key);
 
-	if (!say)
-		return -1;
-	if (is_after & 1)
-		return say_store(ctx, at, say->after, say->after_len, MXG_SAY_PART);
-	return say_store(ctx, at, say->before, say->before_len, MXG_SAY_PART);
-}
-
-__noinline int say_store_addr(struct xdp_md *ctx, __u32 at, const struct say_addr *addr)
-{
-	return addr ? say_store(ctx, at, addr->text, addr->len, MXG_SAY_ADDR) : -1;
+	for (__u32 i = 0; i < SAY_ADDR_SUMMED && i < len; i += SAY_WORD) {
+		if ((const void *)(to + i + SAY_WORD) <= end) {
+			*(__u64 *)(to + i) = *(const __u64 *)(const void *)(addr->text + i);
+			continue;
+		}
+		for (__u32 j = i; j < i + SAY_WORD && j < len; j++) {
+			if ((const void *)(to + j + 1) > end)
+				return -1;
+			*(char *)(to + j) = addr->text[j];
+		}
+	}
+	return (int)len;
 }
 
 /*
  * All of it, len bytes. False if that is not what there is, or not any more: the worker may
- * write a text anew at any time, and the frame has been made for the one before.
+ * write a text anew at any time, and the frame has been made for the one before. key: any number
+ * that the verifier does not know.
  */
-static __always_inline bool say_store_text(struct xdp_md *ctx, __u32 at, __u32 slot,
-					   const struct say_addr *addr, __u32 len)
+static __always_inline bool say_store_text(struct xdp_md *ctx, __u32 at, const struct mxg_say *say,
+					   const struct say_addr *addr, __u32 len, __u32 key)
 {
-	const struct mxg_say *say = say_get(slot);
-	const bool has_addr = say && say->has_addr;
 	const __u32 end = at + len;
-	int part = say_store_part(ctx, at, slot, 0);
+	int part = say_store_part(ctx, at, say->before, say->before_len, key);
 
 	if (part < 0)
 		return false;
-	at += (__u32)part;
-	part = has_addr ? say_store_addr(ctx, at, addr) : 0;
-	if (part < 0)
-		return false;
-	at += (__u32)part;
-	part = at == end ? 0 : say_store_part(ctx, at, slot, 1);
+	at = say_forget(at + (__u32)part, key);
+	if (say->has_addr) {
+		part = say_store_addr(ctx, at, addr, key);
+		if (part < 0)
+			return false;
+		at = say_forget(at + (__u32)part, key);
+	}
+	part = say_store_part(ctx, at, say->after, say->after_len, key);
 	return part >= 0 && at + (__u32)part == end;
 }
 
-/* What there is of the packet where its answer is to be written. */
-struct say_front {
-	__u64 len;  /* of Ethernet and tags */
-	__u32 from; /* where they are in the frame, which has grown */
-	bool is_ip4;
+enum say_result {
+	SAY_SAID,
+	SAY_OTHER, /* the text has become another one meanwhile: the frame is spoilt */
+	SAY_NO_ROOM,
 };
 
-/* To the frame's begin, and turned. All is read before any is written: the two may overlap. */
-static __always_inline bool say_put_front(struct xdp_md *ctx, const struct say_front *front)
-{
-	void *to = (void *)(unsigned long)ctx->data;
-	const void *from = to + (front->from & SAY_GROWN_MASK);
-	__u64 word[2];
-	__u32 more;
-	__u16 rest;
-
-	_Static_assert(SAY_FRONT_MAX == 22, "what is moved here");
-	if (from + SAY_FRONT_MAX > (void *)(unsigned long)ctx->data_end)
-		return false;
-	word[0] = *(const __u64 *)from;
-	word[1] = *(const __u64 *)(from + 8);
-	more = *(const __u32 *)(from + 16);
-	rest = *(const __u16 *)(from + 20);
-	*(__u64 *)to = word[0];
-	*(__u64 *)(to + 8) = word[1];
-	*(__u32 *)(to + 16) = more;
-	*(__u16 *)(to + 20) = rest;
-	reply_turn_ethernet(to);
-	return true;
-}
-
-/* The headers, into a frame that is long enough by now. */
-static __always_inline bool say_put_headers(struct xdp_md *ctx, const struct say_front *front,
-					    const struct reply_sum *sum)
-{
-	struct cursor cur = {
-		.pos = (void *)(unsigned long)ctx->data,
-		.end = (void *)(unsigned long)ctx->data_end,
-	};
-	void *at = cur.pos;
-
-	if (!cursor_has(&cur, SAY_FRONT_MAX) || !say_put_front(ctx, front))
-		return false;
-	cur.pos += front->len & SAY_FRONT_MASK;
-	at = cur.pos;
-	if (front->is_ip4) {
-		if (!cursor_skip(&cur, sizeof(struct iphdr)))
-			return false;
-		reply_put_ip4(at, sum);
-	} else {
-		if (!cursor_skip(&cur, sizeof(struct ipv6hdr)))
-			return false;
-		reply_put_ip6(at, sum);
-	}
-	at = cur.pos;
-	if (!cursor_skip(&cur, sizeof(sum->tcp)))
-		return false;
-	__builtin_memcpy(at, &sum->tcp, sizeof(sum->tcp));
-	return true;
-}
-
 /*
- * The frame becomes the answer with this text, whose length is put into *reply, but for the
- * text itself: gives its offset. 0 if there is no room to grow, or no such text any more: the
- * frame is as it was, and *reply may not be.
+ * The frame, bare and all in one buffer, becomes the answer with this text. *reply has all but
+ * what is said of data.
  */
-static __noinline __u32 say_prepare(struct xdp_md *ctx, struct reply *reply, __u32 slot,
-				    const struct say_addr *addr)
+static __always_inline enum say_result say_answer(struct xdp_md *ctx,
+						  const struct reply_place *place,
+						  struct reply *reply, const struct mxg_say *say,
+						  const struct say_addr *addr)
 {
-	const struct mxg_say *say = say_get(slot);
 	struct reply_headers headers = {};
-	struct reply_sum sum = {};
-	struct say_front front = {};
-	__u32 have, want, at;
-	int grown = 0;
+	__u32 len, at;
 
-	if (!reply || !say || !addr || !reply_find(ctx, &headers))
-		return 0;
-	front.len = headers.front;
-	front.is_ip4 = headers.ip4;
-	reply->data = (__u16)say_len(say, addr);
-	reply_prepare(&headers, reply, &sum);
-	sum.tcp.check = say_checksum(&sum, say, addr);
-	at = (__u32)front.len + (front.is_ip4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)) +
-	     sizeof(sum.tcp);
-	want = at + reply->data;
-	have = (__u32)bpf_xdp_get_buff_len(ctx);
-	if (want > have)
-		grown = say_grow(ctx, want - have);
-	if (grown < 0)
-		return 0;
-	front.from = (__u32)grown;
-	/* It does not fail in a frame of this length: the verifier's question. */
-	return say_put_headers(ctx, &front, &sum) ? at : 0;
+	if (!say)
+		return SAY_NO_ROOM;
+	len = say_len(say, addr);
+	at = reply_tcp_at(place) + sizeof(struct tcphdr);
+	if (!say_grow(ctx, at, at + len, reply->seq))
+		return SAY_NO_ROOM;
+	/* It does not fail: the verifier's question. */
+	if (!reply_find_again(ctx, place, &headers))
+		return SAY_OTHER;
+	reply->data = (__u16)len;
+	reply->data_sum = say_sum(say, addr);
+	reply_in_place(&headers, reply);
+	return say_store_text(ctx, at, say, addr, len, reply->seq) ? SAY_SAID : SAY_OTHER;
 }
 
 #endif

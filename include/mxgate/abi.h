@@ -340,7 +340,7 @@ enum mxg_counter_kind {
 	X(REJECT_ACKED, TOLD, "reject_acked",                                                      \
 	  "halves of lines and closes acknowledged, of refused clients")                           \
 	X(REJECT_BROKEN, TOLD, "reject_broken",                                                    \
-	  "refused connections reset, since a text found no room in the frame")                    \
+	  "refused connections reset, since a text found no room in the frame or is not there")    \
 	X(REJECT_SILENT, SILENT, "reject_silent",                                                  \
 	  "packets of refused clients that wanted no answer")                                      \
 	X(REJECT_LEFT, BESIDE, "reject_left",                                                      \

@@ -171,17 +171,17 @@ static size_t ip_len(const struct talk *talk)
 	return talk->spec.family == 4 ? 20 : 40;
 }
 
-/* Client, server, ports, slot, each as it is on the wire but for the slot. */
+/* Client, server, ports, three bytes of the slot, each as it is on the wire but for the slot. */
 static uint32_t cookie_of(const struct talk *talk, const struct packet *pkt, uint32_t slot)
 {
 	const size_t addrs = talk->spec.family == 4 ? 8 : 32, ip = ip_at(pkt);
-	uint8_t message[40];
+	uint8_t message[39];
 
 	memcpy(message, pkt->data + ip + ip_len(talk) - addrs, addrs);
 	memcpy(message + addrs, pkt->data + ip + ip_len(talk), 4);
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < 3; i++)
 		message[addrs + 4 + i] = (uint8_t)(slot >> 8 * i);
-	return (uint32_t)(siphash(talk->secret[slot / 64 % 2].key, message, addrs + 8) & 0xffffff) |
+	return (uint32_t)(siphash(talk->secret[slot / 64 % 2].key, message, addrs + 7) & 0xffffff) |
 	       slot % 2 << 31;
 }
 
@@ -318,10 +318,21 @@ static void read_tcp(const struct talk *talk, const uint8_t *was, const uint8_t 
 		cr_expect_eq(header, 20, "an option that nobody wants");
 }
 
+void talk_read(const struct talk *talk, const struct packet *pkt, const struct packet *out,
+	       struct talk_answer *ret)
+{
+	const size_t at = ip_at(pkt) + ip_len(talk);
+	size_t len;
+
+	check_ethernet(pkt, out);
+	len = check_ip(talk, pkt, out);
+	read_tcp(talk, pkt->data + at, out->data + at, len, ret);
+	cr_expect(out->len == pkt->len || out->len == at + len, "longer than it must be");
+}
+
 void talk_run(const struct talk *talk, const struct packet *pkt, struct talk_answer *ret)
 {
 	static struct packet out;
-	size_t at = ip_at(pkt), len;
 
 	memset(ret, 0, sizeof(*ret));
 	ret->action = gate_run_out(talk->gate, pkt, &out);
@@ -330,11 +341,7 @@ void talk_run(const struct talk *talk, const struct packet *pkt, struct talk_ans
 		cr_expect_arr_eq(out.data, pkt->data, pkt->len, "changed, and not sent");
 		return;
 	}
-	check_ethernet(pkt, &out);
-	len = check_ip(talk, pkt, &out);
-	at += ip_len(talk);
-	read_tcp(talk, pkt->data + at, out.data + at, len, ret);
-	cr_expect(out.len == pkt->len || out.len == at + len, "longer than it must be");
+	talk_read(talk, pkt, &out, ret);
 }
 
 void talk_send(const struct talk *talk, uint8_t flags, uint32_t seq, uint32_t ack, const char *data,

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * A frame that cannot grow, neither at its head nor at its tail: what was to be told has no
- * room, and the talk ends with a reset. It takes a packet that lies in a buffer of its own
- * size, as on a veth, and a program before the gate that fills the head with metadata. No
- * frame of BPF_PROG_TEST_RUN is so small. All of it is in a network of the test's own.
+ * A frame that cannot grow at its tail does so at its head. One that cannot there either:
+ * what was to be told has no room, and the talk ends with a reset. It takes a packet that lies
+ * in a buffer of its own size, as on a veth, and a program before the gate that fills the head
+ * with metadata. No frame of BPF_PROG_TEST_RUN is so small. All of it is in a network of the
+ * test's own.
  */
 #include <errno.h>
 #include <linux/if_ether.h>
@@ -94,12 +95,14 @@ static void attach(const char *name, int prog, __u32 flags)
 
 static void open_packets(struct room *room)
 {
+	const int one = 1;
 	struct sockaddr_ll at = {.sll_family = AF_PACKET,
 				 .sll_protocol = htons(ETH_P_ALL),
 				 .sll_ifindex = (int)if_nametoindex(HERE)};
 
 	room->packets = socket(AF_PACKET, SOCK_RAW, 0);
 	cr_assert_geq(room->packets, 0);
+	cr_assert_eq(setsockopt(room->packets, SOL_PACKET, PACKET_AUXDATA, &one, sizeof(one)), 0);
 	cr_assert_eq(bind(room->packets, (struct sockaddr *)&at, sizeof(at)), 0);
 }
 
@@ -119,38 +122,66 @@ static void set_up(struct room *room)
 	open_packets(room);
 }
 
-/* What comes back from port 25, or nothing. */
-static bool receive(const struct room *room, struct packet *ret)
+/* A tag that the kernel has taken out of the frame, into it again. */
+static void put_tag(struct packet *pkt, const struct tpacket_auxdata *aux)
+{
+	const uint16_t tag[2] = {htons(aux->tp_vlan_tpid), htons(aux->tp_vlan_tci)};
+
+	if (!(aux->tp_status & TP_STATUS_VLAN_VALID))
+		return;
+	memmove(pkt->data + 16, pkt->data + 12, pkt->len - 12);
+	memcpy(pkt->data + 12, tag, sizeof(tag));
+	pkt->len += sizeof(tag);
+}
+
+static void receive_one(const struct room *room, struct packet *ret)
+{
+	char control[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
+	struct iovec iov = {.iov_base = ret->data, .iov_len = sizeof(ret->data) - 4};
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = control,
+			     .msg_controllen = sizeof(control)};
+	struct tpacket_auxdata aux = {0};
+	ssize_t len = recvmsg(room->packets, &msg, 0);
+	const struct cmsghdr *cmsg = len > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+
+	cr_assert_gt(len, 16);
+	ret->len = (size_t)len;
+	if (cmsg && cmsg->cmsg_type == PACKET_AUXDATA)
+		memcpy(&aux, CMSG_DATA(cmsg), sizeof(aux));
+	put_tag(ret, &aux);
+}
+
+/* What comes back from the station that the packet was for, or nothing. */
+static bool receive(const struct room *room, const struct packet *pkt, struct packet *ret)
 {
 	struct pollfd wait = {.fd = room->packets, .events = POLLIN};
-	ssize_t len;
 
 	while (poll(&wait, 1, ANSWER_MS) == 1) {
-		len = recv(room->packets, ret->data, sizeof(ret->data), 0);
-		cr_assert_gt(len, 0);
-		ret->len = (size_t)len;
-		if (len >= 54 && ret->data[12] == 8 && ret->data[13] == 0 && ret->data[34] == 0 &&
-		    ret->data[35] == 25)
+		receive_one(room, ret);
+		if (memcmp(ret->data + 6, pkt->data, 6) == 0)
 			return true;
 	}
 	return false;
 }
 
 /* The handshake's last packet, through a gate behind so much metadata, and its answer. */
-static uint8_t greet(struct room *room, __u32 mode, int meta, struct packet *ret)
+static uint8_t greet(struct room *room, __u32 mode, int meta, struct talk_answer *ret)
 {
 	const uint32_t ack = talk_cookie(&room->talk, talk_slot()) + 1;
-	static struct packet pkt;
+	static struct packet pkt, out;
 	int before = load_before(room, meta);
 
 	attach(THERE, before, mode);
 	talk_build(&room->talk, ACK, TALK_SEQ, ack, NULL, &pkt);
 	cr_assert_eq(send(room->packets, pkt.data, pkt.len, 0), (ssize_t)pkt.len);
-	cr_assert(receive(room, ret), "no answer");
-	cr_expect_eq(memcmp(ret->data + 38, pkt.data + 42, 4), 0, "its number is not ours");
+	cr_assert(receive(room, &pkt, &out), "no answer");
 	attach(THERE, -1, mode);
 	close(before);
-	return ret->data[47];
+	talk_read(&room->talk, &pkt, &out, ret);
+	cr_expect_eq(ret->seq, ack, "its number is not ours");
+	return ret->flags;
 }
 
 static uint64_t count(const struct room *room, enum mxg_counter counter)
@@ -161,21 +192,26 @@ static uint64_t count(const struct room *room, enum mxg_counter counter)
 	return counters.count[counter];
 }
 
-/* The longest greeting, so that 32 bytes of 216 are missed, too. */
-static void expect_reset_without_room(__u32 mode, const char *label)
+/* The longest there is, so that 32 bytes of 216 are missed, too. */
+static void set_long_greeting(struct gate *gate)
 {
 	char text[MXG_SAY_PART + 1] = "";
-	static struct packet got;
+
+	memset(text, 'x', MXG_SAY_PART);
+	talk_set_say(gate, MXG_SAY_GREETING, text, text + 2 * MXG_SAY_PART - MXG_SAY_MAX, false);
+}
+
+static void expect_reset_without_room(__u32 mode, const char *label)
+{
+	struct talk_answer got;
 	struct room room;
 	uint8_t flags;
 
 	set_up(&room);
-	memset(text, 'x', MXG_SAY_PART);
-	talk_set_say(&room.gate, MXG_SAY_GREETING, text, text + 2 * MXG_SAY_PART - MXG_SAY_MAX,
-		     false);
+	set_long_greeting(&room.gate);
 	attach(HERE, load_pass(), mode);
 	cr_expect_eq(greet(&room, mode, 0, &got), ACK | PSH, "%s", label);
-	cr_expect_eq(got.len, 54 + MXG_SAY_MAX, "%s: %zu bytes", label, got.len);
+	cr_expect_eq(got.len, MXG_SAY_MAX, "%s: %zu bytes", label, got.len);
 	cr_expect_eq(count(&room, MXG_CTR_REJECT_GREETED), 1, "%s", label);
 	flags = greet(&room, mode, META_MAX, &got);
 	if (flags == (ACK | PSH) && count(&room, MXG_CTR_REJECT_GREETED) == 2)
@@ -194,4 +230,39 @@ Test(gate_room, a_frame_without_room_is_reset_in_native_mode)
 Test(gate_room, a_frame_without_room_is_reset_in_generic_mode)
 {
 	expect_reset_without_room(XDP_FLAGS_SKB_MODE, "generic");
+}
+
+/*
+ * Each length of headers, and growth by less than a word and by more: what is moved to the
+ * head overlaps where it was. Packets have bytes behind them, so that they lack that much.
+ */
+static void expect_moved(struct room *room, unsigned int family, __u32 mode)
+{
+	static const uint16_t tags[3][PACKET_VLANS] = {
+		{0}, {ETH_P_8021Q}, {ETH_P_8021AD, ETH_P_8021Q}};
+	static const uint16_t lacks[] = {1, 2, 3, 5, 7, 8, 9, 15, 50, 100, MXG_SAY_MAX};
+	struct talk_answer got;
+
+	talk_init(&room->talk, &room->gate, family, CLIENT);
+	set_long_greeting(&room->gate);
+	for (size_t i = 0; i < 3; i++) {
+		memcpy(room->talk.spec.vlan, tags[i], sizeof(tags[i]));
+		for (size_t j = 0; j < sizeof(lacks) / sizeof(lacks[0]); j++) {
+			room->talk.spec.trailer = (uint16_t)(MXG_SAY_MAX - lacks[j]);
+			cr_expect_eq(greet(room, mode, 0, &got), ACK | PSH, "IPv%u, %zu tags: %u",
+				     family, i, lacks[j]);
+			cr_expect_eq(got.len, MXG_SAY_MAX, "IPv%u: %zu bytes", family, got.len);
+		}
+	}
+}
+
+Test(gate_room, a_frame_that_grows_at_its_head)
+{
+	struct room room;
+
+	set_up(&room);
+	attach(HERE, load_pass(), XDP_FLAGS_DRV_MODE);
+	expect_moved(&room, 4, XDP_FLAGS_DRV_MODE);
+	expect_moved(&room, 6, XDP_FLAGS_DRV_MODE);
+	gate_free(&room.gate);
 }
