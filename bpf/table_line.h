@@ -12,6 +12,7 @@
 
 #include <mxgate/abi.h>
 #include <mxgate/table.h>
+#include "count.h"
 #include "parse.h"
 
 static __always_inline void *table_at(void *table, __u32 at)
@@ -51,7 +52,7 @@ static __always_inline void table_hit(__u8 *hits)
 	if (count >= MXG_HITS_MAX)
 		return;
 	if (count >= MXG_HITS_EXACT &&
-	    bpf_get_prandom_u32() & ((16U << ((count - MXG_HITS_EXACT) >> 3)) - 1))
+	    count_draw() & ((16U << ((count - MXG_HITS_EXACT) >> 3)) - 1))
 		return;
 	*(volatile __u8 *)hits = (__u8)(count + 1);
 }

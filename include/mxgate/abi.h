@@ -357,10 +357,11 @@ enum mxg_counter {
 	MXG_CTR_MAX
 };
 
-#define MXG_CTR_ROOM 128 /* slots in the pinned map: room to add without a new ABI */
+#define MXG_CTR_ROOM 127 /* slots in the pinned map: room to add without a new ABI */
 
 struct mxg_counters {
 	__u64 count[MXG_CTR_ROOM];
+	__u64 draw; /* counts nothing: where this CPU's row of random numbers is */
 };
 
 _Static_assert(sizeof(struct mxg_dest) == 40, "mxg_dest layout");

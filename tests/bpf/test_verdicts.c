@@ -383,6 +383,33 @@ Test(gate_verdicts, a_table_of_another_form_is_refused)
 	gate_free(&gate);
 }
 
+/* The mean of many counts by chance, each of which is right to about a quarter. */
+Test(gate_verdicts, many_hits_are_counted_by_chance)
+{
+	enum { HOSTS = 40, HITS = 20000 };
+	const struct mxg_verdict verdict = {.expires_ns = MXG_NEVER,
+					    .refresh_ns = MXG_NEVER,
+					    .action = MXG_ACTION_DROP,
+					    .reason = MXG_REASON_NO_PTR};
+	struct packet_spec syn = syn4;
+	static struct packet pkt;
+	struct gate gate;
+	double sum = 0;
+
+	gate_load(&gate);
+	gate_setup(&gate, GATE_ENFORCE);
+	for (unsigned int i = 0; i < HOSTS; i++) {
+		syn.host = (uint8_t)(HOST + i);
+		gate_put_verdict(&gate, 4, syn.host, &verdict);
+		packet_build(&pkt, &syn);
+		cr_assert_eq(gate_run(&gate, &pkt, HITS), XDP_DROP);
+		sum += gate_get_verdict(&gate, 4, syn.host).hits;
+	}
+	cr_expect_float_eq(sum / HOSTS / HITS, 1, 0.15, "%.3f times as many", sum / HOSTS / HITS);
+	printf("  %.3f times as many\n", sum / HOSTS / HITS);
+	gate_free(&gate);
+}
+
 Test(gate_verdicts, hits_are_counted)
 {
 	struct packet_spec ack = syn4;
