@@ -65,7 +65,7 @@ static __always_inline bool established_is_unknown(const struct mxg_config *conf
 	struct verdict verdict = {};
 
 	/* No hits: the SYN was that. */
-	return verdict_lease(now) && verdict_lookup(source, now, false, &verdict) != VERDICT_LIVE &&
+	return verdict_lease(now) && verdict_lookup(source, now, NULL, &verdict) != VERDICT_LIVE &&
 	       !verdict_exception(config, source, now, false, &verdict);
 }
 

@@ -19,6 +19,7 @@
 #include <mxgate/abi.h>
 #include "act.h"
 #include "config.h"
+#include "cpu.h"
 #include "parse.h"
 #include "refuse.h"
 #include "report.h"
@@ -79,13 +80,14 @@ static __always_inline int gate_unknown(struct xdp_md *ctx, const struct mxg_con
 static __always_inline int gate_syn(struct xdp_md *ctx, const struct mxg_config *config,
 				    const struct source *source, bool can_reject)
 {
-	const __u64 now = bpf_ktime_get_coarse_ns(), lease_ns = verdict_lease(now);
+	struct mxg_counters *cpu = cpu_get();
+	const __u64 now = cpu_now(cpu), lease_ns = verdict_lease(now);
 	struct verdict verdict = {};
 	enum verdict_state state;
 
 	if (!lease_ns)
 		return act_pass(MXG_CTR_NO_LEASE);
-	state = verdict_lookup(source, now, true, &verdict);
+	state = verdict_lookup(source, now, cpu, &verdict);
 	if (state == VERDICT_LIVE) {
 		if (verdict.wants_refresh)
 			report_event(ctx->ingress_ifindex, config, source, MXG_EVENT_REFRESH, now);
@@ -103,7 +105,7 @@ static __always_inline bool gate_rejects(const struct mxg_config *config,
 {
 	if (!verdict_lease(now))
 		return false;
-	if (verdict_lookup(source, now, false, ret) != VERDICT_LIVE &&
+	if (verdict_lookup(source, now, NULL, ret) != VERDICT_LIVE &&
 	    !verdict_exception(config, source, now, false, ret))
 		return false;
 	return act_may_talk(config, ret);
@@ -117,7 +119,7 @@ static __always_inline bool gate_rejects(const struct mxg_config *config,
 static __always_inline int gate_talk(struct xdp_md *ctx, const struct mxg_config *config,
 				     const struct source *source)
 {
-	const __u64 now = bpf_ktime_get_coarse_ns();
+	const __u64 now = cpu_now(cpu_get());
 	struct refuse_talk talk = {};
 	struct verdict verdict = {};
 	int action = XDP_PASS;

@@ -41,7 +41,8 @@ static __always_inline struct mxg_verdict *verdict_read(const struct source *sou
 }
 
 /*
- * The learned verdict of a source, in *ret when VERDICT_LIVE. Counts a hit, if it is one.
+ * The learned verdict of a source, in *ret when VERDICT_LIVE. Counts a hit, if it is one; cpu:
+ * NULL, if it is none.
  *
  * A preallocated HASH hands the entry that an update replaced to the next
  * update, also while it is being read here: an interrupt between finding and
@@ -51,7 +52,8 @@ static __always_inline struct mxg_verdict *verdict_read(const struct source *sou
  * source a retransmission.
  */
 static __always_inline enum verdict_state verdict_lookup(const struct source *source, __u64 now,
-							 bool is_counted, struct verdict *ret)
+							 struct mxg_counters *cpu,
+							 struct verdict *ret)
 {
 	struct mxg_verdict first, again;
 	struct mxg_verdict *entry = verdict_read(source, &first);
@@ -70,7 +72,7 @@ static __always_inline enum verdict_state verdict_lookup(const struct source *so
 	ret->reason = first.reason;
 	ret->wants_refresh = now >= first.refresh_ns;
 	ret->hits = first.hits;
-	if (is_counted)
+	if (cpu)
 		__sync_fetch_and_add(&entry->hits, 1);
 	return VERDICT_LIVE;
 }

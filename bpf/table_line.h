@@ -12,7 +12,7 @@
 
 #include <mxgate/abi.h>
 #include <mxgate/table.h>
-#include "count.h"
+#include "cpu.h"
 #include "parse.h"
 
 static __always_inline void *table_at(void *table, __u32 at)
@@ -45,14 +45,14 @@ static __always_inline void table_fence(void)
 #include "line.h"
 
 /* Many hits are counted by chance; what two CPUs count at once may be counted once. */
-static __always_inline void table_hit(__u8 *hits)
+static __always_inline void table_hit(__u8 *hits, struct mxg_counters *cpu)
 {
 	const __u8 count = LINE_READ(*hits);
 
 	if (count >= MXG_HITS_MAX)
 		return;
 	if (count >= MXG_HITS_EXACT &&
-	    count_draw() & ((16U << ((count - MXG_HITS_EXACT) >> 3)) - 1))
+	    cpu_draw(cpu) & ((16U << ((count - MXG_HITS_EXACT) >> 3)) - 1))
 		return;
 	*(volatile __u8 *)hits = (__u8)(count + 1);
 }
@@ -78,9 +78,13 @@ static __always_inline bool table_has_expired(const struct line_found *found, __
 	return (now - found->base_ns) >> MXG_UNIT_SHIFT >= found->state >> MXG_STATE_UNITS_SHIFT;
 }
 
-/* The learned verdict of a source, in *ret when VERDICT_LIVE. Counts a hit, if it is one. */
+/*
+ * The learned verdict of a source, in *ret when VERDICT_LIVE. Counts a hit, if it is one; cpu:
+ * NULL, if it is none.
+ */
 static __always_inline enum verdict_state verdict_lookup(const struct source *source, __u64 now,
-							 bool is_counted, struct verdict *ret)
+							 struct mxg_counters *cpu,
+							 struct verdict *ret)
 {
 	struct line_found found = {};
 
@@ -93,8 +97,8 @@ static __always_inline enum verdict_state verdict_lookup(const struct source *so
 	ret->reason = found.state >> MXG_STATE_REASON_SHIFT & MXG_STATE_REASON;
 	ret->wants_refresh = found.state & MXG_STATE_REFRESH;
 	ret->hits = LINE_READ(*found.hits);
-	if (is_counted)
-		table_hit(found.hits);
+	if (cpu)
+		table_hit(found.hits, cpu);
 	return VERDICT_LIVE;
 }
 

@@ -357,11 +357,14 @@ enum mxg_counter {
 	MXG_CTR_MAX
 };
 
-#define MXG_CTR_ROOM 127 /* slots in the pinned map: room to add without a new ABI */
+#define MXG_CTR_ROOM 125 /* slots in the pinned map: room to add without a new ABI */
 
 struct mxg_counters {
 	__u64 count[MXG_CTR_ROOM];
-	__u64 draw; /* counts nothing: where this CPU's row of random numbers is */
+	/* These count nothing: each CPU keeps them for itself. */
+	__u64 draw; /* where its row of random numbers is */
+	__u64 tick; /* of the kernel, and the time when it began */
+	__u64 now_ns;
 };
 
 _Static_assert(sizeof(struct mxg_dest) == 40, "mxg_dest layout");

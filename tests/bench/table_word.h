@@ -34,12 +34,13 @@ static __always_inline __u64 word_of(const struct source *source)
 }
 
 static __always_inline enum verdict_state verdict_lookup(const struct source *source, __u64 now,
-							 bool is_counted, struct verdict *ret)
+							 struct mxg_counters *cpu,
+							 struct verdict *ret)
 {
 	__u64 none = 0;
 
 	(void)now;
-	(void)is_counted;
+	(void)cpu;
 	barrier_var(none);
 	ret->action = MXG_ACTION_DROP;
 	ret->reason = MXG_REASON_NO_PTR;

@@ -386,7 +386,10 @@ Test(gate_verdicts, a_table_of_another_form_is_refused)
 /* The mean of many counts by chance, each of which is right to about a quarter. */
 Test(gate_verdicts, many_hits_are_counted_by_chance)
 {
-	enum { HOSTS = 40, HITS = 20000 };
+	enum {
+		HOSTS = 40,
+		HITS = 20000
+	};
 	const struct mxg_verdict verdict = {.expires_ns = MXG_NEVER,
 					    .refresh_ns = MXG_NEVER,
 					    .action = MXG_ACTION_DROP,
