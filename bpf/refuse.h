@@ -248,7 +248,7 @@ static __always_inline const struct mxg_say *refuse_wrong(const struct refuse_le
 	return say_len(wrong, addr) == lens->reason ? wrong : NULL;
 }
 
-/* What is told, or NULL: it is not there; and as what it counts. */
+/* What is told, or NULL: there is no such text; and as what it counts. */
 struct refuse_text {
 	const struct mxg_say *say;
 	enum mxg_counter counter;
@@ -293,6 +293,8 @@ static __always_inline int refuse_reply(struct xdp_md *ctx, const struct refuse_
 	struct reply_headers headers = {};
 
 	if (text->counter != MXG_CTR_REJECT_ACKED) {
+		if (!text->say)
+			return XDP_PASS;
 		switch (say_answer(ctx, &talk->place, reply, text->say, addr)) {
 		case SAY_SAID:
 			count_one(text->counter);

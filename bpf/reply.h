@@ -7,11 +7,10 @@
  *
  * Only bare headers are answered: Ethernet, tags, IP without options, extensions or
  * fragments, TCP, all in one buffer, from one host to one host. Who calls drops the rest.
- * The frame keeps its length, so no answer is larger than what it answers; what stands
- * behind the shorter packet in it are the sender's own bytes, and not part of it. To
- * resize it would shut the gate out of a dispatcher: newer kernels (6.12.95, not 6.1) let
- * no program that may do so take a place made for one that may not, as those in
- * libxdp 1.3.1 are.
+ * Without data the frame keeps its length, so no such answer is larger than what it answers; what
+ * stands behind the shorter packet in it are the sender's own bytes, and not part of it. To resize
+ * it would shut the gate out of a dispatcher: newer kernels (6.12.95, not 6.1) let no program that
+ * may do so take a place made for one that may not, as those in libxdp 1.3.1 are.
  */
 #ifndef MXGATE_BPF_REPLY_H
 #define MXGATE_BPF_REPLY_H

@@ -357,7 +357,7 @@ static __always_inline bool say_store_text(struct xdp_md *ctx, __u32 at, const s
 
 enum say_result {
 	SAY_SAID,
-	SAY_OTHER, /* the text has become another one meanwhile: the frame is spoilt */
+	SAY_OTHER, /* the text has become another one meanwhile: the frame may be spoilt */
 	SAY_NO_ROOM,
 };
 
@@ -373,9 +373,10 @@ static __always_inline enum say_result say_answer(struct xdp_md *ctx,
 	struct reply_headers headers = {};
 	__u32 len, at;
 
-	if (!say)
-		return SAY_NO_ROOM;
+	/* What say_get() has found may be another text by now. */
 	len = say_len(say, addr);
+	if (!len || len > MXG_SAY_MAX)
+		return SAY_OTHER;
 	at = reply_tcp_at(place) + sizeof(struct tcphdr);
 	if (!say_grow(ctx, at, at + len, reply->seq))
 		return SAY_NO_ROOM;

@@ -211,10 +211,10 @@ struct mxg_bucket {
  * before and after. RFC 5321 §4.2 has the form, RFC 7372 the 5.7.25. The two lines of a
  * reason have one length: by how much of them has arrived the gate knows a talk.
  *
- * A slot that is all zero, or breaks a bound below, says nothing: a reason without both
- * lines, or with two that differ in length, and every reason without greeting and 221, is a
- * reset instead. Written whole at any time; a talk that goes on meanwhile may end without
- * its text.
+ * A slot that is all zero, or breaks a bound below, says nothing: without the greeting, or its
+ * own line, a reason is a reset instead. Who needs a 221 or 503 that is not there, or a 503 of
+ * another length, is left to the host, which has no such connection. Written whole at any
+ * time; a talk that goes on meanwhile may end without its text.
  */
 #define MXG_SAY_GREETING 0
 #define MXG_SAY_BYE      32
@@ -340,7 +340,7 @@ enum mxg_counter_kind {
 	X(REJECT_ACKED, TOLD, "reject_acked",                                                      \
 	  "halves of lines and closes acknowledged, of refused clients")                           \
 	X(REJECT_BROKEN, TOLD, "reject_broken",                                                    \
-	  "refused connections reset, since a text found no room in the frame or is not there")    \
+	  "refused connections reset, since a text found no room in the frame")                    \
 	X(REJECT_SILENT, SILENT, "reject_silent",                                                  \
 	  "packets of refused clients that wanted no answer")                                      \
 	X(REJECT_LEFT, BESIDE, "reject_left",                                                      \
