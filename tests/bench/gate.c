@@ -32,51 +32,74 @@
 #define STALL_NS (3 * CLOCK_NS_PER_SEC)
 #define GIVE_UP  10 /* stalls */
 
+/* A table of verdicts as the gate has it now. */
+struct watched {
+	const char *name;
+	unsigned int family;
+	int outer;
+	__u32 id;
+	struct table table; /* mapped until the end, and so are those before it */
+};
+
 struct gate {
 	struct bench *bench;
 	struct syns syns;
-	struct table table4, table6; /* mapped until the end */
+	struct watched watched4, watched6;
 	int worker_pid;
 };
 
 /* --- what the kernel has -------------------------------------------------------------------- */
 
-static int inner_table(const char *name)
+/* The table that the gate looks into; another one after it has grown. */
+static int watch(struct watched *watched)
 {
-	char path[256];
+	size_t element = table_element_size(watched->family), size;
 	__u32 zero = 0, id = 0;
-	int outer, fd;
+	void *memory;
+	int fd, err;
 
-	snprintf(path, sizeof(path), "%s/%s", MXG_PIN_DIR, name);
-	outer = bpf_obj_get(path);
-	if (outer < 0)
+	if (bpf_map_lookup_elem(watched->outer, &zero, &id) < 0)
 		return -errno;
-	fd = bpf_map_lookup_elem(outer, &zero, &id) < 0 ? -errno : bpf_map_get_fd_by_id(id);
-	close(outer);
-	return fd;
+	if (id == watched->id)
+		return 0;
+	fd = bpf_map_get_fd_by_id(id);
+	if (fd < 0)
+		return -errno;
+	memory = pages_of_map(fd, element, &size);
+	err = memory ? table_watch(&watched->table, watched->family, memory,
+				   (uint32_t)(size / element))
+		     : -errno;
+	close(fd);
+	if (err == 0)
+		watched->id = id;
+	return err;
 }
 
-static int open_table(const char *name, unsigned int family, struct table *ret)
+static int open_watched(struct watched *watched)
 {
-	size_t element = table_element_size(family), size;
-	int fd = inner_table(name), err = fd;
-	void *memory;
+	char path[256];
 
-	if (fd < 0)
-		return err;
-	memory = pages_of_map(fd, element, &size);
-	err = memory ? table_watch(ret, family, memory, (uint32_t)(size / element)) : -errno;
-	close(fd);
-	return err;
+	snprintf(path, sizeof(path), "%s/%s", MXG_PIN_DIR, watched->name);
+	watched->outer = bpf_obj_get(path);
+	return watched->outer < 0 ? -errno : watch(watched);
 }
 
 static int open_gate(struct gate *gate)
 {
 	int err = syns_open(gate->bench, &gate->syns);
 
+	gate->watched4 = (struct watched){.name = MXG_MAP_VERDICT4, .family = 4};
+	gate->watched6 = (struct watched){.name = MXG_MAP_VERDICT6, .family = 6};
 	if (err == 0)
-		err = open_table(MXG_MAP_VERDICT4, 4, &gate->table4);
-	return err < 0 ? err : open_table(MXG_MAP_VERDICT6, 6, &gate->table6);
+		err = open_watched(&gate->watched4);
+	return err < 0 ? err : open_watched(&gate->watched6);
+}
+
+static int follow_growth(struct gate *gate)
+{
+	int err = watch(&gate->watched4);
+
+	return err < 0 ? err : watch(&gate->watched6);
 }
 
 static bool has_verdict(const struct gate *gate, uint32_t number, struct mxg_verdict *ret)
@@ -84,7 +107,8 @@ static bool has_verdict(const struct gate *gate, uint32_t number, struct mxg_ver
 	struct addr addr;
 
 	bench_host(gate->bench, number, &addr);
-	return table_get(addr.family == 4 ? &gate->table4 : &gate->table6, &addr, ret) == 0;
+	return table_get(addr.family == 4 ? &gate->watched4.table : &gate->watched6.table, &addr,
+			 ret) == 0;
 }
 
 /* Nanoseconds on a CPU, of all threads that the process has. */
@@ -158,7 +182,7 @@ static int send_some(const struct gate *gate)
 	return gate->bench->ended == gate->bench->begun ? fill_ring(gate) : 0;
 }
 
-static int run(const struct gate *gate)
+static int run(struct gate *gate)
 {
 	struct bench *bench = gate->bench;
 	uint64_t moved_ns = clock_mono_ns();
@@ -174,8 +198,11 @@ static int run(const struct gate *gate)
 		moved = !is_sending && see(gate);
 		if (is_sending || moved)
 			moved_ns = clock_mono_ns();
-		if (!moved && bench->begun == begun && bench->window > 1)
-			syns_nap();
+		if (!moved && bench->begun == begun && err == 0) {
+			err = follow_growth(gate);
+			if (bench->window > 1)
+				syns_nap();
+		}
 		if (err < 0 || clock_mono_ns() - moved_ns < STALL_NS)
 			continue;
 		if (++stalls == GIVE_UP)
