@@ -51,7 +51,7 @@ static inline __attribute__((always_inline)) __u32 line4_slot_of_none(struct mxg
  * address itself the upper half of what is compared less one is all ones, for another all
  * zeros. Of two slots that had it the number need be neither's: its word is looked at.
  */
-static inline __attribute__((always_inline)) __u32 line4_slot(struct mxg_line4 *line, __u32 addr)
+static inline __attribute__((always_inline)) __u64 line4_slot(struct mxg_line4 *line, __u32 addr)
 {
 	__u64 slots = 0;
 
@@ -64,16 +64,17 @@ static inline __attribute__((always_inline)) __u32 line4_slot(struct mxg_line4 *
 		LINE_HIDE(less);
 		slots |= less & i << 32;
 	}
-	return (__u32)(slots >> 32);
+	return slots >> 32;
 }
 
 /* One read tells all: address and state are one word. */
 static inline __attribute__((always_inline)) __u32 line4_state(struct mxg_line4 *line, __u32 addr,
 							       struct line_found *ret)
 {
-	const __u32 slot = line4_slot(line, addr);
-	__u64 word;
+	__u64 slot = line4_slot(line, addr), word;
 
+	/* The verifier is to see that what is compared is what the slot is found by. */
+	LINE_HIDE(slot);
 	if (slot >= MXG_LINE4_SLOTS)
 		return 0;
 	word = LINE_READ(line->word[slot]);

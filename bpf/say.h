@@ -65,6 +65,18 @@ static __always_inline __u32 say_len(const struct mxg_say *say, const struct say
 	return say->before_len + say->after_len + (say->has_addr ? addr->len : 0);
 }
 
+/*
+ * The same number, of which the verifier knows nothing any more: to it, all ways to here are
+ * one, where each end of a loop is another for all that follows. key: any number that it does not
+ * know, either.
+ */
+static __always_inline __u32 say_forget(__u32 number, __u32 key)
+{
+	number ^= key;
+	barrier_var(number);
+	return number ^ key;
+}
+
 /* --- addresses ---------------------------------------------------------------- */
 
 /*
@@ -167,7 +179,8 @@ static __always_inline __u32 say_longest_run(const __be16 groups[8])
 
 static __always_inline void say_addr6(const __be16 groups[8], struct say_addr *ret)
 {
-	const __u32 run = say_longest_run(groups);
+	const __u32 key = *(const __u32 *)(const void *)groups;
+	const __u32 run = say_forget(say_longest_run(groups), key);
 	__u32 len = 0;
 
 #pragma unroll
@@ -179,7 +192,7 @@ static __always_inline void say_addr6(const __be16 groups[8], struct say_addr *r
 		/* One between groups; a run has one before it and one behind. */
 		len = say_put(ret, len, ':', begins | ((i > 0) & ~is_left_out));
 		len = say_put(ret, len, ':', is_left_out & (i == 7));
-		len = say_put(ret, len, chars, digits & (is_left_out - 1));
+		len = say_forget(say_put(ret, len, chars, digits & (is_left_out - 1)), key);
 	}
 	ret->len = say_put(ret, len, 0, 0);
 }
@@ -197,18 +210,6 @@ __noinline int say_address(const struct source *source, struct say_addr *ret)
 	else
 		say_addr6((const __be16 *)(const void *)source->v6.addr, ret);
 	return 0;
-}
-
-/*
- * The same number, of which the verifier knows nothing any more: to it, all ways to here are
- * one, where each end of a loop is another for all that follows. key: any number that it does not
- * know, either.
- */
-static __always_inline __u32 say_forget(__u32 number, __u32 key)
-{
-	number ^= key;
-	barrier_var(number);
-	return number ^ key;
 }
 
 /* --- answers ------------------------------------------------------------------- */
