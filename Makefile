@@ -257,7 +257,7 @@ vm: all ## under Debian's kernel in qemu: dispatcher, old verifier; SUITE=bookwo
 	BUILD=$(BUILD) tools/vm-run $(if $(SUITE),--suite $(SUITE)) tests/vm/dispatcher.sh
 
 .PHONY: check-c-ares-new
-check-c-ares-new: ## in a Debian 12 (c-ares 1.18) and a Debian 13 (1.34); SUITES="unit corpus"
+check-c-ares-new: ## in a Debian 12 (c-ares 1.18, clang 14) and a Debian 13 (1.34, 19); SUITES="bpf corpus"
 	tools/chroot-check $(SUITES)
 
 .PHONY: fuzz
