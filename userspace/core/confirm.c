@@ -124,9 +124,12 @@ static void disregard(const struct confirm_case *observed, enum policy_caution c
 	soften(decision, caution, observed->wait_sec);
 }
 
-void confirm_on_pass(struct confirm *confirm)
+bool confirm_on_pass(struct confirm *confirm)
 {
-	confirm->passes += confirm->passes < confirm->conf.proof;
+	if (confirm_is_proven(confirm))
+		return false;
+	confirm->passes++;
+	return true;
 }
 
 void confirm_take_over(struct confirm *confirm, uint32_t passes)

@@ -52,9 +52,10 @@ void confirm_init(struct confirm *confirm, const struct confirm_conf *conf, uint
 
 /*
  * Some source was found good: DNS can say so. Before conf.proof of them nothing that it
- * says against a source is believed, as a resolver may deny everything.
+ * says against a source is believed, as a resolver may deny everything. True while that
+ * makes a difference.
  */
-void confirm_on_pass(struct confirm *confirm);
+bool confirm_on_pass(struct confirm *confirm);
 /* So many were seen already, by one before that asked the same servers. */
 void confirm_take_over(struct confirm *confirm, uint32_t passes);
 bool confirm_is_proven(const struct confirm *confirm);

@@ -131,7 +131,8 @@ static struct history_source *learn(struct worker *worker, const struct iprev_re
 	source = history_get(worker->history, &report->addr);
 	if (report->result == IPREV_PASS) {
 		was_good = history_is_good(source, now_sec);
-		confirm_on_pass(&worker->confirm);
+		if (confirm_on_pass(&worker->confirm))
+			worker_tell(worker); /* the next one may begin before the heartbeat */
 		rollups_on_good(worker, &report->addr, now_sec);
 		history_on_good(source, now_sec);
 		remember_on_change(worker);

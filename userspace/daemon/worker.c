@@ -16,7 +16,7 @@
 #define EXCEPTION_TICK_MS 5000
 #define WHY_MAX           512
 
-static void tell_alive(struct worker *worker)
+void worker_tell(const struct worker *worker)
 {
 	static struct message message;
 
@@ -37,7 +37,7 @@ static void on_heartbeat(uv_timer_t *timer)
 
 	if (err < 0)
 		log_error("event=lease-not-written error=\"%s\"", strerror(-err));
-	tell_alive(worker);
+	worker_tell(worker);
 	events_resume(worker->events); /* should nobody else have said that there is room */
 	resolver_get_stats(worker->resolver, &stats);
 	health_tick(&worker->health, &stats, &worker->alarms, now);

@@ -117,6 +117,9 @@ struct worker {
 /* Takes the keeper's messages that are there. 0, or -errno when it has gone. */
 int worker_take_messages(struct worker *worker);
 
+/* Tells the keeper that it lives, and what the worker after it is to know at once. */
+void worker_tell(const struct worker *worker);
+
 /*
  * Runs until the keeper says stop or goes away; the exit code. Everything in
  * args stays the caller's.
