@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/pages.h"
 
 #define ALIGN        64  /* so that a filler fits wherever anything is left */
 #define BUCKET_BYTES 128 /* of the ring for each bucket: about one record */
@@ -68,7 +69,7 @@ struct recent *recent_new(size_t size, recent_lost_fn on_lost, void *user)
 		return NULL;
 	recent->size = power_of_two(size);
 	recent->buckets = power_of_two(recent->size / BUCKET_BYTES + 1);
-	recent->bytes = malloc(recent->size);
+	recent->bytes = pages_new(recent->size);
 	recent->bucket = malloc(recent->buckets * sizeof(*recent->bucket));
 	if (!recent->bytes || !recent->bucket) {
 		recent_free(recent);
@@ -84,7 +85,7 @@ void recent_free(struct recent *recent)
 {
 	if (!recent)
 		return;
-	free(recent->bytes);
+	pages_free(recent->bytes, recent->size);
 	free(recent->bucket);
 	free(recent);
 }

@@ -35,6 +35,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/pages.h"
 #include "base/text.h"
 #include "base/thread.h"
 #include "core/recent.h"
@@ -550,8 +551,8 @@ int store_open(const char *dir, struct store **ret, char *why, size_t why_size)
 	STAILQ_INIT(&store->kept);
 	STAILQ_INIT(&store->late);
 	store->recent = recent_new(RECENT_BYTES, on_lost, store);
-	store->batch.rows = calloc(BATCH_ROWS, sizeof(*store->batch.rows));
-	store->batch.data = malloc(BATCH_BYTES);
+	store->batch.rows = pages_new(BATCH_ROWS * sizeof(*store->batch.rows));
+	store->batch.data = pages_new(BATCH_BYTES);
 	if (asprintf(&store->state_path, "%s/state.db", dir) < 0)
 		store->state_path = NULL;
 	if (asprintf(&store->evidence_path, "%s/evidence.db", dir) < 0)
@@ -1555,8 +1556,8 @@ void store_close(struct store *store)
 	kept_free(&store->kept);
 	kept_free(&store->late);
 	recent_free(store->recent);
-	free(store->batch.rows);
-	free(store->batch.data);
+	pages_free(store->batch.rows, BATCH_ROWS * sizeof(*store->batch.rows));
+	pages_free(store->batch.data, BATCH_BYTES);
 	free(store->state_path);
 	free(store->evidence_path);
 	free(store);
