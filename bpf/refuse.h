@@ -342,8 +342,7 @@ static __noinline int refuse_answer(struct xdp_md *ctx, const struct refuse_talk
 	reply.window = REFUSE_WINDOW;
 	reply.flags = PARSE_TCP_ACK;
 	if (step == REFUSE_GREET) {
-		/* Who has no room says so when he has; who is told all the same may answer for
-		 * ever. */
+		/* Who has no room says so when he has; who is told before may answer for ever. */
 		if (talk->window < lens.greeting)
 			return refuse_keep_silent();
 		reply.flags |= PARSE_TCP_PSH;
