@@ -49,7 +49,7 @@ struct act_counters {
 
 /* Answers a SYN that is to be rejected: not in a program in which frames cannot grow. */
 static __always_inline bool act_begin_talk(struct xdp_md *ctx, const struct mxg_config *config,
-					   enum mxg_reason reason, __u64 now, bool can_reject)
+					   __u32 reason, __u64 now, bool can_reject)
 {
 	if (can_reject && config->reject && refuse_syn(ctx, reason, now))
 		return true;
@@ -69,15 +69,16 @@ static __always_inline __u32 act_harden(const struct mxg_config *config,
 }
 
 static __always_inline int act_refuse(struct xdp_md *ctx, const struct mxg_config *config,
-				      const struct verdict *verdict, enum mxg_reason reason,
-				      struct act_counters counters, __u64 now, bool can_reject)
+				      const struct verdict *verdict, struct act_counters counters,
+				      __u64 now, bool can_reject)
 {
 	__u32 action;
 
-	if (!(config->enforce_mask >> reason & 1))
+	if (!(config->enforce_mask >> (verdict->reason & 31) & 1))
 		return act_pass(counters.would);
 	action = act_harden(config, verdict);
-	if (action == MXG_ACTION_REJECT && act_begin_talk(ctx, config, reason, now, can_reject)) {
+	if (action == MXG_ACTION_REJECT &&
+	    act_begin_talk(ctx, config, verdict->reason, now, can_reject)) {
 		count_one(counters.reject);
 		return XDP_TX;
 	}
@@ -93,13 +94,12 @@ static __always_inline int act_refuse(struct xdp_md *ctx, const struct mxg_confi
 	((struct act_counters){MXG_CTR_WOULD_DROP_##name, MXG_CTR_DROP_##name,                     \
 			       MXG_CTR_RESET_##name, MXG_CTR_REJECT_##name})
 
-#define ACT_REFUSE(name)                                                                           \
-	act_refuse(ctx, config, verdict, MXG_REASON_##name, ACT_COUNTERS(name), now, can_reject)
-
 /* Acts on what is known of the source of a SYN to a protected port. */
 static __always_inline int act_on(struct xdp_md *ctx, const struct mxg_config *config,
 				  const struct verdict *verdict, __u64 now, bool can_reject)
 {
+	struct act_counters counters;
+
 	if (verdict->reason == MXG_REASON_ALLOW)
 		return act_pass(MXG_CTR_ALLOW);
 	if (verdict->action != MXG_ACTION_DROP && verdict->action != MXG_ACTION_RESET &&
@@ -107,15 +107,21 @@ static __always_inline int act_on(struct xdp_md *ctx, const struct mxg_config *c
 		return act_pass(MXG_CTR_KNOWN_PASS);
 	switch (verdict->reason) {
 	case MXG_REASON_NO_PTR:
-		return ACT_REFUSE(NO_PTR);
+		counters = ACT_COUNTERS(NO_PTR);
+		break;
 	case MXG_REASON_UNCONFIRMED:
-		return ACT_REFUSE(UNCONFIRMED);
+		counters = ACT_COUNTERS(UNCONFIRMED);
+		break;
 	case MXG_REASON_GENERIC:
-		return ACT_REFUSE(GENERIC);
+		counters = ACT_COUNTERS(GENERIC);
+		break;
 	case MXG_REASON_DENY:
-		return ACT_REFUSE(DENY);
+		counters = ACT_COUNTERS(DENY);
+		break;
+	default:
+		return act_pass(MXG_CTR_KNOWN_PASS);
 	}
-	return act_pass(MXG_CTR_KNOWN_PASS);
+	return act_refuse(ctx, config, verdict, counters, now, can_reject);
 }
 
 /* Whether what comes after a SYN is talked to: the SYN would be rejected, but for its budget. */

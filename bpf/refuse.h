@@ -82,7 +82,7 @@ enum refuse_step {
 };
 
 /* The SYN becomes the SYN-ACK. False, and nothing has changed: it cannot be refused so. */
-static __noinline bool refuse_syn(struct xdp_md *ctx, __u32 reason, __u64 now)
+static __always_inline bool refuse_syn(struct xdp_md *ctx, __u32 reason, __u64 now)
 {
 	struct reply_headers headers = {};
 	struct reply reply = {
@@ -316,9 +316,13 @@ static __always_inline int refuse_reply(struct xdp_md *ctx, const struct refuse_
 	return XDP_TX;
 }
 
-/* What is to become of a packet of a talk with a source that is refused for reason. */
-static __noinline int refuse_answer(struct xdp_md *ctx, const struct refuse_talk *talk,
-				    const struct source *source, __u32 reason)
+/*
+ * What is to become of a packet of a talk with a source that is refused for reason. Inlined, as
+ * refuse_syn() is: a call takes long to return; and 6.1, which may take what it knows of the
+ * stack on one way into a static function for all of them, once wrote IPv4 addresses as IPv6.
+ */
+static __always_inline int refuse_answer(struct xdp_md *ctx, const struct refuse_talk *talk,
+					 const struct source *source, __u32 reason)
 {
 	const struct mxg_say *greeting = say_get(MXG_SAY_GREETING), *told = say_get(reason);
 	struct refuse_text text = {.say = told, .counter = MXG_CTR_REJECT_ACKED};

@@ -204,15 +204,20 @@ static __always_inline void say_addr6(const __be16 groups[8], struct say_addr *r
  * *ret is zero before; 0. Not static, so that the verifier looks at it once by itself and
  * not with all that follows for each length that an address can have.
  */
-__noinline int say_address(const struct source *source, struct say_addr *ret)
+__noinline int say_address6(const struct source *source, struct say_addr *ret)
 {
 	if (!source || !ret)
 		return 0;
+	say_addr6((const __be16 *)(const void *)source->v6.addr, ret);
+	return 0;
+}
+
+static __always_inline void say_address(const struct source *source, struct say_addr *ret)
+{
 	if (source->family == 4)
 		say_addr4((const __u8 *)&source->v4, ret);
 	else
-		say_addr6((const __be16 *)(const void *)source->v6.addr, ret);
-	return 0;
+		say_address6(source, ret);
 }
 
 /* --- answers ------------------------------------------------------------------- */
