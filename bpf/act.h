@@ -24,6 +24,12 @@ static __always_inline int act_pass(enum mxg_counter outcome)
 	return XDP_PASS;
 }
 
+static __always_inline bool act_is_enforced(const struct mxg_config *config,
+					    const struct verdict *verdict)
+{
+	return config->enforce_mask >> (verdict->reason & 31) & 1;
+}
+
 /* What an unknown source may turn out to be is refused for one reason or another. */
 static __always_inline bool act_refuses_learned(const struct mxg_config *config)
 {
@@ -74,7 +80,7 @@ static __always_inline int act_refuse(struct xdp_md *ctx, const struct mxg_confi
 {
 	__u32 action;
 
-	if (!(config->enforce_mask >> (verdict->reason & 31) & 1))
+	if (!act_is_enforced(config, verdict))
 		return act_pass(counters.would);
 	action = act_harden(config, verdict);
 	if (action == MXG_ACTION_REJECT &&
@@ -128,8 +134,7 @@ static __always_inline int act_on(struct xdp_md *ctx, const struct mxg_config *c
 static __always_inline bool act_may_talk(const struct mxg_config *config,
 					 const struct verdict *verdict)
 {
-	return verdict->action == MXG_ACTION_REJECT &&
-	       config->enforce_mask >> (verdict->reason & 31) & 1 &&
+	return verdict->action == MXG_ACTION_REJECT && act_is_enforced(config, verdict) &&
 	       (verdict->reason == MXG_REASON_NO_PTR || verdict->reason == MXG_REASON_UNCONFIRMED ||
 		verdict->reason == MXG_REASON_GENERIC || verdict->reason == MXG_REASON_DENY);
 }
