@@ -117,14 +117,14 @@ static __always_inline bool gate_rejects(const struct mxg_config *config,
  * first, since that touches no table, and what it is not passes.
  */
 static __always_inline int gate_talk(struct xdp_md *ctx, const struct mxg_config *config,
-				     const struct source *source)
+				     const struct packet *pkt, const struct source *source)
 {
 	const __u64 now = cpu_now(cpu_get());
 	struct refuse_talk talk = {};
 	struct verdict verdict = {};
 	int action = XDP_PASS;
 
-	if (!refuse_prove(ctx, now, &talk))
+	if (!refuse_prove(ctx, pkt, now, &talk))
 		return act_pass(MXG_CTR_NOT_SYN);
 	if (gate_rejects(config, source, now, &verdict))
 		action = refuse_answer(ctx, &talk, source, verdict.reason);
@@ -160,7 +160,7 @@ static __always_inline int gate_packet(struct xdp_md *ctx, bool can_reject)
 		return act_pass(MXG_CTR_NOT_SYN);
 	packet_source(&pkt, &source);
 	if (!pkt.is_syn)
-		return gate_talk(ctx, config, &source);
+		return gate_talk(ctx, config, &pkt, &source);
 	packet_dest(&pkt, &dest);
 	if (!config_is_destination(config, &dest))
 		return act_pass(MXG_CTR_NOT_DESTINATION);

@@ -56,6 +56,7 @@ struct packet {
 	const void *ip; /* the header, which lies within the frame without its options */
 	bool is_ipv4;
 	bool is_syn;      /* SYN set; ACK, RST, FIN clear; the other flags do not matter */
+	bool is_inner;    /* unpacked: another IP header is around it */
 	bool is_fragment; /* the first or a later one, of the packet or of what is around it */
 	__be16 dport;
 	__be32 ack;
@@ -275,6 +276,7 @@ static __always_inline enum parse_l4 parse_ip(struct cursor *cur, void *start, e
 	if (l4 != PARSE_L4_IPV4 && l4 != PARSE_L4_IPV6)
 		return l4;
 	cursor_rebase(cur, start);
+	pkt->is_inner = true;
 	if (l4 == PARSE_L4_IPV4)
 		return parse_ipv4(cur, false, pkt);
 	return parse_ipv6(cur, false, pkt);

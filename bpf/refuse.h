@@ -101,13 +101,14 @@ static __always_inline bool refuse_syn(struct xdp_md *ctx, __u32 reason, __u64 n
 }
 
 /* Whether the packet, not a SYN, is of a connection that the gate has opened; *ret then. */
-static __always_inline bool refuse_prove(struct xdp_md *ctx, __u64 now, struct refuse_talk *ret)
+static __always_inline bool refuse_prove(struct xdp_md *ctx, const struct packet *pkt, __u64 now,
+					 struct refuse_talk *ret)
 {
 	const __u8 mask = PARSE_TCP_SYN | PARSE_TCP_RST | PARSE_TCP_ACK;
 	struct reply_headers headers = {};
 	__u8 flags;
 
-	if (!reply_find(ctx, &headers))
+	if (!reply_find_parsed(ctx, pkt, &headers))
 		return false;
 	flags = ((const __u8 *)headers.tcp)[13];
 	if ((flags & mask) != PARSE_TCP_ACK)

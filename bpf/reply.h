@@ -28,6 +28,7 @@
 
 #define REPLY_HOPS       64
 #define REPLY_FRONT_MASK 0x1f   /* Ethernet and two tags: 22 */
+#define REPLY_BUFFER_MIN 256    /* bytes; no driver's buffer is so small */
 #define REPLY_IP_DF      0x4000 /* RFC 6864: with it the identification means nothing */
 
 #define REPLY_MSS4     1460 /* RFC 9293 §3.7.1, for the MTU of an Ethernet */
@@ -58,9 +59,9 @@ struct reply {
 	__u32 ack;
 	__u16 window;
 	__u16 data;     /* bytes that follow it */
-	__u16 data_sum; /* RFC 1071: of those, as they lie in memory, not inverted */
 	__u8 flags;     /* PARSE_TCP_* */
 	bool is_syn;    /* tells the largest segment, where there is room for that */
+	__u64 data_sum; /* RFC 1071: of those, as they lie in memory, not yet folded or inverted */
 };
 
 /* What a TCP checksum covers, beside addresses and data. */
@@ -100,6 +101,24 @@ static __always_inline bool reply_find_ip6(struct cursor *cur, struct reply_head
 	return true;
 }
 
+/* From where IP begins on. */
+static __always_inline bool reply_find_ip(struct cursor *cur, void *start, bool is_ip4,
+					  struct reply_headers *ret)
+{
+	__u64 left;
+
+	ret->eth = start;
+	ret->front = (__u64)(cur->pos - start);
+	if (!(is_ip4 ? reply_find_ip4(cur, ret) : reply_find_ip6(cur, ret)))
+		return false;
+	left = (__u64)(cur->end - cur->pos);
+	ret->tcp = cur->pos;
+	ret->end = cur->end;
+	if (ret->eth->h_dest[0] & 1 || !cursor_skip(cur, sizeof(*ret->tcp)))
+		return false;
+	return ret->tcp_len <= left && ret->tcp_len >= ret->tcp->doff * 4U;
+}
+
 /* False: not bare, or it lies about its length. *ret is zero before. */
 static __always_inline bool reply_find(struct xdp_md *ctx, struct reply_headers *ret)
 {
@@ -109,20 +128,21 @@ static __always_inline bool reply_find(struct xdp_md *ctx, struct reply_headers 
 		.end = (void *)(unsigned long)ctx->data_end,
 	};
 	enum parse_l3 l3 = parse_ethernet(&cur);
-	__u64 left;
 
-	if (l3 != PARSE_L3_IPV4 && l3 != PARSE_L3_IPV6)
-		return false;
-	ret->eth = start;
-	ret->front = (__u64)(cur.pos - start);
-	if (!(l3 == PARSE_L3_IPV4 ? reply_find_ip4(&cur, ret) : reply_find_ip6(&cur, ret)))
-		return false;
-	left = (__u64)(cur.end - cur.pos);
-	ret->tcp = cur.pos;
-	ret->end = cur.end;
-	if (ret->eth->h_dest[0] & 1 || !cursor_skip(&cur, sizeof(*ret->tcp)))
-		return false;
-	return ret->tcp_len <= left && ret->tcp_len >= ret->tcp->doff * 4U;
+	return (l3 == PARSE_L3_IPV4 || l3 == PARSE_L3_IPV6) &&
+	       reply_find_ip(&cur, start, l3 == PARSE_L3_IPV4, ret);
+}
+
+/* The same, where it is known: not of what was unpacked for that. */
+static __always_inline bool reply_find_parsed(struct xdp_md *ctx, const struct packet *pkt,
+					      struct reply_headers *ret)
+{
+	void *start = (void *)(unsigned long)ctx->data;
+	struct cursor eth = {.pos = start, .end = (void *)(unsigned long)ctx->data_end};
+	struct cursor cur = {.pos = (void *)pkt->ip, .end = eth.end};
+
+	return !pkt->is_inner && cursor_has(&eth, sizeof(*ret->eth)) &&
+	       reply_find_ip(&cur, start, pkt->is_ipv4, ret);
 }
 
 static __always_inline __u32 reply_tcp_at(const struct reply_place *place)
@@ -281,10 +301,16 @@ static __always_inline void reply_in_place(struct reply_headers *headers, const 
 		__builtin_memcpy(headers->tcp + 1, &sum.option, REPLY_MSS_SIZE);
 }
 
-/* False: of a frame in several buffers the tail would go with the answer. */
+/*
+ * False: of a frame in several buffers the tail would go with the answer. Where the first is not
+ * full, headers have one of their own, and what they do not speak of can only be padding: that is
+ * not asked for, as it takes a call.
+ */
 static __always_inline bool reply_is_whole(struct xdp_md *ctx)
 {
-	return bpf_xdp_get_buff_len(ctx) == ctx->data_end - ctx->data;
+	const __u32 len = ctx->data_end - ctx->data;
+
+	return len <= REPLY_BUFFER_MIN || bpf_xdp_get_buff_len(ctx) == len;
 }
 
 /* What the packet carries behind its header, in bytes. */

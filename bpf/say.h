@@ -35,6 +35,7 @@ struct {
 #define SAY_HEADERS_MAX 82    /* Ethernet, two tags, IPv6, TCP */
 #define SAY_GROWN_MASK  0xff  /* all that MXG_SAY_MAX takes */
 #define SAY_WORD        sizeof(__u64)
+#define SAY_PIECE       32U /* of a longer text */
 
 /* An address as text; zero behind it. */
 struct say_addr {
@@ -99,42 +100,63 @@ static __always_inline __u32 say_less(__u64 x, __u64 most)
 	return (__u32)((x - most) >> 63);
 }
 
-/* 0 to 255 in one to three digits; *ret_bits: 8 for each. */
-static __always_inline __u64 say_octet(__u32 octet, __u32 *ret_bits)
-{
-	const __u32 hundreds = octet * 41 >> 12, tens = octet * 205 >> 11; /* exact below 256 */
-	const __u32 missing = say_less(octet, 100) + say_less(octet, 10);
-	const __u64 digits =
-		0x303030 + (hundreds | (tens - hundreds * 10) << 8 | (octet - tens * 10) << 16);
+/* Four numbers of 16 bits in one, which are worked at together; x in each. */
+#define SAY_FOUR(x) (0x0001000100010001ULL * (x))
 
-	*ret_bits = 24 - missing * 8;
-	return digits >> missing * 8;
+/* 1 in each of the four that is least or more; all below 2^15. */
+static __always_inline __u64 say_four_from(__u64 four, __u64 least)
+{
+	return (four + SAY_FOUR(0x8000 - least)) >> 15 & SAY_FOUR(1);
 }
 
-/* Two octets with a dot between, up to seven characters. */
-static __always_inline __u64 say_octets(const __u8 octets[2], __u32 *ret_bits)
-{
-	__u32 first, second;
-	__u64 chars = say_octet(octets[0], &first);
+/* The digits of four octets, three of each. */
+struct say_octets {
+	__u64 first_two;
+	__u64 third;
+	__u64 zeros; /* how many of each it begins with that are left out */
+};
 
-	chars |= (__u64)'.' << first;
-	chars |= say_octet(octets[1], &second) << (first + 8);
-	*ret_bits = first + second + 8;
-	return chars;
+static __always_inline void say_octets(const __u8 bytes[4], struct say_octets *ret)
+{
+	__u64 octets = SAY_LE32(*(const __u32 *)(const void *)bytes), hundreds, tens;
+
+	octets = (octets | octets << 16) & 0x0000ffff0000ffffULL;
+	octets = (octets | octets << 8) & SAY_FOUR(0xff);
+	hundreds = octets * 41 >> 12 & SAY_FOUR(0xf); /* exact below 256, as is the next */
+	tens = octets * 205 >> 11 & SAY_FOUR(0x1f);
+	ret->first_two = SAY_FOUR(0x3030) + hundreds + ((tens - hundreds * 10) << 8);
+	ret->third = SAY_FOUR(0x30) + octets - tens * 10;
+	ret->zeros = SAY_FOUR(2) - say_four_from(octets, 100) - say_four_from(octets, 10);
+}
+
+/* One of them, and what is to be behind it; *ret_bits: 8 for each character. */
+static __always_inline __u64 say_octet(const struct say_octets *octets, int i, char behind,
+				       __u32 *ret_bits)
+{
+	const __u32 zeros = (octets->zeros >> 16 * i & 3) * 8;
+	const __u64 digits =
+		(octets->first_two >> 16 * i & 0xffff) | (octets->third >> 16 * i & 0xff) << 16;
+
+	*ret_bits = 32 - zeros;
+	return (digits | (__u64)behind << 24) >> zeros;
 }
 
 static __always_inline void say_addr4(const __u8 bytes[4], struct say_addr *ret)
 {
-	__u32 first, second, half;
-	__u64 chars = say_octets(bytes, &first), more = say_octets(bytes + 2, &second);
+	struct say_octets octets;
+	__u32 bits[4], half;
+	__u64 chars, more;
 
-	chars |= (__u64)'.' << first;
+	say_octets(bytes, &octets);
+	chars = say_octet(&octets, 0, '.', &bits[0]);
+	chars |= say_octet(&octets, 1, '.', &bits[1]) << bits[0];
+	more = say_octet(&octets, 2, '.', &bits[2]);
+	more |= say_octet(&octets, 3, '\0', &bits[3]) << bits[2];
 	/* By 32 to 64 bits and back, half at a time: a shift by all 64 is none. */
-	first += 8;
-	half = first / 2;
+	half = (bits[0] + bits[1]) / 2;
 	ret->word[0] = SAY_LE64(chars | more << half << half);
 	ret->word[1] = SAY_LE64(more >> (32 - half) >> (32 - half));
-	ret->len = (first + second) / 8;
+	ret->len = (bits[0] + bits[1] + bits[2] + bits[3]) / 8 - 1;
 }
 
 /* Four digits of a group without what it begins with in zeros; *ret_len: at least one. */
@@ -232,22 +254,20 @@ static __always_inline __u64 say_addr_sum(const struct say_addr *addr)
 	return sum;
 }
 
-/* A sum of 16 bits, of what begins at an odd or even place of what is summed. */
-static __always_inline __u32 say_turn(__u16 sum, __u32 at)
-{
-	return at & 1 ? (__u16)(sum >> 8 | sum << 8) : sum;
-}
-
-static __always_inline __u16 say_sum(const struct mxg_say *say, const struct say_addr *addr)
+/*
+ * Not folded, as reply_fold() takes it. Of what begins at an odd place the two bytes of each 16
+ * bits are the other way round, which is times 256 in such a sum (RFC 1071 §2 (B)).
+ */
+static __always_inline __u64 say_sum(const struct mxg_say *say, const struct say_addr *addr)
 {
 	__u32 at = say->before_len;
 	__u64 total = say->before_sum;
 
 	if (say->has_addr) {
-		total += say_turn(reply_fold(say_addr_sum(addr)), at);
+		total += say_addr_sum(addr) << (at & 1) * 8;
 		at += addr->len;
 	}
-	return reply_fold(total + say_turn(say->after_sum, at));
+	return total + ((__u64)say->after_sum << (at & 1) * 8);
 }
 
 /*
@@ -268,14 +288,16 @@ static __always_inline void say_move(struct xdp_md *ctx, __u32 by, __u32 len)
 }
 
 /*
- * The frame, all in one buffer, gets want bytes, its headers at its begin. False: it cannot, and
- * is as it was.
+ * The frame gets want bytes, its headers at its begin. False: it cannot, and is as it was. The
+ * tail of one in several buffers is that of the last, which is not ours.
  */
 static __always_inline bool say_grow(struct xdp_md *ctx, __u32 headers_len, __u32 want, __u32 key)
 {
 	const __u32 have = (__u32)(ctx->data_end - ctx->data);
 
-	if (want <= have || bpf_xdp_adjust_tail(ctx, (int)(want - have)) == 0)
+	if (want <= have)
+		return true;
+	if (bpf_xdp_get_buff_len(ctx) == have && bpf_xdp_adjust_tail(ctx, (int)(want - have)) == 0)
 		return true;
 	if (bpf_xdp_adjust_head(ctx, (int)(have - want)) != 0)
 		return false;
@@ -283,33 +305,50 @@ static __always_inline bool say_grow(struct xdp_md *ctx, __u32 headers_len, __u3
 	return true;
 }
 
+static __always_inline void say_copy(void *to, const void *from, __u32 bytes)
+{
+#pragma unroll
+	for (__u32 i = 0; i < bytes; i += SAY_WORD)
+		*(__u64 *)(to + i) = *(const __u64 *)(from + i);
+}
+
+/*
+ * len bytes, in pieces of so many, the last one with some of what stands before it. False: they
+ * are fewer than that, or the frame ends before.
+ */
+static __always_inline bool say_store_pieces(void *to, const void *end, const char *from, __u32 len,
+					     __u32 bytes, __u32 key)
+{
+	__u32 last;
+
+	for (__u32 i = 0; i + bytes <= MXG_SAY_PART; i += bytes) {
+		if (i + bytes > len)
+			break;
+		if ((const void *)(to + i + bytes) > end)
+			return false;
+		say_copy(to + i, from + i, bytes);
+	}
+	last = say_forget(len, key) - bytes;
+	if (last > MXG_SAY_PART - bytes || (const void *)(to + last + bytes) > end)
+		return false;
+	say_copy(to + last, from + last, bytes);
+	return true;
+}
+
 /*
  * Writes a part of a text at offset at of the frame, and gives its length; or negative. In place,
- * as a helper for each would take longer than the text; and the last word with some of what
- * stands before it.
+ * as a helper for each would take longer than the text.
  */
 static __always_inline int say_store_part(struct xdp_md *ctx, __u32 at, const char *from, __u32 len,
 					  __u32 key)
 {
 	void *to = (void *)(unsigned long)ctx->data + (at & SAY_AT_MASK);
 	const void *end = (void *)(unsigned long)ctx->data_end;
-	__u32 last;
 
-	for (__u32 i = 0; i + SAY_WORD <= MXG_SAY_PART; i += SAY_WORD) {
-		if (i + SAY_WORD > len)
-			break;
-		if ((const void *)(to + i + SAY_WORD) > end)
-			return -1;
-		*(__u64 *)(to + i) = *(const __u64 *)(const void *)(from + i);
-	}
-	len = say_forget(len, key);
-	last = len - SAY_WORD;
-	if (len >= SAY_WORD) {
-		if (last > MXG_SAY_PART - SAY_WORD || (const void *)(to + last + SAY_WORD) > end)
-			return -1;
-		*(__u64 *)(to + last) = *(const __u64 *)(const void *)(from + last);
-		return (int)len;
-	}
+	if (len >= SAY_PIECE)
+		return say_store_pieces(to, end, from, len, SAY_PIECE, key) ? (int)len : -1;
+	if (len >= SAY_WORD)
+		return say_store_pieces(to, end, from, len, SAY_WORD, key) ? (int)len : -1;
 	for (__u32 i = 0; i < SAY_WORD && i < len; i++) {
 		if ((const void *)(to + i + 1) > end)
 			return -1;
