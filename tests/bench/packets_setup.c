@@ -19,6 +19,7 @@
 #include <mxgate/table.h>
 
 #include "base/clock.h"
+#include "core/conf.h"
 #include "core/refusal.h"
 #include "io/gate.h"
 #include "io/inner.h"
@@ -192,22 +193,23 @@ void packets_greeting(struct mxg_say *ret)
 	refusal_greeting(&conf, "mx.example", ret);
 }
 
-/* All that a gate needs for its talk with who is rejected. */
+/* All that a gate needs for its talk with who is rejected: the text that it has by default. */
 static int give_speech(struct vmap *vmap)
 {
 	const struct mxg_secret secret = TALK_SECRET;
-	static struct refusal_conf conf;
+	static struct conf conf;
 	struct mxg_say says[4];
 	const uint32_t slots[4] = {MXG_SAY_GREETING, MXG_SAY_BYE, MXG_REASON_NO_PTR,
 				   MXG_SAY_WRONG + MXG_REASON_NO_PTR};
 	int err;
 
-	snprintf(conf.text[MXG_REASON_NO_PTR], REFUSAL_TEXT_MAX, "554 5.7.25 " REFUSAL_ADDRESS);
+	conf_defaults(&conf);
+	strcpy(conf.reject.url, "https://mx.example/refused");
 	packets_greeting(&says[0]);
 	refusal_bye(&says[1]);
-	err = refusal_line(&conf, MXG_REASON_NO_PTR, &says[2], NULL);
+	err = refusal_line(&conf.reject, MXG_REASON_NO_PTR, &says[2], NULL);
 	if (err == 0)
-		err = refusal_wrong(&conf, MXG_REASON_NO_PTR, &says[3]);
+		err = refusal_wrong(&conf.reject, MXG_REASON_NO_PTR, &says[3]);
 	for (size_t i = 0; i < 4 && err == 0; i++)
 		err = vmap_say_put(vmap, slots[i], &says[i]);
 	for (uint32_t i = 0; i < 2 && err == 0; i++)
