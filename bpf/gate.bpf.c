@@ -43,6 +43,15 @@ struct {
 	__uint(XDP_PASS, 1);
 } XDP_RUN_CONFIG(mxgate_reject);
 
+static __always_inline bool gate_is_destination(const struct mxg_config *config,
+						const struct packet *pkt)
+{
+	struct source dest = {};
+
+	packet_dest(pkt, &dest);
+	return config_is_destination(config, &dest);
+}
+
 /* The worker has given a sign of life lately, and said that it holds. */
 static __always_inline bool gate_may_hold(const struct mxg_config *config, __u64 lease_ns)
 {
@@ -124,7 +133,7 @@ static __always_inline int gate_talk(struct xdp_md *ctx, const struct mxg_config
 	struct verdict verdict = {};
 	int action = XDP_PASS;
 
-	if (!refuse_prove(ctx, pkt, now, &talk))
+	if (!refuse_prove(ctx, pkt, now, &talk) || !gate_is_destination(config, pkt))
 		return act_pass(MXG_CTR_NOT_SYN);
 	if (gate_rejects(config, source, now, &verdict))
 		action = refuse_answer(ctx, &talk, source, verdict.reason);
@@ -138,7 +147,7 @@ static __always_inline int gate_packet(struct xdp_md *ctx, bool can_reject)
 {
 	const struct mxg_config *config = config_get();
 	struct packet pkt = {};
-	struct source source = {}, dest = {};
+	struct source source = {};
 
 	if (!config)
 		return act_pass(MXG_CTR_OFF);
@@ -161,8 +170,7 @@ static __always_inline int gate_packet(struct xdp_md *ctx, bool can_reject)
 	packet_source(&pkt, &source);
 	if (!pkt.is_syn)
 		return gate_talk(ctx, config, &pkt, &source);
-	packet_dest(&pkt, &dest);
-	if (!config_is_destination(config, &dest))
+	if (!gate_is_destination(config, &pkt))
 		return act_pass(MXG_CTR_NOT_DESTINATION);
 	return gate_syn(ctx, config, &source, can_reject);
 }

@@ -15,6 +15,7 @@
 
 #include "gate.h"
 #include "named.h"
+#include "named.h"
 #include "reference.h"
 #include "talk.h"
 
@@ -628,6 +629,26 @@ Test(gate_reject, without_a_refusal_in_force_all_is_left_to_the_host)
 	expect_left(&client.talk, ACK, ack, "QUIT\r\n", "unknown");
 	talk_set_verdict(&client.talk, MXG_ACTION_REJECT, MXG_REASON_NO_PTR);
 	expect_say(&client, ACK, "QUIT\r\n", ACK | PSH | FIN, TALK_BYE);
+}
+
+/* A number is good for all addresses of ours, and no talk begins with one that is not. */
+Test(gate_reject, to_who_is_not_protected_all_is_left)
+{
+	struct talk_answer got;
+	struct client client;
+	struct talk other;
+
+	for (unsigned int family = 4; family <= 6; family += 2) {
+		begin(&client, family);
+		named_configure(&NAMED_SHAPES[NAMED_ROUTER], &gate.config);
+		gate_configure(&gate);
+		greet(&client);
+		other = client.talk;
+		other.spec.dest = DEST_OTHER;
+		expect_left(&other, ACK, client.ack, "EHLO x\r\n", "to another");
+		talk_send(&client.talk, ACK, client.seq, client.ack, "EHLO x\r\n", &got);
+		cr_expect_eq(got.action, XDP_TX);
+	}
 }
 
 Test(gate_reject, flags_that_no_client_of_ours_sends)
