@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * The sequence numbers of connections that the gate opens by itself: a keyed hash of the
- * connection and of the time, so that the acknowledgment of one shows, without any
- * memory, that its sender has received the answer to its SYN within the last 69 to 137 s.
+ * client's address and port and of the time, so that the acknowledgment of one shows, without
+ * any memory, that its sender has received the answer to a SYN of his within the last 69 to 137 s.
  *
  * A number is the parity of its time slot (1 bit), seven zeros, and 24 bits of SipHash-1-3
  * over the client's address, its port and the slot, as many as a SYN cookie of the kernel has.
@@ -10,9 +10,10 @@
  * acknowledgment, and one hash decides. The other six spare 63 of 64 connections of the
  * host, whose numbers are random, that hash. Without a secret there are no cookies.
  *
- * A number proves that its sender gets what is sent to his address, whichever of ours sent it.
- * Who guesses is right once in a million packets, and has one text of some hundred bytes sent
- * to somebody else for that. So as many rounds are enough as others take for their tables.
+ * Which of our addresses that SYN was for is not in it: what is to be proven is that the sender
+ * gets what is sent to his own. Who guesses is right once in a million packets, and has one text of
+ * some hundred bytes sent to somebody else for that. So as many rounds are enough as others take
+ * for their tables.
  */
 #ifndef MXGATE_BPF_COOKIE_H
 #define MXGATE_BPF_COOKIE_H
@@ -88,7 +89,8 @@ static __always_inline __u64 cookie_end(struct cookie_sip *sip, __u64 last, __u6
 
 /*
  * What is hashed is the client's address, its port and the lowest byte of the slot: 7 or 19
- * bytes, in the order of memory, so that SipHash's own last word has all of IPv4.
+ * bytes, in the order of memory, so that SipHash's own last word has all of IPv4. The byte is
+ * the same again after five hours; a worker that goes on has renewed the secret by then.
  */
 static __always_inline __u32 cookie_hash(const struct reply_headers *headers,
 					 const struct mxg_secret *secret, __u32 slot)
@@ -113,7 +115,7 @@ static __always_inline __u32 cookie_slot(__u64 now)
 	return (__u32)(now >> MXG_COOKIE_SHIFT);
 }
 
-/* The number for this connection in this slot; false if there is no secret. */
+/* The number for this client's port in this slot; false if there is no secret. */
 static __always_inline bool cookie_make(const struct reply_headers *headers, __u32 slot, __u32 *ret)
 {
 	const __u32 at = slot >> (MXG_SECRET_SHIFT - MXG_COOKIE_SHIFT) & 1;
@@ -126,7 +128,7 @@ static __always_inline bool cookie_make(const struct reply_headers *headers, __u
 	return true;
 }
 
-/* False: what acknowledges this is of no connection that the gate has opened. */
+/* False: what acknowledges this is no answer to a number of ours. */
 static __always_inline bool cookie_may_be(__be32 ack)
 {
 	return !(ack & bpf_htonl(COOKIE_ZEROS));
@@ -134,7 +136,7 @@ static __always_inline bool cookie_may_be(__be32 ack)
 
 /*
  * How many bytes of ours, the SYN among them, the packet acknowledges: 1 to max. False if
- * it is not of a connection that the gate has opened in this slot or the one before.
+ * its sender was not given that number in this slot or the one before.
  */
 static __always_inline bool cookie_prove(const struct reply_headers *headers, __u64 now, __u32 max,
 					 __u32 *ret)

@@ -91,7 +91,7 @@ static __always_inline bool refuse_syn(struct xdp_md *ctx, __u32 reason, __u64 n
 		.is_syn = true,
 	};
 
-	if (!say_get(MXG_SAY_GREETING) || !say_get(reason) || !reply_is_whole(ctx) ||
+	if (!say_get(MXG_SAY_GREETING) || !say_get(reason) || !reply_may_stay(ctx) ||
 	    !reply_find(ctx, &headers) || !cookie_make(&headers, cookie_slot(now), &reply.seq))
 		return false;
 	/* Data of the SYN is not taken: it comes again (RFC 7413 §4.2.2). */

@@ -133,7 +133,7 @@ static __always_inline bool reply_find(struct xdp_md *ctx, struct reply_headers 
 	       reply_find_ip(&cur, start, l3 == PARSE_L3_IPV4, ret);
 }
 
-/* The same, where it is known: not of what was unpacked for that. */
+/* The same of a packet that has been parsed; false for one that was in another. */
 static __always_inline bool reply_find_parsed(struct xdp_md *ctx, const struct packet *pkt,
 					      struct reply_headers *ret)
 {
@@ -301,16 +301,20 @@ static __always_inline void reply_in_place(struct reply_headers *headers, const 
 		__builtin_memcpy(headers->tcp + 1, &sum.option, REPLY_MSS_SIZE);
 }
 
-/*
- * False: of a frame in several buffers the tail would go with the answer. Where the first is not
- * full, headers have one of their own, and what they do not speak of can only be padding: that is
- * not asked for, as it takes a call.
- */
+/* False: of a frame in several buffers the tail would go with the answer, or be what grows. */
 static __always_inline bool reply_is_whole(struct xdp_md *ctx)
 {
-	const __u32 len = ctx->data_end - ctx->data;
+	return bpf_xdp_get_buff_len(ctx) == ctx->data_end - ctx->data;
+}
 
-	return len <= REPLY_BUFFER_MIN || bpf_xdp_get_buff_len(ctx) == len;
+/*
+ * The same, without a call for most, for an answer that is as long as what it answers. Where there
+ * are more buffers and so little is in the first, that was for headers, and since the packet ends
+ * in it, what is in the others is padding.
+ */
+static __always_inline bool reply_may_stay(struct xdp_md *ctx)
+{
+	return ctx->data_end - ctx->data <= REPLY_BUFFER_MIN || reply_is_whole(ctx);
 }
 
 /* What the packet carries behind its header, in bytes. */
@@ -329,7 +333,7 @@ static __noinline bool reply_reset(struct xdp_md *ctx)
 	struct reply_headers headers = {};
 	struct reply reply = {.flags = PARSE_TCP_RST | PARSE_TCP_ACK};
 
-	if (!reply_is_whole(ctx) || !reply_find(ctx, &headers))
+	if (!reply_may_stay(ctx) || !reply_find(ctx, &headers))
 		return false;
 	reply.ack = bpf_ntohl(headers.tcp->seq) + 1 + reply_data_len(&headers);
 	reply_in_place(&headers, &reply);

@@ -288,16 +288,14 @@ static __always_inline void say_move(struct xdp_md *ctx, __u32 by, __u32 len)
 }
 
 /*
- * The frame gets want bytes, its headers at its begin. False: it cannot, and is as it was. The
- * tail of one in several buffers is that of the last, which is not ours.
+ * The frame, all in one buffer, gets want bytes, its headers at its begin. False: it cannot, and
+ * is as it was.
  */
 static __always_inline bool say_grow(struct xdp_md *ctx, __u32 headers_len, __u32 want, __u32 key)
 {
 	const __u32 have = (__u32)(ctx->data_end - ctx->data);
 
-	if (want <= have)
-		return true;
-	if (bpf_xdp_get_buff_len(ctx) == have && bpf_xdp_adjust_tail(ctx, (int)(want - have)) == 0)
+	if (want <= have || bpf_xdp_adjust_tail(ctx, (int)(want - have)) == 0)
 		return true;
 	if (bpf_xdp_adjust_head(ctx, (int)(have - want)) != 0)
 		return false;
@@ -314,7 +312,7 @@ static __always_inline void say_copy(void *to, const void *from, __u32 bytes)
 
 /*
  * len bytes, in pieces of so many, the last one with some of what stands before it. False: they
- * are fewer than that, or the frame ends before.
+ * are fewer than a piece has or more than a part, or the frame ends before.
  */
 static __always_inline bool say_store_pieces(void *to, const void *end, const char *from, __u32 len,
 					     __u32 bytes, __u32 key)
@@ -357,7 +355,10 @@ static __always_inline int say_store_part(struct xdp_md *ctx, __u32 at, const ch
 	return (int)len;
 }
 
-/* The same with an address; where there is room, zeros behind it, for the part that follows. */
+/*
+ * The same with an address; where there is room, zeros behind it, for the part that follows. None
+ * has been written out for a text that had no place for it a moment ago.
+ */
 static __always_inline int say_store_addr(struct xdp_md *ctx, __u32 at, const struct say_addr *addr,
 					  __u32 key)
 {
@@ -365,6 +366,8 @@ static __always_inline int say_store_addr(struct xdp_md *ctx, __u32 at, const st
 	const void *end = (void *)(unsigned long)ctx->data_end;
 	const __u32 len = say_forget(addr->len, key);
 
+	if (!len)
+		return -1;
 	for (__u32 i = 0; i < SAY_ADDR_SUMMED && i < len; i += SAY_WORD) {
 		if ((const void *)(to + i + SAY_WORD) <= end) {
 			*(__u64 *)(to + i) = *(const __u64 *)(const void *)(addr->text + i);
