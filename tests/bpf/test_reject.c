@@ -15,7 +15,6 @@
 
 #include "gate.h"
 #include "named.h"
-#include "named.h"
 #include "reference.h"
 #include "talk.h"
 
