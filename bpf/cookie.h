@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * The sequence numbers of connections that the gate opens by itself: a keyed hash of the
- * client's address and port and of the time, so that the acknowledgment of one shows, without
- * any memory, that its sender has received the answer to a SYN of his within the last 69 to 137 s.
+ * connection and of the time, so that the acknowledgment of one shows, without any
+ * memory, that its sender has received the answer to its SYN within the last 69 to 137 s.
  *
  * A number is the parity of its time slot (1 bit), seven zeros, and 24 bits of SipHash-1-3
- * over the client's address, its port and the slot, as many as a SYN cookie of the kernel has.
- * The last zero takes the carry of what is sent after it, so the parity can be read from any
+ * over addresses, ports and slot, as many as a SYN cookie of the kernel has. The last zero
+ * takes the carry of what is sent after it, so the parity can be read from any
  * acknowledgment, and one hash decides. The other six spare 63 of 64 connections of the
  * host, whose numbers are random, that hash. Without a secret there are no cookies.
  *
- * Which of our addresses that SYN was for is not in it: what is to be proven is that the sender
- * gets what is sent to his own. Who guesses is right once in a million packets, and has one text of
- * some hundred bytes sent to somebody else for that. So as many rounds are enough as others take
- * for their tables.
+ * Who guesses is right once in a million packets, and has one text of some hundred bytes sent to
+ * somebody else for that. So as many rounds are enough as others take for their tables.
  */
 #ifndef MXGATE_BPF_COOKIE_H
 #define MXGATE_BPF_COOKIE_H
@@ -88,26 +86,29 @@ static __always_inline __u64 cookie_end(struct cookie_sip *sip, __u64 last, __u6
 }
 
 /*
- * What is hashed is the client's address, its port and the lowest byte of the slot: 7 or 19
- * bytes, in the order of memory, so that SipHash's own last word has all of IPv4. The byte is
- * the same again after five hours; a worker that goes on has renewed the secret by then.
+ * What is hashed is client, server, ports and the lower three bytes of the slot: 15 or 39 bytes,
+ * in the order of memory, so that SipHash's own last word has some of them.
  */
 static __always_inline __u32 cookie_hash(const struct reply_headers *headers,
 					 const struct mxg_secret *secret, __u32 slot)
 {
-	const __u64 rest = headers->tcp->source | (slot & 0xff) << 16;
+	const __u64 rest = *(const __u32 *)(const void *)headers->tcp | (__u64)(slot & 0xffffff)
+										<< 32;
 	struct cookie_sip sip;
-	__u64 word[2];
+	__u64 word[4];
 
 	cookie_begin(&sip, secret);
-	if (headers->ip4)
-		return (__u32)cookie_end(&sip, headers->ip4->saddr | rest << 32, 7);
+	if (headers->ip4) {
+		cookie_eat(&sip, (__u64)headers->ip4->daddr << 32 | headers->ip4->saddr);
+		return (__u32)cookie_end(&sip, rest, 15);
+	}
 	if (!headers->ip6) /* never: the verifier's question */
 		return 0;
 	__builtin_memcpy(word, &headers->ip6->saddr, sizeof(word));
-	cookie_eat(&sip, word[0]);
-	cookie_eat(&sip, word[1]);
-	return (__u32)cookie_end(&sip, rest, 19);
+#pragma unroll
+	for (int i = 0; i < 4; i++)
+		cookie_eat(&sip, word[i]);
+	return (__u32)cookie_end(&sip, rest, 39);
 }
 
 static __always_inline __u32 cookie_slot(__u64 now)
@@ -115,7 +116,7 @@ static __always_inline __u32 cookie_slot(__u64 now)
 	return (__u32)(now >> MXG_COOKIE_SHIFT);
 }
 
-/* The number for this client's port in this slot; false if there is no secret. */
+/* The number for this connection in this slot; false if there is no secret. */
 static __always_inline bool cookie_make(const struct reply_headers *headers, __u32 slot, __u32 *ret)
 {
 	const __u32 at = slot >> (MXG_SECRET_SHIFT - MXG_COOKIE_SHIFT) & 1;
@@ -128,7 +129,7 @@ static __always_inline bool cookie_make(const struct reply_headers *headers, __u
 	return true;
 }
 
-/* False: what acknowledges this is no answer to a number of ours. */
+/* False: what acknowledges this is of no connection that the gate has opened. */
 static __always_inline bool cookie_may_be(__be32 ack)
 {
 	return !(ack & bpf_htonl(COOKIE_ZEROS));
@@ -136,7 +137,7 @@ static __always_inline bool cookie_may_be(__be32 ack)
 
 /*
  * How many bytes of ours, the SYN among them, the packet acknowledges: 1 to max. False if
- * its sender was not given that number in this slot or the one before.
+ * it is not of a connection that the gate has opened in this slot or the one before.
  */
 static __always_inline bool cookie_prove(const struct reply_headers *headers, __u64 now, __u32 max,
 					 __u32 *ret)

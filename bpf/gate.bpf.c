@@ -43,15 +43,6 @@ struct {
 	__uint(XDP_PASS, 1);
 } XDP_RUN_CONFIG(mxgate_reject);
 
-static __always_inline bool gate_is_destination(const struct mxg_config *config,
-						const struct packet *pkt)
-{
-	struct source dest = {};
-
-	packet_dest(pkt, &dest);
-	return config_is_destination(config, &dest);
-}
-
 /* The worker has given a sign of life lately, and said that it holds. */
 static __always_inline bool gate_may_hold(const struct mxg_config *config, __u64 lease_ns)
 {
@@ -133,7 +124,7 @@ static __always_inline int gate_talk(struct xdp_md *ctx, const struct mxg_config
 	struct verdict verdict = {};
 	int action = XDP_PASS;
 
-	if (!refuse_prove(ctx, pkt, now, &talk) || !gate_is_destination(config, pkt))
+	if (!refuse_prove(ctx, pkt, now, &talk))
 		return act_pass(MXG_CTR_NOT_SYN);
 	if (gate_rejects(config, source, now, &verdict))
 		action = refuse_answer(ctx, &talk, source, verdict.reason);
@@ -147,7 +138,7 @@ static __always_inline int gate_packet(struct xdp_md *ctx, bool can_reject)
 {
 	const struct mxg_config *config = config_get();
 	struct packet pkt = {};
-	struct source source = {};
+	struct source source = {}, dest = {};
 
 	if (!config)
 		return act_pass(MXG_CTR_OFF);
@@ -170,7 +161,8 @@ static __always_inline int gate_packet(struct xdp_md *ctx, bool can_reject)
 	packet_source(&pkt, &source);
 	if (!pkt.is_syn)
 		return gate_talk(ctx, config, &pkt, &source);
-	if (!gate_is_destination(config, &pkt))
+	packet_dest(&pkt, &dest);
+	if (!config_is_destination(config, &dest))
 		return act_pass(MXG_CTR_NOT_DESTINATION);
 	return gate_syn(ctx, config, &source, can_reject);
 }

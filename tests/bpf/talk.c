@@ -176,17 +176,18 @@ static size_t ip_len(const struct talk *talk)
 	return talk->spec.family == 4 ? 20 : 40;
 }
 
-/* The client's address and port as they are on the wire, one byte of the slot. */
+/* Client, server, ports, three bytes of the slot, each as it is on the wire but for the slot. */
 static uint32_t cookie_of(const struct talk *talk, const struct packet *pkt, uint32_t slot)
 {
-	const size_t addr = talk->spec.family == 4 ? 4 : 16, ip = ip_at(pkt);
+	const size_t addrs = talk->spec.family == 4 ? 8 : 32, ip = ip_at(pkt);
 	const __u64 *key = talk->secret[slot / 64 % 2].key;
-	uint8_t message[19];
+	uint8_t message[39];
 
-	memcpy(message, pkt->data + ip + ip_len(talk) - 2 * addr, addr);
-	memcpy(message + addr, pkt->data + ip + ip_len(talk), 2);
-	message[addr + 2] = (uint8_t)slot;
-	return (uint32_t)(siphash(1, 3, key, message, addr + 3) & 0xffffff) | slot % 2 << 31;
+	memcpy(message, pkt->data + ip + ip_len(talk) - addrs, addrs);
+	memcpy(message + addrs, pkt->data + ip + ip_len(talk), 4);
+	for (size_t i = 0; i < 3; i++)
+		message[addrs + 4 + i] = (uint8_t)(slot >> 8 * i);
+	return (uint32_t)(siphash(1, 3, key, message, addrs + 7) & 0xffffff) | slot % 2 << 31;
 }
 
 uint32_t talk_cookie(const struct talk *talk, uint32_t slot)
