@@ -91,7 +91,7 @@ static __always_inline bool refuse_syn(struct xdp_md *ctx, __u32 reason, __u64 n
 		.is_syn = true,
 	};
 
-	if (!say_get(MXG_SAY_GREETING) || !say_get(reason) || !reply_may_stay(ctx) ||
+	if (!say_get(MXG_SAY_GREETING).say || !say_get(reason).say || !reply_may_stay(ctx) ||
 	    !reply_find(ctx, &headers) || !cookie_make(&headers, cookie_slot(now), &reply.seq))
 		return false;
 	/* Data of the SYN is not taken: it comes again (RFC 7413 §4.2.2). */
@@ -132,7 +132,8 @@ static __always_inline enum refuse_step refuse_step_of(const struct refuse_talk 
 						       const struct refuse_lens *lens,
 						       const struct say_addr *addr)
 {
-	__u32 rest = talk->acked - 1, bye;
+	__u32 rest = talk->acked - 1, bye_len;
+	struct say_text bye;
 
 	if (rest == 0)
 		return REFUSE_GREET;
@@ -142,12 +143,13 @@ static __always_inline enum refuse_step refuse_step_of(const struct refuse_talk 
 		if (rest == i * lens->reason)
 			return REFUSE_COMMAND;
 	}
-	bye = say_len(say_get(MXG_SAY_BYE), addr);
+	bye = say_get(MXG_SAY_BYE);
+	bye_len = say_len(&bye, addr);
 #pragma unroll
 	for (int i = 0; i <= REFUSE_TOLD_MAX + 1; i++) {
 		const __u32 last = rest - i * lens->reason - 1; /* without the FIN */
 
-		if (last == 0 || (last == bye && i <= REFUSE_TOLD_MAX))
+		if (last == 0 || (last == bye_len && i <= REFUSE_TOLD_MAX))
 			return REFUSE_CLOSED;
 	}
 	return REFUSE_STRANGE;
@@ -241,17 +243,19 @@ static __always_inline int refuse_keep_silent(void)
 }
 
 /* What is said to a line that is no command of a client that is to be told why. */
-static __always_inline const struct mxg_say *refuse_wrong(const struct refuse_lens *lens,
-							  __u32 reason, const struct say_addr *addr)
+static __always_inline struct say_text refuse_wrong(const struct refuse_lens *lens, __u32 reason,
+						    const struct say_addr *addr)
 {
-	const struct mxg_say *wrong = say_get(MXG_SAY_WRONG + reason);
+	struct say_text wrong = say_get(MXG_SAY_WRONG + reason);
 
-	return say_len(wrong, addr) == lens->reason ? wrong : NULL;
+	if (say_len(&wrong, addr) != lens->reason)
+		wrong.say = NULL;
+	return wrong;
 }
 
-/* What is told, or NULL: there is no such text; and as what it counts. */
+/* What is told, and as what it counts. */
 struct refuse_text {
-	const struct mxg_say *say;
+	struct say_text told;
 	enum mxg_counter counter;
 };
 
@@ -269,7 +273,7 @@ static __always_inline void refuse_command(struct xdp_md *ctx, const struct refu
 	reply->flags |= PARSE_TCP_PSH;
 	if (verb == REFUSE_WORD('q', 'u', 'i', 't')) {
 		reply->flags |= PARSE_TCP_FIN;
-		text->say = say_get(MXG_SAY_BYE);
+		text->told = say_get(MXG_SAY_BYE);
 		text->counter = MXG_CTR_REJECT_QUIT;
 		return;
 	}
@@ -278,15 +282,12 @@ static __always_inline void refuse_command(struct xdp_md *ctx, const struct refu
 	if (verb == REFUSE_WORD('e', 'h', 'l', 'o') || verb == REFUSE_WORD('h', 'e', 'l', 'o')) {
 		text->counter = MXG_CTR_REJECT_TOLD;
 	} else {
-		text->say = refuse_wrong(lens, reason, addr);
+		text->told = refuse_wrong(lens, reason, addr);
 		text->counter = MXG_CTR_REJECT_WRONG;
 	}
 }
 
-/*
- * The packet becomes its answer. A text that is another one by now is not told: it is asked for
- * again, as if it had been lost.
- */
+/* The packet becomes its answer. */
 static __always_inline int refuse_reply(struct xdp_md *ctx, const struct refuse_talk *talk,
 					struct reply *reply, struct refuse_text *text,
 					const struct say_addr *addr)
@@ -294,13 +295,13 @@ static __always_inline int refuse_reply(struct xdp_md *ctx, const struct refuse_
 	struct reply_headers headers = {};
 
 	if (text->counter != MXG_CTR_REJECT_ACKED) {
-		if (!text->say)
+		if (!text->told.say)
 			return XDP_PASS;
-		switch (say_answer(ctx, &talk->place, reply, text->say, addr)) {
+		switch (say_answer(ctx, &talk->place, reply, &text->told, addr)) {
 		case SAY_SAID:
 			count_one(text->counter);
 			return XDP_TX;
-		case SAY_OTHER:
+		case SAY_SPOILT:
 			return refuse_keep_silent();
 		case SAY_NO_ROOM:
 			break;
@@ -325,20 +326,20 @@ static __always_inline int refuse_reply(struct xdp_md *ctx, const struct refuse_
 static __always_inline int refuse_answer(struct xdp_md *ctx, const struct refuse_talk *talk,
 					 const struct source *source, __u32 reason)
 {
-	const struct mxg_say *greeting = say_get(MXG_SAY_GREETING), *told = say_get(reason);
-	struct refuse_text text = {.say = told, .counter = MXG_CTR_REJECT_ACKED};
+	const struct say_text greeting = say_get(MXG_SAY_GREETING), told = say_get(reason);
+	struct refuse_text text = {told, MXG_CTR_REJECT_ACKED};
 	struct say_addr addr = {};
 	struct refuse_lens lens;
 	struct reply reply = {};
 	enum refuse_step step;
 
-	if (!talk || !source || !greeting || !told || !reply_is_whole(ctx))
+	if (!talk || !source || !greeting.say || !told.say || !reply_is_whole(ctx))
 		return XDP_PASS;
 	/* Writing it out takes long: who is greeted is seldom told his address. */
-	if (talk->acked > 1 || greeting->has_addr)
+	if (talk->acked > 1 || greeting.head.has_addr)
 		say_address(source, &addr);
-	lens.greeting = say_len(greeting, &addr);
-	lens.reason = say_len(told, &addr);
+	lens.greeting = say_len(&greeting, &addr);
+	lens.reason = say_len(&told, &addr);
 	step = refuse_step_of(talk, &lens, &addr);
 	if (step == REFUSE_STRANGE)
 		return XDP_PASS;

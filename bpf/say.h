@@ -47,24 +47,42 @@ struct say_addr {
 	__u32 zero;
 };
 
-/* The text, or NULL if there is none that can be said. */
-static __always_inline const struct mxg_say *say_get(__u32 slot)
-{
-	const struct mxg_say *say = bpf_map_lookup_elem(&mxg3_say, &slot);
+/*
+ * A text, and its head as it was at one moment: the worker may write it anew at any time. Who
+ * says what has become another text says as many bytes as the head names, with its checksum, which
+ * is then of neither: it is asked for again, as if it had been lost.
+ */
+struct say_text {
+	const struct mxg_say *say; /* NULL: there is none that can be said */
+	struct mxg_say_head head;
+};
 
-	if (!say || !say->before_len || say->before_len > MXG_SAY_PART ||
-	    say->after_len > MXG_SAY_PART ||
-	    say->before_len + say->after_len + (say->has_addr ? MXG_SAY_ADDR : 0) > MXG_SAY_MAX)
-		return NULL;
-	return say;
+static __always_inline struct say_text say_get(__u32 slot)
+{
+	struct say_text ret = {.say = bpf_map_lookup_elem(&mxg3_say, &slot)};
+	union {
+		__u64 word;
+		struct mxg_say_head head;
+	} read;
+
+	if (!ret.say)
+		return ret;
+	read.word = *(const volatile __u64 *)(const void *)&ret.say->head;
+	ret.head = read.head;
+	if (!ret.head.before_len || ret.head.before_len > MXG_SAY_PART ||
+	    ret.head.after_len > MXG_SAY_PART ||
+	    ret.head.before_len + ret.head.after_len + (ret.head.has_addr ? MXG_SAY_ADDR : 0) >
+		    MXG_SAY_MAX)
+		ret.say = NULL;
+	return ret;
 }
 
 /* 0: there is no such text. */
-static __always_inline __u32 say_len(const struct mxg_say *say, const struct say_addr *addr)
+static __always_inline __u32 say_len(const struct say_text *text, const struct say_addr *addr)
 {
-	if (!say)
+	if (!text->say)
 		return 0;
-	return say->before_len + say->after_len + (say->has_addr ? addr->len : 0);
+	return text->head.before_len + text->head.after_len + (text->head.has_addr ? addr->len : 0);
 }
 
 /*
@@ -258,16 +276,16 @@ static __always_inline __u64 say_addr_sum(const struct say_addr *addr)
  * Not folded, as reply_fold() takes it. Of what begins at an odd place the two bytes of each 16
  * bits are the other way round, which is times 256 in such a sum (RFC 1071 §2 (B)).
  */
-static __always_inline __u64 say_sum(const struct mxg_say *say, const struct say_addr *addr)
+static __always_inline __u64 say_sum(const struct mxg_say_head *head, const struct say_addr *addr)
 {
-	__u32 at = say->before_len;
-	__u64 total = say->before_sum;
+	__u32 at = head->before_len;
+	__u64 total = head->before_sum;
 
-	if (say->has_addr) {
+	if (head->has_addr) {
 		total += say_addr_sum(addr) << (at & 1) * 8;
 		at += addr->len;
 	}
-	return total + ((__u64)say->after_sum << (at & 1) * 8);
+	return total + ((__u64)head->after_sum << (at & 1) * 8);
 }
 
 /*
@@ -355,10 +373,7 @@ static __always_inline int say_store_part(struct xdp_md *ctx, __u32 at, const ch
 	return (int)len;
 }
 
-/*
- * The same with an address; where there is room, zeros behind it, for the part that follows. None
- * has been written out for a text that had no place for it a moment ago.
- */
+/* The same with an address; where there is room, zeros behind it, for the part that follows. */
 static __always_inline int say_store_addr(struct xdp_md *ctx, __u32 at, const struct say_addr *addr,
 					  __u32 key)
 {
@@ -366,8 +381,6 @@ static __always_inline int say_store_addr(struct xdp_md *ctx, __u32 at, const st
 	const void *end = (void *)(unsigned long)ctx->data_end;
 	const __u32 len = say_forget(addr->len, key);
 
-	if (!len)
-		return -1;
 	for (__u32 i = 0; i < SAY_ADDR_SUMMED && i < len; i += SAY_WORD) {
 		if ((const void *)(to + i + SAY_WORD) <= end) {
 			*(__u64 *)(to + i) = *(const __u64 *)(const void *)(addr->text + i);
@@ -382,34 +395,30 @@ static __always_inline int say_store_addr(struct xdp_md *ctx, __u32 at, const st
 	return (int)len;
 }
 
-/*
- * All of it, len bytes. False if that is not what there is, or not any more: the worker may
- * write a text anew at any time, and the frame has been made for the one before. key: any number
- * that the verifier does not know.
+/* All of it. False never: the verifier's question. key: any number that the verifier does not know.
  */
-static __always_inline bool say_store_text(struct xdp_md *ctx, __u32 at, const struct mxg_say *say,
-					   const struct say_addr *addr, __u32 len, __u32 key)
+static __always_inline bool say_store_text(struct xdp_md *ctx, __u32 at,
+					   const struct say_text *text, const struct say_addr *addr,
+					   __u32 key)
 {
-	const __u32 end = at + len;
-	int part = say_store_part(ctx, at, say->before, say->before_len, key);
+	int part = say_store_part(ctx, at, text->say->before, text->head.before_len, key);
 
 	if (part < 0)
 		return false;
 	at = say_forget(at + (__u32)part, key);
-	if (say->has_addr) {
+	if (text->head.has_addr) {
 		part = say_store_addr(ctx, at, addr, key);
 		if (part < 0)
 			return false;
 		at = say_forget(at + (__u32)part, key);
 	}
-	part = say_store_part(ctx, at, say->after, say->after_len, key);
-	return part >= 0 && at + (__u32)part == end;
+	return say_store_part(ctx, at, text->say->after, text->head.after_len, key) >= 0;
 }
 
 enum say_result {
 	SAY_SAID,
-	SAY_OTHER, /* the text has become another one meanwhile: the frame may be spoilt */
-	SAY_NO_ROOM,
+	SAY_NO_ROOM, /* and nothing has changed */
+	SAY_SPOILT,  /* never: the verifier's question */
 };
 
 /*
@@ -418,26 +427,23 @@ enum say_result {
  */
 static __always_inline enum say_result say_answer(struct xdp_md *ctx,
 						  const struct reply_place *place,
-						  struct reply *reply, const struct mxg_say *say,
+						  struct reply *reply, const struct say_text *text,
 						  const struct say_addr *addr)
 {
 	struct reply_headers headers = {};
-	__u32 len, at;
+	__u32 len = say_len(text, addr), at;
 
-	/* What say_get() has found may be another text by now. */
-	len = say_len(say, addr);
-	if (!len || len > MXG_SAY_MAX)
-		return SAY_OTHER;
+	if (!len || len > MXG_SAY_MAX) /* never, neither */
+		return SAY_SPOILT;
 	at = reply_tcp_at(place) + sizeof(struct tcphdr);
 	if (!say_grow(ctx, at, at + len, reply->seq))
 		return SAY_NO_ROOM;
-	/* It does not fail: the verifier's question. */
 	if (!reply_find_again(ctx, place, &headers))
-		return SAY_OTHER;
+		return SAY_SPOILT;
 	reply->data = (__u16)len;
-	reply->data_sum = say_sum(say, addr);
+	reply->data_sum = say_sum(&text->head, addr);
 	reply_in_place(&headers, reply);
-	return say_store_text(ctx, at, say, addr, len, reply->seq) ? SAY_SAID : SAY_OTHER;
+	return say_store_text(ctx, at, text, addr, reply->seq) ? SAY_SAID : SAY_SPOILT;
 }
 
 #endif

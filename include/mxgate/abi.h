@@ -224,13 +224,18 @@ struct mxg_bucket {
 #define MXG_SAY_MAX      192
 #define MXG_SAY_ADDR     39 /* the longest address: 2001:db8:1111:2222:3333:4444:5555:6666 */
 
-struct mxg_say {
+/* All in one word, so that it is read at one moment: it says what the rest must be. */
+struct mxg_say_head {
 	__u8 before_len; /* 0..MXG_SAY_PART */
 	__u8 after_len;  /* 0..MXG_SAY_PART */
 	__u8 has_addr;   /* 0 or 1: the client's address, as RFC 5952 writes it, between them */
 	__u8 zero;
 	__u16 before_sum; /* RFC 1071: of the bytes, as they lie in memory, not inverted */
 	__u16 after_sum;
+};
+
+struct mxg_say {
+	struct mxg_say_head head;
 	char before[MXG_SAY_PART]; /* the rest of each is 0 */
 	char after[MXG_SAY_PART];
 };
@@ -377,6 +382,7 @@ _Static_assert(sizeof(struct mxg_prefix) == 24, "mxg_prefix layout");
 _Static_assert(sizeof(struct mxg_rollup) == 16, "mxg_rollup layout");
 _Static_assert(sizeof(struct mxg_event) == 32, "mxg_event layout");
 _Static_assert(sizeof(struct mxg_bucket) == 16, "mxg_bucket layout");
+_Static_assert(sizeof(struct mxg_say_head) == 8, "mxg_say_head layout");
 _Static_assert(sizeof(struct mxg_say) == 256, "mxg_say layout");
 _Static_assert(sizeof(struct mxg_secret) == 16, "mxg_secret layout");
 _Static_assert(MXG_REASON_MAX <= MXG_SAY_BYE, "a reason has a text");

@@ -140,7 +140,7 @@ static void tell_sender(const struct rig *rig, const struct packets *packets,
 	memcpy(rig->send->frame, frame->data, frame->len);
 	packets_greeting(&greeting);
 	if (packets->kind == PACKETS_EHLO)
-		rig->send->acked += (__u32)greeting.before_len + greeting.after_len;
+		rig->send->acked += (__u32)greeting.head.before_len + greeting.head.after_len;
 }
 
 /* --- sending and measuring -------------------------------------------------------------------- */

@@ -31,13 +31,13 @@ void talk_set_say(struct gate *gate, uint32_t slot, const char *before, const ch
 		  bool has_addr)
 {
 	struct mxg_say say = {
-		.before_len = (uint8_t)strlen(before),
-		.after_len = (uint8_t)strlen(after),
-		.has_addr = has_addr,
+		.head.before_len = (uint8_t)strlen(before),
+		.head.after_len = (uint8_t)strlen(after),
+		.head.has_addr = has_addr,
 	};
 
-	memcpy(say.before, before, say.before_len);
-	memcpy(say.after, after, say.after_len);
+	memcpy(say.before, before, say.head.before_len);
+	memcpy(say.after, after, say.head.after_len);
 	talk_put_say(gate, slot, &say);
 }
 
@@ -298,14 +298,22 @@ static size_t check_ip(const struct talk *talk, const struct packet *in, const s
 	return len - ip_len(talk);
 }
 
+/* Whether the checksum of len bytes of TCP, behind their addresses, is right. */
+static bool has_tcp_sum(const struct talk *talk, const uint8_t *tcp, size_t len)
+{
+	const size_t addrs = talk->spec.family == 4 ? 8 : 32;
+	const uint32_t sum =
+		add_words(tcp - addrs, addrs) + add_words(tcp, len) + IPPROTO_TCP + (uint32_t)len;
+
+	return (sum & 0xffff) + (sum >> 16) == 0xffff;
+}
+
 static void read_tcp(const struct talk *talk, const uint8_t *was, const uint8_t *tcp, size_t len,
 		     struct talk_answer *ret)
 {
-	const size_t addrs = talk->spec.family == 4 ? 8 : 32, header = (size_t)(tcp[12] >> 4) * 4;
-	uint32_t sum = add_words(tcp - addrs, addrs) + add_words(tcp, len);
+	const size_t header = (size_t)(tcp[12] >> 4) * 4;
 
-	sum += IPPROTO_TCP + (uint32_t)len;
-	cr_expect_eq((sum & 0xffff) + (sum >> 16), 0xffff, "checksum of TCP");
+	cr_expect(has_tcp_sum(talk, tcp, len), "checksum of TCP");
 	cr_expect_arr_eq(tcp, was + 2, 2);
 	cr_expect_arr_eq(tcp + 2, was, 2);
 	cr_assert(header >= 20 && header <= len);
@@ -321,6 +329,11 @@ static void read_tcp(const struct talk *talk, const uint8_t *was, const uint8_t 
 		ret->mss = get16(tcp + 22);
 	else
 		cr_expect_eq(header, 20, "an option that nobody wants");
+}
+
+bool talk_is_taken(const struct talk *talk, const struct packet *pkt, const struct packet *out)
+{
+	return has_tcp_sum(talk, out->data + ip_at(pkt) + ip_len(talk), check_ip(talk, pkt, out));
 }
 
 void talk_read(const struct talk *talk, const struct packet *pkt, const struct packet *out,

@@ -67,6 +67,9 @@ bool talk_is_proven(const struct talk *talk, const struct packet *pkt);
 void talk_build(const struct talk *talk, uint8_t flags, uint32_t seq, uint32_t ack,
 		const char *data, struct packet *ret);
 
+/* Whether a host takes this answer to the frame: whether its TCP checksum is right. */
+bool talk_is_taken(const struct talk *talk, const struct packet *pkt, const struct packet *out);
+
 /* Reads an answer to the frame, which was sent back. */
 void talk_read(const struct talk *talk, const struct packet *pkt, const struct packet *out,
 	       struct talk_answer *ret);

@@ -248,7 +248,7 @@ Test(vmap, works_without_any_capability)
 
 Test(vmap, what_is_said_and_its_secrets)
 {
-	const struct mxg_say say = {.before_len = 3, .before = "554"};
+	const struct mxg_say say = {.head.before_len = 3, .before = "554"};
 	const struct mxg_secret secret = {{1, 2}};
 	struct mxg_secret got;
 	struct mxg_say there;

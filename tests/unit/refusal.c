@@ -191,11 +191,12 @@ Test(refusal, lines)
 Test(refusal, a_line_as_it_lies_in_the_map)
 {
 	const struct mxg_say want = {
-		.before_len = 11,
-		.after_len = 10,
-		.has_addr = 1,
-		.before_sum = htons(0x27e7), /* RFC 1071 §1: of bytes in the order of the network */
-		.after_sum = htons(0x6723),
+		.head.before_len = 11,
+		.head.after_len = 10,
+		.head.has_addr = 1,
+		.head.before_sum =
+			htons(0x27e7), /* RFC 1071 §1: of bytes in the order of the network */
+		.head.after_sum = htons(0x6723),
 		.before = "554 5.7.25 ",
 		.after = " is bad.\r\n",
 	};
@@ -279,8 +280,8 @@ Test(refusal, greeting)
 		strcpy(conf.host, rows[i].host);
 		refusal_greeting(&conf, rows[i].machine, &say);
 		cr_expect_str_eq(refusal_format(&say, &addr, buf), rows[i].want);
-		cr_expect_eq(say.before_len + say.after_len, strlen(rows[i].want) + 2);
-		cr_expect_eq(memcmp(say.before + say.before_len - 2, "\r\n", 2), 0);
+		cr_expect_eq(say.head.before_len + say.head.after_len, strlen(rows[i].want) + 2);
+		cr_expect_eq(memcmp(say.before + say.head.before_len - 2, "\r\n", 2), 0);
 	}
 	refusal_bye(&say);
 	cr_expect_eq(strncmp(refusal_format(&say, &addr, buf), "221 2.0.0 ", 10), 0, "%s", buf);
@@ -307,9 +308,9 @@ Test(refusal, wrong)
 		cr_assert_eq(refusal_line(&conf, MXG_REASON_NO_PTR, &line, NULL), 0);
 		cr_assert_eq(refusal_wrong(&conf, MXG_REASON_NO_PTR, &say), 0);
 		cr_expect_str_eq(refusal_format(&say, &addr, buf), rows[i].want);
-		cr_expect_eq(say.before_len, line.before_len, "%s", rows[i].text);
-		cr_expect_eq(say.after_len, line.after_len, "%s", rows[i].text);
-		cr_expect_eq(say.has_addr, line.has_addr, "%s", rows[i].text);
+		cr_expect_eq(say.head.before_len, line.head.before_len, "%s", rows[i].text);
+		cr_expect_eq(say.head.after_len, line.head.after_len, "%s", rows[i].text);
+		cr_expect_eq(say.head.has_addr, line.head.has_addr, "%s", rows[i].text);
 		line = say;
 		refusal_seal(&line);
 		cr_expect_arr_eq((char *)&say, (char *)&line, sizeof(say), "%s", rows[i].text);
@@ -342,6 +343,6 @@ Test(refusal, defaults)
 			     0, "%s", name);
 		strcpy(all.reject.url, "https://postmaster.some-provider.example.net/refused.html");
 		cr_expect_eq(refusal_line(&all.reject, reason, &say, NULL), 0, "%s", name);
-		cr_expect_eq(say.has_addr, 1, "%s", name);
+		cr_expect_eq(say.head.has_addr, 1, "%s", name);
 	}
 }

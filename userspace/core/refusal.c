@@ -196,8 +196,8 @@ static uint16_t sum_of(const char part[static MXG_SAY_PART])
 
 void refusal_seal(struct mxg_say *say)
 {
-	say->before_sum = sum_of(say->before);
-	say->after_sum = sum_of(say->after);
+	say->head.before_sum = sum_of(say->before);
+	say->head.after_sum = sum_of(say->after);
 }
 
 /* A line without an address; one that is longer than a part goes on in the other. */
@@ -206,8 +206,8 @@ static bool say_plain(const char *text, size_t len, struct mxg_say *ret)
 	size_t first = len < MXG_SAY_PART ? len : MXG_SAY_PART;
 
 	memset(ret, 0, sizeof(*ret));
-	if (len > MXG_SAY_MAX || !put_part(text, first, &ret->before_len, ret->before) ||
-	    !put_part(text + first, len - first, &ret->after_len, ret->after))
+	if (len > MXG_SAY_MAX || !put_part(text, first, &ret->head.before_len, ret->before) ||
+	    !put_part(text + first, len - first, &ret->head.after_len, ret->after))
 		return false;
 	refusal_seal(ret);
 	return true;
@@ -219,10 +219,10 @@ static bool say_split(const char *text, const char *address, struct mxg_say *ret
 	size_t len = (size_t)(address - text) + strlen(after);
 
 	memset(ret, 0, sizeof(*ret));
-	ret->has_addr = 1;
+	ret->head.has_addr = 1;
 	if (len > MXG_SAY_MAX - MXG_SAY_ADDR ||
-	    !put_part(text, (size_t)(address - text), &ret->before_len, ret->before) ||
-	    !put_part(after, strlen(after), &ret->after_len, ret->after))
+	    !put_part(text, (size_t)(address - text), &ret->head.before_len, ret->before) ||
+	    !put_part(after, strlen(after), &ret->head.after_len, ret->after))
 		return false;
 	refusal_seal(ret);
 	return true;
@@ -287,10 +287,10 @@ const char *refusal_format(const struct mxg_say *say, const struct addr *addr,
 	char text[ADDR_TEXT_MAX] = "";
 	size_t len;
 
-	if (say->has_addr)
+	if (say->head.has_addr)
 		addr_format(addr, text);
-	snprintf(buf, MXG_SAY_MAX + 1, "%.*s%s%.*s", say->before_len, say->before, text,
-		 say->after_len, say->after);
+	snprintf(buf, MXG_SAY_MAX + 1, "%.*s%s%.*s", say->head.before_len, say->before, text,
+		 say->head.after_len, say->after);
 	len = strcspn(buf, "\r");
 	buf[len] = '\0';
 	return buf;
