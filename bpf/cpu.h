@@ -10,6 +10,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include <mxgate/abi.h>
+#include "kernel.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -36,9 +37,9 @@ static __always_inline __u64 cpu_now(struct mxg_counters *cpu)
 	const __u64 tick = bpf_jiffies64();
 
 	if (!cpu)
-		return bpf_ktime_get_coarse_ns();
+		return kernel_now();
 	if (cpu->tick != tick || !cpu->now_ns) {
-		cpu->now_ns = bpf_ktime_get_coarse_ns();
+		cpu->now_ns = kernel_now();
 		cpu->tick = tick;
 	}
 	return cpu->now_ns;

@@ -16,6 +16,7 @@
 
 #include <mxgate/abi.h>
 #include "config.h"
+#include "kernel.h"
 #include "report.h"
 #include "verdict.h"
 
@@ -83,7 +84,7 @@ int mxgate_established(struct bpf_sock_ops *ops)
 	    !config_is_protected(config, bpf_htons((__u16)ops->local_port)) ||
 	    !established_ends(ops, &remote, &local) || !config_is_destination(config, &local))
 		return ESTABLISHED_GO_ON;
-	now = bpf_ktime_get_coarse_ns();
+	now = kernel_now();
 	if (established_is_unknown(config, &remote, now))
 		report_event(0, config, &remote, MXG_EVENT_UNKNOWN, now);
 	return ESTABLISHED_GO_ON;

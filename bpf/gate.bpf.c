@@ -36,11 +36,6 @@ struct {
 struct {
 	__uint(priority, 20);
 	__uint(XDP_PASS, 1);
-} XDP_RUN_CONFIG(mxgate_frags);
-
-struct {
-	__uint(priority, 20);
-	__uint(XDP_PASS, 1);
 } XDP_RUN_CONFIG(mxgate_reject);
 
 /* The worker has given a sign of life lately, and said that it holds. */
@@ -173,6 +168,12 @@ int mxgate_gate(struct xdp_md *ctx)
 	return gate_packet(ctx, false);
 }
 
+#ifndef MXG_COMPAT
+struct {
+	__uint(priority, 20);
+	__uint(XDP_PASS, 1);
+} XDP_RUN_CONFIG(mxgate_frags);
+
 /*
  * The same program, allowed where frames come in several buffers (a large MTU): libbpf
  * says so to the kernel for this section. `ip link` finds its program by the section.
@@ -182,12 +183,13 @@ int mxgate_frags(struct xdp_md *ctx)
 {
 	return gate_packet(ctx, false);
 }
+#endif
 
 /*
  * The same with a tongue: what is to be rejected is told so. By itself, since a program in
  * which frames grow is refused by some dispatchers (reply.h). Chosen by its name.
  */
-SEC("xdp.frags")
+SEC(KERNEL_SEC_FRAGS)
 int mxgate_reject(struct xdp_md *ctx)
 {
 	return gate_packet(ctx, true);

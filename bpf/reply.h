@@ -24,6 +24,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "kernel.h"
 #include "parse.h"
 
 #define REPLY_HOPS       64
@@ -304,7 +305,7 @@ static __always_inline void reply_in_place(struct reply_headers *headers, const 
 /* False: of a frame in several buffers the tail would go with the answer, or be what grows. */
 static __always_inline bool reply_is_whole(struct xdp_md *ctx)
 {
-	return bpf_xdp_get_buff_len(ctx) == ctx->data_end - ctx->data;
+	return kernel_frame_len(ctx) == ctx->data_end - ctx->data;
 }
 
 /*

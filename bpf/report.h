@@ -21,6 +21,7 @@
 #include <mxgate/abi.h>
 #include <mxgate/table.h>
 #include "count.h"
+#include "kernel.h"
 #include "parse.h"
 
 #define REPORT_NS_PER_SEC 1000000000ULL
@@ -163,12 +164,15 @@ static __always_inline bool report_is_free(__u64 mark, __u32 tick)
 	return !mark || report_age(mark, tick) >= MXG_HOLD_PERIOD_NS >> REPORT_TICK_SHIFT;
 }
 
-/* Leaves the mark. Of several CPUs that do so at once, one has found the place new. */
+/*
+ * Leaves the mark. Of several CPUs that do so at once, one has found the place new; where that
+ * cannot be told (kernel.h), none has, and nobody is held.
+ */
 static __always_inline enum report_result report_mark(__u64 *slot, __u64 was, __u32 tag, __u32 tick)
 {
 	const __u64 mark = (__u64)tag << 32 | tick;
 
-	if (__sync_val_compare_and_swap(slot, was, mark) != was)
+	if (!kernel_swap(slot, was, mark))
 		return REPORT_SHARED;
 	if (report_is_free(was, tick))
 		return REPORT_NEW;

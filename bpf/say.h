@@ -16,6 +16,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include <mxgate/abi.h>
+#include "kernel.h"
 #include "parse.h"
 #include "reply.h"
 
@@ -46,6 +47,8 @@ struct say_addr {
 	__u32 len;
 	__u32 zero;
 };
+
+_Static_assert(sizeof(struct say_addr) <= KERNEL_ROOM, "an address has room");
 
 /*
  * A text, and its head as it was at one moment: the worker may write it anew at any time. Who
@@ -241,14 +244,18 @@ static __always_inline void say_addr6(const __be16 groups[8], struct say_addr *r
 }
 
 /*
- * *ret is zero before; 0. Not static, so that the verifier looks at it once by itself and
- * not with all that follows for each length that an address can have.
+ * *ret is zero before; 0. Not static where that can be, so that the verifier looks at it once by
+ * itself and not with all that follows for each length that an address can have.
  */
-__noinline int say_address6(const struct source *source, struct say_addr *ret)
+KERNEL_GLOBAL int say_address6(const struct source *source, struct say_addr *ret)
 {
-	if (!source || !ret)
+	struct say_addr *room = kernel_room(ret);
+
+	if (!source || !ret || !room)
 		return 0;
-	say_addr6((const __be16 *)(const void *)source->v6.addr, ret);
+	*room = *ret;
+	say_addr6((const __be16 *)(const void *)source->v6.addr, room);
+	*ret = *room;
 	return 0;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Learned verdicts in the kernel's own HASH: the measure of the one-line table, which
- * tests/bench/gate builds with MXG_TABLE_HASH and fills by itself. Not installed.
+ * Learned verdicts in the kernel's own HASH, which each kernel has: those of the gate for older
+ * ones (kernel.h), and the measure of the one-line table, which tests/bench/gate builds with
+ * MXG_TABLE_HASH and fills by itself.
  */
 #ifndef MXGATE_BPF_TABLE_HASH_H
 #define MXGATE_BPF_TABLE_HASH_H
@@ -20,13 +21,13 @@ static __always_inline struct mxg_verdict *verdict_find(const struct source *sou
 	void *table;
 
 	if (source->family == 4) {
-		table = bpf_map_lookup_elem(&mxg3_verdict4, &zero);
+		table = bpf_map_lookup_elem(&VERDICT_MAP4, &zero);
 		entry = table ? bpf_map_lookup_elem(table, &source->v4) : NULL;
 		/* Else clang joins the two calls, and the kernel cannot inline the lookup. */
 		barrier_var(entry);
 		return entry;
 	}
-	table = bpf_map_lookup_elem(&mxg3_verdict6, &zero);
+	table = bpf_map_lookup_elem(&VERDICT_MAP6, &zero);
 	return table ? bpf_map_lookup_elem(table, &source->v6) : NULL;
 }
 
@@ -44,8 +45,8 @@ static __always_inline struct mxg_verdict *verdict_read(const struct source *sou
  * The learned verdict of a source, in *ret when VERDICT_LIVE. Counts a hit, if it is one; cpu:
  * NULL, if it is none.
  *
- * A preallocated HASH hands the entry that an update replaced to the next
- * update, also while it is being read here: an interrupt between finding and
+ * A HASH hands the entry that an update replaced to the next update, also while it is being read
+ * here: always if it is preallocated, from 6.1 on if it is not. An interrupt between finding and
  * reading is enough to read another source's verdict. So a verdict that would
  * block is looked up twice, and counts only if both say the same. What is left
  * is the chance of the same accident twice in one packet, which costs that

@@ -63,11 +63,11 @@ static __always_inline void table_find(const struct source *source, struct line_
 	void *table;
 
 	if (source->family == 4) {
-		table = bpf_map_lookup_elem(&mxg3_verdict4, &zero);
+		table = bpf_map_lookup_elem(&VERDICT_MAP4, &zero);
 		if (table)
 			line4_find(table, source->v4, ret);
 	} else {
-		table = bpf_map_lookup_elem(&mxg3_verdict6, &zero);
+		table = bpf_map_lookup_elem(&VERDICT_MAP6, &zero);
 		if (table)
 			line6_find(table, source->word, ret);
 	}

@@ -16,6 +16,7 @@
 
 #include <mxgate/abi.h>
 #include <mxgate/table.h>
+#include "kernel.h"
 #include "parse.h"
 
 struct {
@@ -83,8 +84,12 @@ static __always_inline __u64 verdict_lease(__u64 now)
  * differ. Sizes, not types: behind __array() clang leaves a type undefined.
  */
 #ifdef MXG_TABLE_HASH
+#define VERDICT_MAP4 mxg3_hash4
+#define VERDICT_MAP6 mxg3_hash6
+
 struct verdict_table4 {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, KERNEL_HASH_FLAGS);
 	__uint(max_entries, 1);
 	__uint(key_size, sizeof(__be32));
 	__uint(value_size, sizeof(struct mxg_verdict));
@@ -92,11 +97,15 @@ struct verdict_table4 {
 
 struct verdict_table6 {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, KERNEL_HASH_FLAGS);
 	__uint(max_entries, 1);
 	__uint(key_size, sizeof(struct mxg_key6));
 	__uint(value_size, sizeof(struct mxg_verdict));
 };
 #else
+#define VERDICT_MAP4 mxg3_verdict4
+#define VERDICT_MAP6 mxg3_verdict6
+
 struct verdict_table4 {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP);
@@ -120,7 +129,7 @@ struct {
 	__type(key, __u32);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 	__array(values, struct verdict_table4);
-} mxg3_verdict4 SEC(".maps");
+} VERDICT_MAP4 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
@@ -128,7 +137,7 @@ struct {
 	__type(key, __u32);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 	__array(values, struct verdict_table6);
-} mxg3_verdict6 SEC(".maps");
+} VERDICT_MAP6 SEC(".maps");
 
 /* verdict_lookup(): the learned verdict of a source, and nothing else knows their form. */
 #if defined(MXG_TABLE_HASH)

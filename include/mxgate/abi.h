@@ -28,6 +28,8 @@
 #define MXG_MAP_COUNTERS "mxg3_counters" /* PERCPU_ARRAY[1] struct mxg_counters */
 #define MXG_MAP_VERDICT4 "mxg3_verdict4" /* ARRAY_OF_MAPS[1] -> ARRAY of struct mxg_line4 */
 #define MXG_MAP_VERDICT6 "mxg3_verdict6" /* ARRAY_OF_MAPS[1] -> ARRAY of struct mxg_line6 */
+#define MXG_MAP_HASH4    "mxg3_hash4"    /* of older kernels: ARRAY_OF_MAPS[1] -> HASH */
+#define MXG_MAP_HASH6    "mxg3_hash6"    /* of __be32 or struct mxg_key6, -> struct mxg_verdict */
 #define MXG_MAP_PREFIX4  "mxg3_prefix4"  /* LPM_TRIE */
 #define MXG_MAP_PREFIX6  "mxg3_prefix6"  /* LPM_TRIE */
 #define MXG_MAP_EVENTS   "mxg3_events"   /* RINGBUF of struct mxg_event */
@@ -131,7 +133,7 @@ struct mxg_config {
 
 /*
  * One learned verdict, as the worker speaks of it; table.h has how it lies in a table.
- * Times are CLOCK_MONOTONIC; the gate compares them with bpf_ktime_get_coarse_ns().
+ * Times are CLOCK_MONOTONIC; the gate compares them with a clock that is never ahead of it.
  * hits is counted by the gate and stays when the worker renews the entry, but for one that
  * is rejected from now on, which begins at 0; it is exact while it is small.
  */

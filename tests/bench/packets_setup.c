@@ -332,16 +332,22 @@ static int set_up_gate(const struct packets *packets)
 
 static const char *table_name(unsigned int family)
 {
-	return family == 4 ? MXG_MAP_VERDICT4 : MXG_MAP_VERDICT6;
+	return family == 4 ? MXG_MAP_HASH4 : MXG_MAP_HASH6;
 }
 
-/* Whether it is built with bpf/table_hash.h, which the daemon knows nothing of. */
+/* Whether it is built with bpf/table_hash.h. */
 static bool has_hash(const struct bpf_object *object)
 {
-	struct bpf_map *outer = bpf_object__find_map_by_name(object, MXG_MAP_VERDICT4);
-	const struct bpf_map *inner = outer ? bpf_map__inner_map(outer) : NULL;
+	return bpf_object__find_map_by_name(object, MXG_MAP_HASH4);
+}
 
-	return inner && bpf_map__type(inner) == BPF_MAP_TYPE_HASH;
+/* What the kernel lets into the slot is made with the flags of what was there. */
+static __u32 hash_flags(const struct bpf_object *object, unsigned int family)
+{
+	struct bpf_map *outer =
+		object ? bpf_object__find_map_by_name(object, table_name(family)) : NULL;
+
+	return outer ? bpf_map__map_flags(bpf_map__inner_map(outer)) : 0;
 }
 
 static int hash_fill(int table, const struct packets *packets)
@@ -372,8 +378,10 @@ static int set_up_hash(const struct packets *packets)
 	const struct mxg_config config = enforced();
 	const uint64_t lease_ns = clock_mono_ns() + DAY_NS;
 	struct bpf_object *object = bpf_object__open_file(packets->object, &opts);
+	LIBBPF_OPTS(bpf_map_create_opts, table_opts,
+		    .map_flags = hash_flags(object, packets->family));
 	int table = bpf_map_create(BPF_MAP_TYPE_HASH, "mxg_test_hash", key_size,
-				   sizeof(struct mxg_verdict), packets->sources, NULL);
+				   sizeof(struct mxg_verdict), packets->sources, &table_opts);
 	int err = !object || table < 0 ? -errno : bpf_object__load(object);
 
 	if (err == 0)

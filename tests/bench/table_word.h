@@ -18,13 +18,13 @@
 static __always_inline __u64 word_of(const struct source *source)
 {
 	const __u32 zero = 0;
-	void *table = source->family == 4 ? bpf_map_lookup_elem(&mxg3_verdict4, &zero) : NULL;
+	void *table = source->family == 4 ? bpf_map_lookup_elem(&VERDICT_MAP4, &zero) : NULL;
 	const struct mxg_table *head;
 	const volatile __u64 *line;
 	__u32 home;
 
 	if (source->family == 6)
-		table = bpf_map_lookup_elem(&mxg3_verdict6, &zero);
+		table = bpf_map_lookup_elem(&VERDICT_MAP6, &zero);
 	head = table ? bpf_map_lookup_elem(table, &zero) : NULL;
 	if (!head)
 		return 0;
