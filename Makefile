@@ -102,6 +102,7 @@ BENCH := $(BUILD)/bench-resolve
 PACKETS := $(BUILD)/bench-gate
 OTHERS := $(BUILD)/mxgate-hash.bpf.o $(BUILD)/mxgate-word.bpf.o
 ESTABLISHED := $(BUILD)/mxgate-established.bpf.o
+COMPAT := $(BUILD)/mxgate-compat.bpf.o $(BUILD)/mxgate-established-compat.bpf.o
 
 # What was made with other flags, or from another set of files, is made again.
 # $(call stamp,FILE,TEXT) writes FILE only when TEXT differs from its content.
@@ -117,7 +118,7 @@ $(call stamp,$(BPFFLAGS),$(CLANG) $(BPF_CFLAGS))
 ##@ Build
 
 .PHONY: all
-all: $(BUILD)/mxgate.bpf.o $(ESTABLISHED) $(PROGRAMS) ## mxgated, mxgate and mxgate*.bpf.o in build/ (default)
+all: $(BUILD)/mxgate.bpf.o $(ESTABLISHED) $(COMPAT) $(PROGRAMS) ## mxgated, mxgate and mxgate*.bpf.o in build/ (default)
 
 $(BUILD)/mxgate.bpf.o: bpf/gate.bpf.c $(BPFFLAGS)
 	@mkdir -p $(BUILD)/obj
@@ -129,6 +130,16 @@ $(BUILD)/mxgate.bpf.o: bpf/gate.bpf.c $(BPFFLAGS)
 $(ESTABLISHED): bpf/established.bpf.c $(BPFFLAGS)
 	@mkdir -p $(BUILD)/obj
 	$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(BUILD)/obj/established.bpf.d -MT $@ -c $< -o $@.tmp
+	$(LLVM_STRIP) -g $@.tmp
+	mv $@.tmp $@
+
+# Both for kernels that lack what those want: bpf/kernel.h.
+$(BUILD)/mxgate-compat.bpf.o: bpf/gate.bpf.c
+$(BUILD)/mxgate-established-compat.bpf.o: bpf/established.bpf.c
+$(COMPAT): $(BPFFLAGS)
+	@mkdir -p $(BUILD)/obj
+	$(CLANG) $(BPF_CFLAGS) -DMXG_COMPAT -MMD -MP -MF $(BUILD)/obj/$(@F:.o=.d) -MT $@ \
+		-c $(filter %.c,$^) -o $@.tmp
 	$(LLVM_STRIP) -g $@.tmp
 	mv $@.tmp $@
 
@@ -191,7 +202,7 @@ $(FUZZERS): $(BUILD)/%: $(BUILD)/obj/tests/fuzz/%.o $(LIB) $(FILES)
 fuzzers: $(FUZZERS)
 
 -include $(BUILD)/obj/gate.bpf.d $(BUILD)/obj/established.bpf.d $(BUILD)/obj/packets.bpf.d \
-	$(patsubst $(BUILD)/%.o,$(BUILD)/obj/%.d,$(OTHERS))
+	$(patsubst $(BUILD)/%.o,$(BUILD)/obj/%.d,$(OTHERS) $(COMPAT))
 -include $(patsubst %.c,$(BUILD)/obj/%.d,$(ALL_SRC))
 
 .PHONY: programs-and-tests
@@ -350,6 +361,8 @@ install: all man ## into DESTDIR, PREFIX=/usr/local; keeps a configuration that 
 	$(call put,755,$(BUILD)/mxgate,$(PREFIX)/bin/mxgate)
 	$(call put,644,$(BUILD)/mxgate.bpf.o,$(PREFIX)/lib/mxgate/mxgate.bpf.o)
 	$(call put,644,$(ESTABLISHED),$(PREFIX)/lib/mxgate/mxgate-established.bpf.o)
+	$(call put,644,$(BUILD)/mxgate-compat.bpf.o,$(PREFIX)/lib/mxgate/mxgate-compat.bpf.o)
+	$(call put,644,$(BUILD)/mxgate-established-compat.bpf.o,$(PREFIX)/lib/mxgate/mxgate-established-compat.bpf.o)
 	$(call put,755,deploy/ip-link/mxgate-ip-link,$(PREFIX)/lib/mxgate/mxgate-ip-link)
 	test -e $(DESTDIR)$(SYSCONFDIR)/mxgate/mxgate.conf || \
 		$(call put,644,deploy/mxgate.conf,$(SYSCONFDIR)/mxgate/mxgate.conf)
