@@ -372,6 +372,7 @@ static __always_inline int say_store_part(struct xdp_md *ctx, __u32 at, const ch
 		return say_store_pieces(to, end, from, len, SAY_PIECE, key) ? (int)len : -1;
 	if (len >= SAY_WORD)
 		return say_store_pieces(to, end, from, len, SAY_WORD, key) ? (int)len : -1;
+	KERNEL_HIDE(len);
 	for (__u32 i = 0; i < SAY_WORD && i < len; i++) {
 		if ((const void *)(to + i + 1) > end)
 			return -1;
