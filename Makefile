@@ -100,7 +100,7 @@ PROGRAMS := $(BUILD)/mxgated $(BUILD)/mxgate
 TESTS := $(BUILD)/test-unit $(BUILD)/test-bpf $(BUILD)/hostile
 BENCH := $(BUILD)/bench-resolve
 PACKETS := $(BUILD)/bench-gate
-OTHERS := $(BUILD)/mxgate-hash.bpf.o $(BUILD)/mxgate-word.bpf.o
+OTHERS := $(BUILD)/mxgate-word.bpf.o
 ESTABLISHED := $(BUILD)/mxgate-established.bpf.o
 COMPAT := $(BUILD)/mxgate-compat.bpf.o $(BUILD)/mxgate-established-compat.bpf.o
 
@@ -149,11 +149,9 @@ $(PACKETS).bpf.o: tests/bench/packets.bpf.c $(BPFFLAGS)
 	$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(BUILD)/obj/packets.bpf.d -MT $@ -c $< -o $@
 
 # The gate with another table, to be compared with.
-$(BUILD)/mxgate-hash.bpf.o: TABLE := MXG_TABLE_HASH
-$(BUILD)/mxgate-word.bpf.o: TABLE := MXG_TABLE_WORD
 $(OTHERS): bpf/gate.bpf.c $(BPFFLAGS)
 	@mkdir -p $(BUILD)/obj
-	$(CLANG) $(BPF_CFLAGS) -D$(TABLE) -MMD -MP -MF $(BUILD)/obj/$(@F:.o=.d) -MT $@ -c $< -o $@.tmp
+	$(CLANG) $(BPF_CFLAGS) -DMXG_TABLE_WORD -MMD -MP -MF $(BUILD)/obj/$(@F:.o=.d) -MT $@ -c $< -o $@.tmp
 	$(LLVM_STRIP) -g $@.tmp
 	mv $@.tmp $@
 
@@ -218,6 +216,10 @@ check: check-layers all $(BUILD)/test-unit ## unit tests; need no root
 check-bpf: all $(BUILD)/test-bpf ## packets through the gate by BPF_PROG_TEST_RUN; needs root
 	MXGATE_BPF_OBJ=$(abspath $(BUILD))/mxgate.bpf.o tools/run-criterion bpf $(BUILD)/test-bpf
 
+.PHONY: check-bpf-compat
+check-bpf-compat: all $(BUILD)/test-bpf ## the same through the gate for older kernels; needs root
+	MXGATE_BPF_OBJ=$(abspath $(BUILD))/mxgate-compat.bpf.o tools/run-criterion bpf-compat $(BUILD)/test-bpf
+
 .PHONY: fuzz-packets
 fuzz-packets: all $(BUILD)/test-bpf ## random packets, gate against reference; FUZZ_FRAMES=10000000; needs root
 	MXGATE_FUZZ_FRAMES=$(or $(FUZZ_FRAMES),10000000) MXGATE_BPF_OBJ=$(abspath $(BUILD))/mxgate.bpf.o \
@@ -264,7 +266,7 @@ check-bench-gate: all $(PACKETS) $(PACKETS).bpf.o $(OTHERS) ## the gate costs a 
 	MXG_BUILD=$(abspath $(BUILD)) tests/bench/gate --check
 
 .PHONY: vm
-vm: all ## under Debian's kernel in qemu: dispatcher, old verifier; SUITE=bookworm-backports
+vm: all ## under Debian's kernel in qemu: dispatcher, old verifier; SUITE=bookworm-backports or bullseye
 	BUILD=$(BUILD) tools/vm-run $(if $(SUITE),--suite $(SUITE)) tests/vm/dispatcher.sh
 
 .PHONY: check-c-ares-new

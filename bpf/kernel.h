@@ -16,7 +16,6 @@
 #ifdef MXG_COMPAT
 
 #define MXG_TABLE_HASH
-#define KERNEL_HASH_FLAGS BPF_F_NO_PREALLOC /* without verdicts it costs its buckets alone */
 
 /* With this section libbpf does not ask for several buffers, which is refused before 5.18. */
 #define KERNEL_SEC_FRAGS "xdp"
@@ -73,10 +72,9 @@ static __always_inline void *kernel_room(void *ret)
 
 #else
 
-#define KERNEL_HASH_FLAGS 0
-#define KERNEL_SEC_FRAGS  "xdp.frags"
-#define KERNEL_GLOBAL     __noinline
-#define KERNEL_HIDE(x)    ((void)(x))
+#define KERNEL_SEC_FRAGS "xdp.frags"
+#define KERNEL_GLOBAL    __noinline
+#define KERNEL_HIDE(x)   ((void)(x))
 
 /* CLOCK_MONOTONIC in ns, never ahead of it and at most a tick behind. */
 static __always_inline __u64 kernel_now(void)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * Learned verdicts in the kernel's own HASH, which each kernel has: those of the gate for older
- * ones (kernel.h), and the measure of the one-line table, which tests/bench/gate builds with
- * MXG_TABLE_HASH and fills by itself.
+ * ones (kernel.h), and the measure of the one-line table.
  */
 #ifndef MXGATE_BPF_TABLE_HASH_H
 #define MXGATE_BPF_TABLE_HASH_H

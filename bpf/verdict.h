@@ -89,7 +89,7 @@ static __always_inline __u64 verdict_lease(__u64 now)
 
 struct verdict_table4 {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, KERNEL_HASH_FLAGS);
+	__uint(map_flags, BPF_F_NO_PREALLOC); /* without verdicts it costs its buckets alone */
 	__uint(max_entries, 1);
 	__uint(key_size, sizeof(__be32));
 	__uint(value_size, sizeof(struct mxg_verdict));
@@ -97,7 +97,7 @@ struct verdict_table4 {
 
 struct verdict_table6 {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, KERNEL_HASH_FLAGS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 1);
 	__uint(key_size, sizeof(struct mxg_key6));
 	__uint(value_size, sizeof(struct mxg_verdict));

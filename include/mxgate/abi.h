@@ -46,6 +46,7 @@
 /* An object of its own, beside the gate's and with its maps: section "sockops". */
 #define MXG_ESTABLISHED_NAME   "mxgate_established"
 #define MXG_ESTABLISHED_OBJECT "mxgate-established.bpf.o"
+#define MXG_ESTABLISHED_COMPAT "mxgate-established-compat.bpf.o" /* where the tables are hashes */
 
 #define MXG_PORTS_MAX   8
 #define MXG_DESTS_MAX   16

@@ -90,8 +90,10 @@
  *   trigger         {kind: "syn" | "established", cgroup: of the latter, or "", detail: why it
  *                    is not in force, or ""}
  *   hold            {on: first SYNs of unknown sources are held now, why_not: or ""}
- *   table           {v4: {entries, max, size: entries that the table has room for now,
- *                    bytes: of that, refused: new entries that found no place,
+ *   table           {form: "lines" | "hash": the kernel's own, of the gate for older kernels,
+ *                    v4: {entries, max, size: entries that the table has room for now,
+ *                    bytes: of that (0: the kernel does not tell), refused: new entries that found
+ *                    no place,
  *                    lines_from_home: [entries that lie so many lines from home],
  *                    growth: {growing, grown: times, not_grown: times that there was no
  *                    larger one to be had, longest_slice_us: of the last time}}, v6}

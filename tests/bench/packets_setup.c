@@ -272,7 +272,7 @@ int packets_gate(const struct packets *packets, struct packets_gate *ret)
 
 	if (err == 0) {
 		fds = gate_get_fds(ret->gate);
-		err = inner_new(fds->outer4, fds->outer6, &ret->tables);
+		err = inner_new(fds->outer4, fds->outer6, fds->is_hash, &ret->tables);
 	}
 	if (err == 0)
 		err = inner_configure(ret->tables, packets->family == 4 ? &full : &least,
@@ -311,7 +311,7 @@ static void report_table(int fd)
 	printf("{\"table_bytes\": %llu}\n", (unsigned long long)packets_map_bytes(fd));
 }
 
-static int set_up_gate(const struct packets *packets)
+int packets_mxgate(const struct packets *packets)
 {
 	struct packets_gate gate = {0};
 	int err = packets_gate(packets, &gate);
@@ -325,89 +325,6 @@ static int set_up_gate(const struct packets *packets)
 	if (err == 0)
 		report_table(inner_fd(gate.tables, packets->family));
 	packets_gate_free(&gate);
-	return err;
-}
-
-/* --- mxgate with the kernel's HASH ------------------------------------------------------------ */
-
-static const char *table_name(unsigned int family)
-{
-	return family == 4 ? MXG_MAP_HASH4 : MXG_MAP_HASH6;
-}
-
-/* Whether it is built with bpf/table_hash.h. */
-static bool has_hash(const struct bpf_object *object)
-{
-	return bpf_object__find_map_by_name(object, MXG_MAP_HASH4);
-}
-
-/* What the kernel lets into the slot is made with the flags of what was there. */
-static __u32 hash_flags(const struct bpf_object *object, unsigned int family)
-{
-	struct bpf_map *outer =
-		object ? bpf_object__find_map_by_name(object, table_name(family)) : NULL;
-
-	return outer ? bpf_map__map_flags(bpf_map__inner_map(outer)) : 0;
-}
-
-static int hash_fill(int table, const struct packets *packets)
-{
-	const struct mxg_verdict verdict = drop_of_a_day();
-	struct addr addr;
-
-	for (uint32_t i = 0; i < packets->sources; i++) {
-		packets_source(packets->family, i, &addr);
-		if (bpf_map_update_elem(table, addr.bytes, &verdict, BPF_NOEXIST) < 0)
-			return -errno;
-	}
-	return 0;
-}
-
-static int put_first(const struct bpf_object *object, const char *map, const void *value)
-{
-	const __u32 zero = 0;
-	int fd = bpf_object__find_map_fd_by_name(object, map);
-
-	return fd < 0 || bpf_map_update_elem(fd, &zero, value, BPF_ANY) < 0 ? -errno : 0;
-}
-
-static int set_up_hash(const struct packets *packets)
-{
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .pin_root_path = MXG_PIN_DIR);
-	const __u32 key_size = packets->family == 4 ? sizeof(__be32) : sizeof(struct mxg_key6);
-	const struct mxg_config config = enforced();
-	const uint64_t lease_ns = clock_mono_ns() + DAY_NS;
-	struct bpf_object *object = bpf_object__open_file(packets->object, &opts);
-	LIBBPF_OPTS(bpf_map_create_opts, table_opts,
-		    .map_flags = hash_flags(object, packets->family));
-	int table = bpf_map_create(BPF_MAP_TYPE_HASH, "mxg_test_hash", key_size,
-				   sizeof(struct mxg_verdict), packets->sources, &table_opts);
-	int err = !object || table < 0 ? -errno : bpf_object__load(object);
-
-	if (err == 0)
-		err = hash_fill(table, packets);
-	if (err == 0)
-		err = put_first(object, table_name(packets->family), &table);
-	if (err == 0)
-		err = put_first(object, MXG_MAP_CONFIG, &config);
-	if (err == 0)
-		err = put_first(object, MXG_MAP_LEASE, &lease_ns);
-	if (err == 0)
-		report_table(table);
-	close(table);
-	bpf_object__close(object);
-	return err;
-}
-
-int packets_mxgate(const struct packets *packets)
-{
-	struct bpf_object *object = packets_open(packets->object);
-	const bool is_hash = object && has_hash(object);
-	int err = object ? 0 : -errno;
-
-	bpf_object__close(object);
-	if (err == 0)
-		err = is_hash ? set_up_hash(packets) : set_up_gate(packets);
 	return err < 0 ? failed(packets->object, err) : 0;
 }
 

@@ -88,9 +88,10 @@ static void load(struct gate *gate, bool rejects)
 
 		bpf_program__set_autoload(prog, does == rejects);
 	}
+	gate->is_hash = bpf_object__find_map_by_name(gate->obj, MXG_MAP_HASH4) != NULL;
 	cr_assert_eq(bpf_object__load(gate->obj), 0);
 	gate->prog = fd_of(gate, rejects ? MXG_REJECT_NAME : MXG_PROG_NAME);
-	gate->frags = fd_of(gate, rejects ? MXG_REJECT_NAME : MXG_FRAGS_NAME);
+	gate->frags = gate->is_hash ? -1 : fd_of(gate, rejects ? MXG_REJECT_NAME : MXG_FRAGS_NAME);
 }
 
 void gate_load(struct gate *gate)
@@ -108,6 +109,7 @@ static void drop_table(struct gate_table *table)
 	if (table->fd < 0)
 		return;
 	pages_free(table->table.memory, table->size);
+	table_hash_close(&table->hash);
 	close(table->fd);
 }
 
@@ -127,6 +129,13 @@ int gate_map(const struct gate *gate, const char *name)
 	return fd;
 }
 
+int gate_tables(const struct gate *gate, unsigned int family)
+{
+	if (gate->is_hash)
+		return gate_map(gate, family == 4 ? MXG_MAP_HASH4 : MXG_MAP_HASH6);
+	return gate_map(gate, family == 4 ? MXG_MAP_VERDICT4 : MXG_MAP_VERDICT6);
+}
+
 void gate_configure(struct gate *gate)
 {
 	const uint32_t zero = 0;
@@ -142,7 +151,13 @@ void gate_set_lease(struct gate *gate, uint64_t lease_ns)
 	cr_assert_eq(bpf_map_update_elem(gate_map(gate, MXG_MAP_LEASE), &zero, &lease_ns, 0), 0);
 }
 
-void gate_new_table(unsigned int family, uint32_t entries, struct gate_table *ret)
+static void new_hash(unsigned int family, uint32_t entries, struct gate_table *ret)
+{
+	cr_assert_eq(table_hash_make(family, entries, &ret->fd), 0);
+	cr_assert_eq(table_hash_open(&ret->hash, family, ret->fd), 0);
+}
+
+static void new_lines(unsigned int family, uint32_t entries, struct gate_table *ret)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP);
 	const uint32_t elements = table_elements(family, entries);
@@ -160,6 +175,24 @@ void gate_new_table(unsigned int family, uint32_t entries, struct gate_table *re
 	cr_assert_eq(table_init(&ret->table, family, memory, elements), 0);
 }
 
+void gate_new_table(const struct gate *gate, unsigned int family, uint32_t entries,
+		    struct gate_table *ret)
+{
+	*ret = (struct gate_table){.fd = -1, .hash = {.fd = -1}};
+	if (gate->is_hash)
+		new_hash(family, entries, ret);
+	else
+		new_lines(family, entries, ret);
+}
+
+void gate_need_newer(struct gate *gate)
+{
+	if (!gate->is_hash)
+		return;
+	gate_free(gate);
+	cr_skip("the gate for older kernels has no such thing");
+}
+
 static struct gate_table *table_of(struct gate *gate, unsigned int family)
 {
 	return family == 4 ? &gate->table4 : &gate->table6;
@@ -167,10 +200,9 @@ static struct gate_table *table_of(struct gate *gate, unsigned int family)
 
 void gate_set_table(struct gate *gate, unsigned int family, const struct gate_table *table)
 {
-	const char *name = family == 4 ? MXG_MAP_VERDICT4 : MXG_MAP_VERDICT6;
 	const uint32_t zero = 0;
 
-	cr_assert_eq(bpf_map_update_elem(gate_map(gate, name), &zero, &table->fd, 0), 0, "%s",
+	cr_assert_eq(bpf_map_update_elem(gate_tables(gate, family), &zero, &table->fd, 0), 0, "%s",
 		     strerror(errno));
 	drop_table(table_of(gate, family));
 	*table_of(gate, family) = *table;
@@ -191,7 +223,7 @@ void gate_setup(struct gate *gate, uint32_t enforce_mask)
 		.ask_interval_ns = GATE_HOUR_NS, /* no stall of the machine is as long */
 	};
 	for (unsigned int family = 4; family <= 6; family += 2) {
-		gate_new_table(family, TABLE_ROOM, &table);
+		gate_new_table(gate, family, TABLE_ROOM, &table);
 		gate_set_table(gate, family, &table);
 	}
 	gate_set_lease(gate, gate_now_ns() + GATE_HOUR_NS);
@@ -217,31 +249,52 @@ static void host_addr(unsigned int family, unsigned int host, struct addr *ret)
 	addr_from_bytes((uint8_t)family, bytes, ret);
 }
 
+void gate_put(struct gate *gate, const struct addr *addr, const struct mxg_verdict *verdict)
+{
+	struct gate_table *table = table_of(gate, addr->family);
+
+	cr_assert_eq(gate->is_hash ? table_hash_put(&table->hash, addr, verdict)
+				   : table_put(&table->table, addr, verdict, gate_now_ns()),
+		     0);
+}
+
+struct mxg_verdict gate_get(struct gate *gate, const struct addr *addr)
+{
+	struct gate_table *table = table_of(gate, addr->family);
+	struct mxg_verdict verdict;
+
+	cr_assert_eq(gate->is_hash ? table_hash_get(&table->hash, addr, &verdict)
+				   : table_get(&table->table, addr, &verdict),
+		     0);
+	return verdict;
+}
+
 void gate_put_verdict(struct gate *gate, unsigned int family, unsigned int host,
 		      const struct mxg_verdict *verdict)
 {
 	struct addr addr;
 
 	host_addr(family, host, &addr);
-	cr_assert_eq(table_put(&table_of(gate, family)->table, &addr, verdict, gate_now_ns()), 0);
+	gate_put(gate, &addr, verdict);
 }
 
 void gate_del_verdict(struct gate *gate, unsigned int family, unsigned int host)
 {
+	struct gate_table *table = table_of(gate, family);
 	struct addr addr;
 
 	host_addr(family, host, &addr);
-	cr_assert_eq(table_del(&table_of(gate, family)->table, &addr), 0);
+	cr_assert_eq(gate->is_hash ? table_hash_del(&table->hash, &addr)
+				   : table_del(&table->table, &addr),
+		     0);
 }
 
 struct mxg_verdict gate_get_verdict(struct gate *gate, unsigned int family, unsigned int host)
 {
-	struct mxg_verdict verdict;
 	struct addr addr;
 
 	host_addr(family, host, &addr);
-	cr_assert_eq(table_get(&table_of(gate, family)->table, &addr, &verdict), 0);
-	return verdict;
+	return gate_get(gate, &addr);
 }
 
 static int prefix_key(struct gate *gate, unsigned int family, unsigned int host, unsigned int bits,

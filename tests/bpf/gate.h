@@ -8,11 +8,13 @@
 #ifndef MXGATE_TESTS_GATE_H
 #define MXGATE_TESTS_GATE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <bpf/libbpf.h>
 
 #include <mxgate/abi.h>
 #include "core/table.h"
+#include "core/table_hash.h"
 #include "packet.h"
 
 #define GATE_NS_PER_SEC 1000000000ULL
@@ -23,11 +25,13 @@ struct gate {
 	struct bpf_object *obj;
 	struct mxg_config config; /* as last written by gate_configure() */
 	int prog;
-	int frags; /* the program for frames in several buffers */
+	int frags; /* the program for frames in several buffers; that for older kernels: none, -1 */
+	bool is_hash; /* the gate for older kernels, whose tables are hashes */
 	struct gate_table {
 		int fd; /* the inner map, mapped */
 		struct table table;
 		size_t size;
+		struct table_hash hash; /* in the place of both, with its own fd */
 	} table4, table6;
 };
 
@@ -56,11 +60,21 @@ void gate_setup_holding(struct gate *gate, uint32_t enforce_mask, uint64_t lease
 void gate_fill_hosts(struct gate *gate);
 
 int gate_map(const struct gate *gate, const char *name);
+/* The map that the table of a family hangs in. */
+int gate_tables(const struct gate *gate, unsigned int family);
 void gate_configure(struct gate *gate);
 void gate_set_lease(struct gate *gate, uint64_t lease_ns);
-void gate_new_table(unsigned int family, uint32_t entries, struct gate_table *ret);
+void gate_new_table(const struct gate *gate, unsigned int family, uint32_t entries,
+		    struct gate_table *ret);
+/* What follows only the gate for newer kernels has, lines or frames in several buffers: or skips.
+ */
+void gate_need_newer(struct gate *gate);
 /* Takes the table. */
 void gate_set_table(struct gate *gate, unsigned int family, const struct gate_table *table);
+
+/* The same by address, of whatever family. */
+void gate_put(struct gate *gate, const struct addr *addr, const struct mxg_verdict *verdict);
+struct mxg_verdict gate_get(struct gate *gate, const struct addr *addr);
 
 void gate_put_verdict(struct gate *gate, unsigned int family, unsigned int host,
 		      const struct mxg_verdict *verdict);

@@ -95,7 +95,7 @@ static uint32_t grow(struct gate *gate, unsigned int family, uint32_t *next)
 	struct gate_table *now = family == 4 ? &gate->table4 : &gate->table6, fresh;
 	uint32_t max = table_max(&now->table), steps = 0;
 
-	gate_new_table(family, 2 * max, &fresh);
+	gate_new_table(gate, family, 2 * max, &fresh);
 	table_grow_begin(&now->table, &fresh.table);
 	while (table_grow_step(&now->table, gate_now_ns())) {
 		for (uint32_t i = 0; i < SPARE; i++) {
@@ -125,8 +125,9 @@ static void expect_their_own(uint8_t family)
 	pthread_t thread;
 
 	gate_load(&gate);
+	gate_need_newer(&gate);
 	gate_setup(&gate, GATE_ENFORCE);
-	gate_new_table(family, START, &small);
+	gate_new_table(&gate, family, START, &small);
 	gate_set_table(&gate, family, &small);
 	put_known(&gate, family);
 	reader.gate = &gate;

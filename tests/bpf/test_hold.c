@@ -29,13 +29,19 @@ static const struct packet_spec *const syns[] = {&syn4, &syn6};
 #define for_each_syn(syn) for (const struct packet_spec *const *syn = syns; syn < syns + 2; syn++)
 
 /* It holds everybody, and asks about him every 3 s. */
-static void setup(struct gate *gate)
+static void hold_all(struct gate *gate)
 {
-	gate_load(gate);
 	gate_setup_holding(gate, GATE_ENFORCE, LEASE_NS);
 	gate->config.hold = 1;
 	gate->config.ask_interval_ns = 3 * GATE_NS_PER_SEC;
 	gate_configure(gate);
+}
+
+static void setup(struct gate *gate)
+{
+	gate_load(gate);
+	gate_need_newer(gate);
+	hold_all(gate);
 }
 
 /* A SYN with this outcome, of which not_held tells or does not. */
@@ -82,6 +88,22 @@ static void set_mark(const struct gate *gate, uint32_t slot, uint32_t tag, int a
 	const uint64_t mark = (uint64_t)tag << 32 | tick;
 
 	cr_assert_eq(bpf_map_update_elem(gate_map(gate, MXG_MAP_ASKED), &slot, &mark, 0), 0);
+}
+
+Test(gate_hold, the_gate_for_older_kernels_holds_nobody)
+{
+	struct gate gate;
+
+	gate_load(&gate);
+	if (!gate.is_hash) {
+		gate_free(&gate);
+		cr_skip("this one holds");
+	}
+	hold_all(&gate);
+	for_each_syn(syn) for (int i = 0; i < 3; i++)
+		expect(&gate, *syn, MXG_CTR_UNKNOWN, i == 0, "passed");
+	cr_expect_eq(gate_counter(&gate, MXG_CTR_EVENT_UNKNOWN), 2, "each was told of");
+	gate_free(&gate);
 }
 
 Test(gate_hold, the_first_syn_is_held_and_no_other)

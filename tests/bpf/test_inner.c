@@ -38,20 +38,31 @@ static struct addr host(uint8_t family, unsigned int n)
 	return addr;
 }
 
-/* A gate whose tables the keeper made, and a worker who has filled them. */
-static void setup(uint32_t most4, uint32_t most6)
+static void configure(uint32_t most4, uint32_t most6)
 {
 	const struct inner_size v4 = {LEAST, most4}, v6 = {LEAST, most6};
-	struct vmap_fds fds;
 
-	gate_load(&gate);
-	gate_setup(&gate, GATE_ENFORCE);
-	cr_assert_eq(inner_new(gate_map(&gate, MXG_MAP_VERDICT4), gate_map(&gate, MXG_MAP_VERDICT6),
-			       &inner),
-		     0);
 	cr_assert_eq(inner_configure(inner, &v4, &v6, why), 0, "%s", why);
-	fds = (struct vmap_fds){.verdict4 = inner_fd(inner, 4), .verdict6 = inner_fd(inner, 6)};
+}
+
+/* A worker, after the one that there was. */
+static void work(void)
+{
+	const struct vmap_fds fds = {.verdict4 = inner_fd(inner, 4),
+				     .verdict6 = inner_fd(inner, 6)};
+
+	vmap_free(vmap);
 	cr_assert_eq(vmap_new(&fds, &vmap), 0);
+}
+
+/* A gate whose tables the keeper made, and a worker who has filled them. */
+static void fill(uint32_t most4, uint32_t most6)
+{
+	gate_setup(&gate, GATE_ENFORCE);
+	cr_assert_eq(inner_new(gate_tables(&gate, 4), gate_tables(&gate, 6), gate.is_hash, &inner),
+		     0);
+	configure(most4, most6);
+	work();
 	for (int i = 0; i < 2; i++)
 		for (unsigned int n = 1; n <= KNOWN; n++) {
 			const struct mxg_verdict verdict = {
@@ -64,6 +75,13 @@ static void setup(uint32_t most4, uint32_t most6)
 
 			cr_assert_eq(vmap_put(vmap, &addr, &verdict, gate_now_ns()), 0);
 		}
+}
+
+static void setup(uint32_t most4, uint32_t most6)
+{
+	gate_load(&gate);
+	gate_need_newer(&gate);
+	fill(most4, most6);
 }
 
 static void teardown(void)
@@ -158,6 +176,43 @@ Test(inner, what_was_given_up_is_offered_again)
 	}
 	cr_expect_eq(inner_offer(inner, 4, 0, &fd, &id, why), -E2BIG);
 	expect_offer(6, 0, 4 * LEAST, &fd);
+	teardown();
+}
+
+Test(inner, a_hash_is_as_large_as_it_may_be)
+{
+	const struct mxg_verdict over = {
+		.expires_ns = 1, .action = MXG_ACTION_DROP, .reason = MXG_REASON_NO_PTR};
+	const struct addr gone = host(4, KNOWN + 1);
+	uint32_t id4, id6, max;
+	int fd;
+
+	gate_load(&gate);
+	if (!gate.is_hash) {
+		gate_free(&gate);
+		cr_skip("of the gate for older kernels alone");
+	}
+	fill(4 * LEAST, 2 * LEAST);
+	cr_expect_eq(vmap_max(vmap, 4), 4 * LEAST);
+	cr_expect_eq(vmap_max(vmap, 6), 2 * LEAST);
+	expect_all_known("at the start");
+	for (int i = 0; i < 2; i++)
+		cr_expect_eq(inner_offer(inner, families[i], 0, &fd, &max, why), -E2BIG);
+	cr_assert_eq(vmap_put(vmap, &gone, &over, gate_now_ns()), 0);
+
+	id4 = id_of(inner_fd(inner, 4));
+	id6 = id_of(inner_fd(inner, 6));
+	configure(8 * LEAST, 2 * LEAST);
+	work();
+	cr_expect_not(inner_is_first(inner));
+	cr_expect_neq(id_of(inner_fd(inner, 4)), id4, "a larger one");
+	cr_expect_eq(id_of(inner_fd(inner, 6)), id6, "the same");
+	cr_expect_eq(vmap_max(vmap, 4), 8 * LEAST);
+	cr_expect_eq(vmap_count(vmap, 4), KNOWN, "what has expired stays behind");
+	expect_all_known("in a larger one");
+	configure(KNOWN / 2, 2 * LEAST);
+	work();
+	cr_expect_eq(vmap_count(vmap, 4), KNOWN / 2, "as many as there is room for");
 	teardown();
 }
 

@@ -130,6 +130,7 @@ Test(gate_packets, enforce_frags)
 	struct gate gate;
 
 	gate_load(&gate);
+	gate_need_newer(&gate);
 	gate_setup(&gate, GATE_ENFORCE);
 	gate_fill_hosts(&gate);
 	gate.prog = gate.frags;

@@ -934,11 +934,10 @@ static void move_to(struct client *client, const uint8_t bytes[16])
 		.reason = MXG_REASON_NO_PTR,
 	};
 	const unsigned int family = client->talk.spec.family;
-	struct table *table = family == 4 ? &gate.table4.table : &gate.table6.table;
 	struct addr addr;
 
 	addr_from_bytes((uint8_t)family, bytes, &addr);
-	cr_assert_eq(table_put(table, &addr, &verdict, gate_now_ns()), 0);
+	gate_put(&gate, &addr, &verdict);
 }
 
 /* The gate's text for an address is the C library's. */

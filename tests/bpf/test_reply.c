@@ -147,8 +147,10 @@ Test(gate_reply, which_are_answered)
 
 	set_up(&gate);
 	run_syns(&gate);
-	gate.prog = gate.frags;
-	run_syns(&gate);
+	if (!gate.is_hash) {
+		gate.prog = gate.frags;
+		run_syns(&gate);
+	}
 	gate_free(&gate);
 }
 
@@ -200,6 +202,7 @@ Test(gate_reply, several_buffers_are_dropped)
 	struct gate gate;
 
 	set_up(&gate);
+	gate_need_newer(&gate);
 	gate.prog = gate.frags;
 	for (uint8_t family = 4; family <= 6; family += 2) {
 		packet_build(&pkt,

@@ -29,6 +29,7 @@ static void setup(struct gate *gate, uint32_t enforce_mask)
 	uint8_t addr[16];
 
 	gate_load(gate);
+	gate_need_newer(gate);
 	gate_setup_holding(gate, enforce_mask, GATE_HOUR_NS);
 	gate_fill_hosts(gate);
 	gate->config.rollup = 1;

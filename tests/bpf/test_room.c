@@ -69,7 +69,9 @@ static int load_before(const struct room *room, int meta)
 		MOV_I(BPF_REG_0, XDP_ABORTED),
 		EXIT,
 	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .prog_flags = BPF_F_XDP_HAS_FRAGS,
+	/* Only one of the gate's kind may lead to it. */
+	LIBBPF_OPTS(bpf_prog_load_opts, opts,
+		    .prog_flags = room->gate.is_hash ? 0 : BPF_F_XDP_HAS_FRAGS,
 		    .expected_attach_type = BPF_XDP);
 	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "mxg_test_before", "GPL", insns,
 			       sizeof(insns) / sizeof(insns[0]), &opts);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/pages.h"
+#include "core/table_hash.h"
 #include "io/vmap.h"
 
 #define MAX4     20000
@@ -40,13 +41,21 @@ static int make_table(unsigned int family, uint32_t max)
 	return fd;
 }
 
-static void setup(void)
+static int make_hash(unsigned int family, uint32_t max)
+{
+	int fd = -1;
+
+	cr_assert_eq(table_hash_make(family, max, &fd), 0, "%s", strerror(errno));
+	return fd;
+}
+
+static void setup_with(int (*make_verdicts)(unsigned int family, uint32_t max))
 {
 	fds.config = make(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct mxg_config), 1, 0);
 	fds.lease = make(BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
 	fds.counters = make(BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct mxg_counters), 1, 0);
-	fds.verdict4 = make_table(4, MAX4);
-	fds.verdict6 = make_table(6, 4);
+	fds.verdict4 = make_verdicts(4, MAX4);
+	fds.verdict6 = make_verdicts(6, 4);
 	fds.prefix4 = make(BPF_MAP_TYPE_LPM_TRIE, sizeof(struct mxg_prefix4_key),
 			   sizeof(struct mxg_prefix), 8, BPF_F_NO_PREALLOC);
 	fds.prefix6 = make(BPF_MAP_TYPE_LPM_TRIE, sizeof(struct mxg_prefix6_key),
@@ -57,12 +66,37 @@ static void setup(void)
 	cr_assert_eq(vmap_new(&fds, &vmap), 0);
 }
 
+static void setup(void)
+{
+	setup_with(make_table);
+}
+
+static void setup_hash(void)
+{
+	setup_with(make_hash);
+	cr_assert(vmap_is_hash(vmap));
+}
+
 static void teardown(void)
 {
 	vmap_free(vmap);
 }
 
 TestSuite(vmap, .init = setup, .fini = teardown);
+TestSuite(vmap_hash, .init = setup_hash, .fini = teardown);
+
+/* What holds of lines and of the kernel's hash. */
+#define BOTH(name)                                                                                 \
+	static void name(void);                                                                    \
+	Test(vmap, name)                                                                           \
+	{                                                                                          \
+		name();                                                                            \
+	}                                                                                          \
+	Test(vmap_hash, name)                                                                      \
+	{                                                                                          \
+		name();                                                                            \
+	}                                                                                          \
+	static void name(void)
 
 static struct addr addr_of(const char *text)
 {
@@ -90,7 +124,7 @@ static struct prefix prefix_of(const char *text)
 	return prefix;
 }
 
-Test(vmap, hits_are_carried_over)
+BOTH(hits_are_carried_over)
 {
 	struct addr addr = addr_of("2001:db8::1");
 	struct mxg_verdict verdict = {.expires_ns = LATER(5), .hits = 7, .reason = 2}, got;
@@ -107,7 +141,7 @@ Test(vmap, hits_are_carried_over)
 	cr_expect_eq(vmap_count(vmap, 4), 0);
 }
 
-Test(vmap, full_table_says_so_and_keeps_what_it_has)
+BOTH(full_table_says_so_and_keeps_what_it_has)
 {
 	struct mxg_verdict verdict = {.expires_ns = 1ULL << MXG_UNIT_SHIFT, .reason = 1}, got;
 	char text[] = "2001:db8::0";
@@ -130,7 +164,7 @@ Test(vmap, full_table_says_so_and_keeps_what_it_has)
 	cr_expect_eq(vmap_max(vmap, 6), 4);
 }
 
-Test(vmap, walk_sees_every_entry_once)
+BOTH(walk_sees_every_entry_once)
 {
 	struct table_entry *entries = calloc(VMAP_STEP, sizeof(*entries));
 	struct mxg_verdict verdict = {.reason = 1};
@@ -168,7 +202,7 @@ Test(vmap, walk_sees_every_entry_once)
 	free(entries);
 }
 
-Test(vmap, flush_takes_the_prefix_and_nothing_else)
+BOTH(flush_takes_the_prefix_and_nothing_else)
 {
 	struct prefix prefix = prefix_of("198.51.1.0/24"), host = prefix_of("198.51.0.7");
 	struct mxg_verdict verdict = {.reason = 1};
@@ -189,6 +223,72 @@ Test(vmap, flush_takes_the_prefix_and_nothing_else)
 	cr_expect_eq(vmap_count(vmap, 4), 767);
 	cr_expect_eq(vmap_flush(vmap, NULL), 768);
 	cr_expect_eq(vmap_count(vmap, 4) + vmap_count(vmap, 6), 0);
+}
+
+/* What is different, and what lines are asked that the kernel's hash has no answer to. */
+Test(vmap_hash, what_it_has_not)
+{
+	struct vmap_fds mixed = fds;
+	struct vmap *other;
+
+	cr_expect_not(vmap_is_filling(vmap, 4));
+	cr_expect_eq(vmap_grow_begin(vmap, 4, make_table(4, MAX4)), -EINVAL);
+	cr_expect_neq(vmap_seed(vmap, 4), vmap_seed(vmap, 4),
+		      "whoever takes one takes a fresh one");
+	vmap_reseed(vmap, 4, 1);
+	mixed.verdict6 = make_table(6, 4);
+	cr_expect_eq(vmap_new(&mixed, &other), -EINVAL);
+	mixed.verdict6 = make(BPF_MAP_TYPE_HASH, 16, sizeof(struct mxg_verdict) + 8, 4, 0);
+	cr_expect_eq(vmap_new(&mixed, &other), -EINVAL);
+}
+
+Test(vmap_hash, room_that_is_refused_and_made)
+{
+	struct mxg_verdict verdict = {.expires_ns = 1, .reason = MXG_REASON_NO_PTR};
+	struct addr addr = addr_of("2001:db8::1");
+	struct vmap_figures figures;
+	char text[] = "2001:db8::0";
+
+	verdict.reason = MXG_REASON_NONE;
+	cr_expect_eq(vmap_put(vmap, &addr, &verdict, NOW), -EINVAL);
+	verdict.reason = MXG_REASON_NO_PTR;
+	for (int i = 0; i < 6; i++) {
+		text[sizeof(text) - 2] = (char)('1' + i);
+		addr = addr_of(text);
+		cr_expect_eq(vmap_put(vmap, &addr, &verdict, 2), i < 4 ? 0 : -E2BIG);
+	}
+	vmap_figures(vmap, 6, &figures);
+	cr_expect_eq(figures.count, 4);
+	cr_expect_eq(figures.max, 4);
+	cr_expect_eq(figures.refused, 2);
+	cr_expect_gt(figures.bytes, 4 * sizeof(verdict));
+	cr_expect_eq(vmap_del(vmap, &addr), -ENOENT);
+	addr = addr_of("2001:db8::1");
+	cr_expect_eq(vmap_del(vmap, &addr), 0);
+	addr = addr_of("2001:db8::9");
+	cr_expect_eq(vmap_put(vmap, &addr, &verdict, 2), 0);
+	cr_expect_eq(vmap_count(vmap, 6), 4);
+}
+
+BOTH(hits_of_one_action_are_forgotten)
+{
+	struct mxg_verdict refused = {.expires_ns = LATER(5),
+				      .hits = 7,
+				      .action = MXG_ACTION_REJECT,
+				      .reason = MXG_REASON_NO_PTR};
+	struct mxg_verdict good = {
+		.expires_ns = LATER(5), .hits = 9, .action = MXG_ACTION_PASS, .reason = 1};
+	struct addr addrs[2] = {addr_of("192.0.2.1"), addr_of("192.0.2.2")};
+	struct mxg_verdict got;
+
+	cr_assert_eq(vmap_put(vmap, &addrs[0], &refused, NOW), 0);
+	cr_assert_eq(vmap_put(vmap, &addrs[1], &good, NOW), 0);
+	vmap_forget_hits(vmap, MXG_ACTION_REJECT);
+	cr_assert_eq(vmap_get(vmap, &addrs[0], &got), 0);
+	cr_expect_eq(got.hits, 0);
+	cr_expect_eq(got.action, MXG_ACTION_REJECT);
+	cr_assert_eq(vmap_get(vmap, &addrs[1], &got), 0);
+	cr_expect_eq(got.hits, 9);
 }
 
 Test(vmap, prefixes)
@@ -231,7 +331,7 @@ Test(vmap, counters_are_summed_over_cpus)
 	free(per_cpu);
 }
 
-Test(vmap, works_without_any_capability)
+BOTH(works_without_any_capability)
 {
 	struct addr addr = addr_of("192.0.2.1");
 	struct mxg_verdict verdict = {.hits = 3, .reason = 1}, got;

@@ -29,7 +29,7 @@ MX6=2001:db8:25::25
 MX_NAME=mx.example
 RCPT=postmaster@$MX_NAME
 PIN_DIR=/sys/fs/bpf/xdp/globals
-BPF_OBJECT=$MXG_BUILD/mxgate.bpf.o
+BPF_OBJECT=${MXG_OBJECT:-$MXG_BUILD/mxgate.bpf.o}
 
 # --- saying what happens --------------------------------------------------------
 

@@ -14,6 +14,7 @@
 set -u
 PIN_DIR=/sys/fs/bpf/xdp/globals
 OBJECT=$MXG_BUILD/mxgate.bpf.o
+BY_HAND=$OBJECT # what ip and xdp-loader are given
 # Passes what no AF_XDP socket is bound for: a program that is not ours and harms nobody.
 FOREIGN=$(echo /usr/lib/*/bpf/xsk_def_xdp_prog.o)
 LOG=/run/mxgated.log
@@ -174,19 +175,36 @@ in_a_dispatcher() {
 	check "both interfaces: attached native" until_true 20 both_are 'attached native'
 	show mxgate status
 	show xdp-loader status
+	if [ "$(status .table.form)" = hash ]; then
+		BY_HAND=$MXG_BUILD/mxgate-compat.bpf.o
+		check "the log: this kernel takes another gate" grep "event=gate-compat" "$LOG"
+		refuse "for it does not take the first" bpftool prog loadall "$OBJECT" /sys/fs/bpf/none
+	fi
 	equal "in the dispatcher" mxgate_gate "$(programs)"
 	equal "on the other interface" mxgate_gate "$(programs mx1)"
 	equal "the kernel's word (1 is native)" 1 "$(xdp_mode)"
 	equal "loaded as" ext "$(bpftool -j prog show id "$(our_id)" | jq -r .type)"
 }
 
+# What a process must have to use a map that it was given: CAP_BPF before Linux 5.19.
+capability_for_maps() {
+	local major minor
+	IFS=.- read -r major minor _ <<<"$(uname -r)"
+	if [ $((major * 100 + minor)) -lt 519 ]; then
+		echo 0000008000000000
+	else
+		echo 0000000000000000
+	fi
+}
+
 worker_is_bare() {
-	local pid
+	local pid caps
+	caps=$(capability_for_maps)
 	pid=$(status .worker_pid)
 	part "the worker"
 	equal "unprivileged_bpf_disabled" 2 "$(cat /proc/sys/kernel/unprivileged_bpf_disabled)"
 	equal "user" 65534 "$(awk '/^Uid:/ { print $2 }' /proc/"$pid"/status)"
-	equal "capabilities, effective and permitted" "0000000000000000 0000000000000000" \
+	equal "capabilities, effective and permitted" "$caps $caps" \
 		"$(awk '/^Cap(Prm|Eff)/ { print $2 }' /proc/"$pid"/status | xargs)"
 	equal "no new privileges" 1 "$(awk '/^NoNewPrivs/ { print $2 }' /proc/"$pid"/status)"
 }
@@ -353,7 +371,7 @@ loaded_by_others() {
 	part "attach = external, ip link"
 	daemon_start 'attach = external'
 	check "before it is loaded: missing" until_true 3 state_is 'missing none'
-	ip link set dev mx0 xdp obj "$OBJECT" sec xdp || bad "ip link set xdp"
+	ip link set dev mx0 xdp obj "$BY_HAND" sec xdp || bad "ip link set xdp"
 	check "loaded: external native" until_true 3 state_is 'external native'
 	acts "by ip link"
 	daemon_stop
@@ -362,7 +380,7 @@ loaded_by_others() {
 	equal "taken off" none "$(xdp_id)"
 
 	part "attach = external, xdp-loader"
-	xdp-loader load -m native -p "$PIN_DIR" mx0 "$OBJECT" || bad "xdp-loader load -p"
+	xdp-loader load -m native -p "$PIN_DIR" mx0 "$BY_HAND" || bad "xdp-loader load -p"
 	xdp-filter load mx0 || bad "xdp-filter load"
 	check "without a daemon everybody is let in" knock
 	daemon_start 'attach = external'

@@ -62,10 +62,12 @@ const struct conf_key CONF_KEYS[] = {
 	 "Each new host that is good waits that second, once a minute at most; it is let in then, judged "
 	 "or not. Nobody is held in monitor mode, whom an exception covers, while the DNS is in trouble or "
 	 "no more can be asked, nor once the worker has been silent for three seconds. Where confirm needs "
-	 "more than one look, the first refuses nobody and holding gains little. Needs trigger = syn."},
+	 "more than one look, the first refuses nobody and holding gains little. Needs trigger = syn. "
+	 "The gate for older kernels, mxgate-compat.bpf.o, holds nobody."},
 	{"", "bpf_object", KEY_PATH, AT(bpf_object), NO_RANGE, "an absolute path",
 	 MXG_PREFIX "/lib/mxgate/mxgate.bpf.o", "The compiled gate. What trigger = established needs lies "
-	 "beside it, mxgate-established.bpf.o."},
+	 "beside it, mxgate-established.bpf.o, and for kernels that do not take these (before Linux 5.19) "
+	 "mxgate-compat.bpf.o and mxgate-established-compat.bpf.o."},
 	{"", "state_directory", KEY_PATH, AT(state_directory), NO_RANGE, "an absolute path",
 	 "/var/lib/mxgate",
 	 "Exceptions, audit trail and evidence; owned by user. The systemd unit can write only to "

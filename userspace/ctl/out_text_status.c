@@ -172,13 +172,21 @@ static void cost(FILE *to, const json_t *table, const char *family)
 		if (json_integer_value(count) > 0)
 			most = led;
 	}
-	fprintf(to, "%s %.1f MiB for %s", family,
-		(double)out_text_integer(one, "bytes") / (1 << 20),
-		out_text_number(out_text_integer(one, "size"), size));
+	fputs(family, to);
+	if (out_text_integer(one, "bytes") > 0)
+		fprintf(to, " %.1f MiB", (double)out_text_integer(one, "bytes") / (1 << 20));
+	fprintf(to, " for %s", out_text_number(out_text_integer(one, "size"), size));
 	if (json_is_true(json_object_get(json_object_get(one, "growth"), "growing")))
 		fputs(" (growing)", to);
 	if (entries > 0)
 		fprintf(to, ", %.2f lines a look (%zu at most)", looks / entries, most + 1);
+}
+
+static bool is_hash(const json_t *table)
+{
+	const char *form = json_string_value(json_object_get(table, "form"));
+
+	return form && strcmp(form, "hash") == 0;
 }
 
 static void tables(FILE *to, const json_t *result)
@@ -191,6 +199,8 @@ static void tables(FILE *to, const json_t *result)
 	fputs(", ", to);
 	fill(to, table, "v6");
 	fputs("\ntables      ", to);
+	if (is_hash(table))
+		fputs("the kernel's own hash: ", to);
 	cost(to, table, "v4");
 	fputs("; ", to);
 	cost(to, table, "v6");

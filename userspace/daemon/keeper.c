@@ -66,6 +66,7 @@ struct keeper {
 	struct spawn_ids ids;
 	struct gate *gate;
 	struct inner *tables;
+	bool worker_needs_bpf; /* the kernel keeps the maps from who has no CAP_BPF */
 	uint64_t not_grown_ns; /* when there was no larger one to be had */
 	struct slots slots;
 	struct trigger trigger;
@@ -193,7 +194,7 @@ static int open_tables(struct keeper *keeper)
 {
 	const struct gate_fds *fds = gate_get_fds(keeper->gate);
 	char why[INNER_WHY_MAX] = "";
-	int err = inner_new(fds->outer4, fds->outer6, &keeper->tables);
+	int err = inner_new(fds->outer4, fds->outer6, fds->is_hash, &keeper->tables);
 
 	if (err == 0)
 		err = size_tables(keeper, why);
@@ -202,6 +203,22 @@ static int open_tables(struct keeper *keeper)
 	log_error("%s; lower verdicts { start4, start6 }, or max4 and max6",
 		  why[0] ? why : strerror(-err));
 	return KEEPER_EXIT_OS;
+}
+
+static int touch_gate(void *user)
+{
+	return gate_touch(user);
+}
+
+/* unprivileged_bpf_disabled was about maps, too, that somebody has been given. */
+static void look_whether_maps_open(struct keeper *keeper)
+{
+	keeper->worker_needs_bpf = spawn_try_bare(touch_gate, keeper->gate) == -EPERM;
+	if (keeper->worker_needs_bpf)
+		log_info("event=worker-keeps-capability capability=CAP_BPF detail=\"before Linux "
+			 "5.19 "
+			 "it cannot use the tables without, while kernel.unprivileged_bpf_disabled "
+			 "is not 0\"");
 }
 
 static int open_gate(struct keeper *keeper)
@@ -228,6 +245,10 @@ static int open_gate(struct keeper *keeper)
 			  " already; stop it first (systemctl stop mxgated)");
 		return KEEPER_EXIT_RUNNING;
 	}
+	look_whether_maps_open(keeper);
+	gate_unpin_others(keeper->gate);
+	keeper->trigger.object = keeper->conf.bpf_object;
+	keeper->trigger.is_hash = gate_get_fds(keeper->gate)->is_hash;
 	return open_tables(keeper);
 }
 
@@ -760,7 +781,7 @@ static int run_worker(struct keeper *keeper, int fd, pid_t parent)
 	int err, code;
 
 	become_worker(keeper, fd, &args);
-	err = spawn_drop_privileges(&keeper->ids, parent);
+	err = spawn_drop_privileges(&keeper->ids, parent, keeper->worker_needs_bpf);
 	if (err < 0) {
 		log_error("event=worker-cannot-start error=\"privileges cannot be dropped: %s\"",
 			  strerror(-err));

@@ -138,6 +138,8 @@ static bool may_refuse_learned(const struct worker *worker)
 
 const char *mode_nobody_held(const struct worker *worker)
 {
+	if (vmap_is_hash(worker->vmap))
+		return "the gate for older kernels cannot";
 	if (!may_refuse_learned(worker))
 		return "no reason is enforced that can be learned";
 	if (!worker->resolver || resolver_places(worker->resolver) == 0)

@@ -137,14 +137,15 @@ static void check_objects(struct check *check)
 	const char *object = check->object ? check->object : check->conf->bpf_object;
 	struct established_why found;
 	char why[CONF_ERRORS_MAX];
+	bool is_hash = false;
 
-	if (gate_check(object, why) < 0) {
+	if (gate_check(object, &is_hash, why) < 0) {
 		if (!check->object)
 			needs_place(check->conf_path, "", "bpf_object", why);
 		add(check, why);
 	}
 	if (check->conf->trigger != CONF_TRIGGER_ESTABLISHED ||
-	    established_check(object, check->conf->cgroup, &found) == 0)
+	    established_check(object, is_hash, check->conf->cgroup, &found) == 0)
 		return;
 	needs_explain_trigger(check->conf_path, check->conf, &found, why);
 	add(check, why);

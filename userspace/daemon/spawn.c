@@ -150,7 +150,23 @@ int spawn_check_directory(const struct conf *conf, const struct spawn_ids *ids, 
 				 why_size);
 }
 
-int spawn_drop_privileges(const struct spawn_ids *ids, pid_t parent)
+int spawn_try_bare(int (*step)(void *user), void *user)
+{
+	void *all;
+	int err;
+
+	if (capng_get_caps_process() < 0)
+		return -EPERM;
+	all = capng_save_state();
+	if (!all)
+		return -ENOMEM;
+	capng_updatev(CAPNG_DROP, CAPNG_EFFECTIVE, CAP_BPF, CAP_SYS_ADMIN, -1);
+	err = capng_apply(CAPNG_SELECT_CAPS) < 0 ? -EINVAL : step(user);
+	capng_restore_state(&all);
+	return capng_apply(CAPNG_SELECT_CAPS) < 0 ? -EINVAL : err;
+}
+
+int spawn_drop_privileges(const struct spawn_ids *ids, pid_t parent, bool keeps_bpf)
 {
 	bool may_bound;
 
@@ -164,6 +180,11 @@ int spawn_drop_privileges(const struct spawn_ids *ids, pid_t parent)
 	capng_clear(CAPNG_SELECT_BOTH);
 	if (may_bound && capng_apply(CAPNG_SELECT_BOUNDS) < 0)
 		return -EPERM;
+	if (keeps_bpf) {
+		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_BPF);
+		if (prctl(PR_SET_KEEPCAPS, 1) < 0)
+			return -errno;
+	}
 	if (setgroups(0, NULL) < 0 || setresgid(ids->gid, ids->gid, ids->gid) < 0 ||
 	    setresuid(ids->uid, ids->uid, ids->uid) < 0)
 		return -errno;

@@ -6,6 +6,7 @@
 #ifndef MXGATE_DAEMON_SPAWN_H
 #define MXGATE_DAEMON_SPAWN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -28,10 +29,14 @@ int spawn_state_directory(const struct conf *conf, const struct spawn_ids *ids, 
 int spawn_check_directory(const struct conf *conf, const struct spawn_ids *ids, char *why,
 			  size_t why_size);
 
+/* What step says without the capabilities that BPF asks for; or -errno. Root's, one thread. */
+int spawn_try_bare(int (*step)(void *user), void *user);
+
 /*
  * Gives up root for good: no supplementary groups, no capability in any set, no
- * new privileges, not dumpable; dies with the parent. 0 or -errno.
+ * new privileges, not dumpable; dies with the parent. keeps_bpf: but for CAP_BPF, which
+ * before Linux 5.19 whoever holds a map may need to use it. 0 or -errno.
  */
-int spawn_drop_privileges(const struct spawn_ids *ids, pid_t parent);
+int spawn_drop_privileges(const struct spawn_ids *ids, pid_t parent, bool keeps_bpf);
 
 #endif

@@ -167,7 +167,7 @@ json_t *status_json(struct worker *worker)
 
 	vmap_lease_get(worker->vmap, &lease);
 	return json_pack("{s:s, s:i, s:i, s:I, s:i, s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:b, "
-			 "s:o, s:o, s:{s:o, s:o}, s:o, s:o, "
+			 "s:o, s:o, s:{s:s, s:o, s:o}, s:o, s:o, "
 			 "s:o, s:o, s:o, s:o, s:o, s:o}",
 			 "version", MXG_VERSION, "pid", (int)worker->args.keeper_pid, "worker_pid",
 			 (int)getpid(), "uptime_sec",
@@ -180,10 +180,11 @@ json_t *status_json(struct worker *worker)
 			 "interfaces", links_json(&worker->args.slots), "ports",
 			 ports_json(worker->conf), "destinations", destinations_json(worker->conf),
 			 "decap", (int)worker->conf->decap, "trigger", trigger_json(worker), "hold",
-			 hold_json(worker), "table", "v4", table_json(worker, 4), "v6",
-			 table_json(worker, 6), "exceptions", exceptions_json(worker), "counters",
-			 counters_json(worker), "resolver", resolver_json(worker), "alarms",
-			 alarms_json(&worker->alarms), "confirm", watch_confirm_json(worker),
-			 "breaker", watch_breaker_json(worker), "rollup", rollups_json(worker),
-			 "evidence", ledger_json(worker));
+			 hold_json(worker), "table", "form",
+			 vmap_is_hash(worker->vmap) ? "hash" : "lines", "v4", table_json(worker, 4),
+			 "v6", table_json(worker, 6), "exceptions", exceptions_json(worker),
+			 "counters", counters_json(worker), "resolver", resolver_json(worker),
+			 "alarms", alarms_json(&worker->alarms), "confirm",
+			 watch_confirm_json(worker), "breaker", watch_breaker_json(worker),
+			 "rollup", rollups_json(worker), "evidence", ledger_json(worker));
 }

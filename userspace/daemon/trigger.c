@@ -18,10 +18,11 @@ static bool serves(const struct established *established, const struct conf *con
 	       established_is_attached(established);
 }
 
-static int start(const struct conf *conf, struct established **at, struct established_why *why)
+static int start(const struct trigger *trigger, const struct conf *conf, struct established **at,
+		 struct established_why *why)
 {
 	struct established *fresh;
-	int err = established_start(conf->bpf_object, conf->cgroup, &fresh, why);
+	int err = established_start(trigger->object, trigger->is_hash, conf->cgroup, &fresh, why);
 
 	if (err < 0)
 		return err;
@@ -34,7 +35,7 @@ int trigger_prepare(struct trigger *trigger, const struct conf *conf, struct est
 {
 	if (conf->trigger == CONF_TRIGGER_SYN || serves(trigger->in_use, conf))
 		return 0;
-	return start(conf, &trigger->ready, why);
+	return start(trigger, conf, &trigger->ready, why);
 }
 
 /* One that is in use and does not serve stays until there is a better one. */
@@ -50,7 +51,7 @@ static void make_sure(struct trigger *trigger, const struct conf *conf)
 	trigger->info = (struct trigger_info){0};
 	if (serves(trigger->in_use, conf))
 		return;
-	trigger->info.err = start(conf, &trigger->in_use, &why);
+	trigger->info.err = start(trigger, conf, &trigger->in_use, &why);
 	if (trigger->info.err < 0)
 		snprintf(trigger->info.detail, sizeof(trigger->info.detail), "%s", why.text);
 }

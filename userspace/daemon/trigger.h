@@ -17,6 +17,8 @@
 #include "io/established.h"
 
 struct trigger {
+	const char *object; /* the gate's file, borrowed, and its kind: set before all else */
+	bool is_hash;
 	struct established *in_use; /* NULL: none */
 	struct established *ready;  /* for a configuration to come */
 	struct trigger_info info;   /* how it stands, for the worker */

@@ -96,22 +96,23 @@ static int open_cgroup(struct established *established, int *ret_fd, struct esta
 /* --- the program ------------------------------------------------------------------- */
 
 /* Beside the gate: the two are built and installed together. */
-static int object_path(const char *gate_object, char ret[static 2 * PATH_LEN])
+static int object_path(const char *gate_object, bool is_hash, char ret[static 2 * PATH_LEN])
 {
+	const char *name = is_hash ? MXG_ESTABLISHED_COMPAT : MXG_ESTABLISHED_OBJECT;
 	const char *slash = strrchr(gate_object, '/');
 	int len = slash ? (int)(slash + 1 - gate_object) : 0;
-	int n = snprintf(ret, 2 * PATH_LEN, "%.*s" MXG_ESTABLISHED_OBJECT, len, gate_object);
+	int n = snprintf(ret, 2 * PATH_LEN, "%.*s%s", len, gate_object, name);
 
 	return n < 0 || n >= 2 * PATH_LEN ? -ENAMETOOLONG : 0;
 }
 
-static int open_object(const char *gate_object, struct bpf_object **ret,
+static int open_object(const char *gate_object, bool is_hash, struct bpf_object **ret,
 		       struct established_why *why)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .pin_root_path = MXG_PIN_DIR);
 	char path[2 * PATH_LEN], text[128];
 	struct bpf_object *object;
-	int err = object_path(gate_object, path);
+	int err = object_path(gate_object, is_hash, path);
 
 	if (err < 0)
 		return explain(why, ESTABLISHED_FAULT_OBJECT, err,
@@ -143,7 +144,7 @@ static int load(struct bpf_object *object, struct established_why *why)
 	int err = bpf_object__load(object);
 
 	return err < 0 ? explain(why, ESTABLISHED_FAULT_SYSTEM, err,
-				 "the kernel does not load " MXG_ESTABLISHED_OBJECT ": %s "
+				 "the kernel does not load " MXG_ESTABLISHED_NAME ": %s "
 				 "(log_level = debug tells more); set trigger = syn",
 				 strerror(-err))
 		       : 0;
@@ -184,8 +185,8 @@ static struct established *established_new(const char *cgroup, struct establishe
 }
 
 /* ret NULL: all but what needs the kernel's consent. */
-static int begin(const char *gate_object, const char *cgroup, struct established **ret,
-		 struct established_why *why)
+static int begin(const char *gate_object, bool is_hash, const char *cgroup,
+		 struct established **ret, struct established_why *why)
 {
 	struct established *established = established_new(cgroup, why);
 	struct bpf_object *object = NULL;
@@ -195,7 +196,7 @@ static int begin(const char *gate_object, const char *cgroup, struct established
 		return -ENOMEM;
 	err = open_cgroup(established, &cgroup_fd, why);
 	if (err == 0)
-		err = open_object(gate_object, &object, why);
+		err = open_object(gate_object, is_hash, &object, why);
 	if (err == 0 && ret)
 		err = load(object, why);
 	if (err == 0 && ret)
@@ -211,15 +212,16 @@ static int begin(const char *gate_object, const char *cgroup, struct established
 	return err;
 }
 
-int established_start(const char *gate_object, const char *cgroup, struct established **ret,
-		      struct established_why *why)
+int established_start(const char *gate_object, bool is_hash, const char *cgroup,
+		      struct established **ret, struct established_why *why)
 {
-	return begin(gate_object, cgroup, ret, why);
+	return begin(gate_object, is_hash, cgroup, ret, why);
 }
 
-int established_check(const char *gate_object, const char *cgroup, struct established_why *why)
+int established_check(const char *gate_object, bool is_hash, const char *cgroup,
+		      struct established_why *why)
 {
-	return begin(gate_object, cgroup, NULL, why);
+	return begin(gate_object, is_hash, cgroup, NULL, why);
 }
 
 bool established_is_attached(const struct established *established)

@@ -30,17 +30,19 @@ struct established_why {
 };
 
 /*
- * gate_object: the path of the gate, beside which MXG_ESTABLISHED_OBJECT lies. cgroup: as
- * in /proc/PID/cgroup, "/" for all of this system. 0, or -errno with *why filled.
+ * gate_object: the path of the gate, beside which MXG_ESTABLISHED_OBJECT lies; is_hash: as in
+ * struct gate_fds, and it is MXG_ESTABLISHED_COMPAT. cgroup: as in /proc/PID/cgroup, "/" for all
+ * of this system. 0, or -errno with *why filled.
  */
-int established_start(const char *gate_object, const char *cgroup, struct established **ret,
-		      struct established_why *why);
+int established_start(const char *gate_object, bool is_hash, const char *cgroup,
+		      struct established **ret, struct established_why *why);
 
 /*
  * As much of it as can be told without loading or making anything, and without rights but to
  * read. 0, or -errno with *why filled.
  */
-int established_check(const char *gate_object, const char *cgroup, struct established_why *why);
+int established_check(const char *gate_object, bool is_hash, const char *cgroup,
+		      struct established_why *why);
 
 /* False when the group that now has this name is not the one that it is on. */
 bool established_is_attached(const struct established *established);

@@ -22,13 +22,17 @@
 
 #define BPFFS "/sys/fs/bpf"
 
+#define OBJECT_SUFFIX ".bpf.o"
+#define COMPAT_SUFFIX "-compat" OBJECT_SUFFIX
+
 #define DISPATCHER_DIR   BPFFS "/xdp"
 #define DISPATCHER_NAME  "xdp_dispatcher"
 #define DISPATCHER_SLOTS 10 /* programs in one dispatcher */
 #define PIN_MAX          96
+#define PATH_LEN         256
 
 struct gate {
-	char object_path[256];
+	char object_path[PATH_LEN]; /* of the object that is loaded */
 	struct bpf_object *object;
 	struct gate_fds fds;
 	uint32_t config_id; /* the map that shows a program to be current */
@@ -138,14 +142,35 @@ static int explain_parts(const char *path, const char *what, char why[static GAT
 	return -ENOEXEC;
 }
 
+/* What the gate's verdicts lie in. */
+static const char *verdict_map(bool is_hash, unsigned int family)
+{
+	if (is_hash)
+		return family == 4 ? MXG_MAP_HASH4 : MXG_MAP_HASH6;
+	return family == 4 ? MXG_MAP_VERDICT4 : MXG_MAP_VERDICT6;
+}
+
+static bool has_hash(const struct bpf_object *object)
+{
+	return bpf_object__find_map_by_name(object, MXG_MAP_HASH4) != NULL;
+}
+
 /* Before anything is made of it: what another program has would be pinned for good. */
 static int check_parts(const char *path, const struct bpf_object *object,
 		       char why[static GATE_WHY_MAX])
 {
-	static const char *const maps[] = {
-		MXG_MAP_CONFIG,  MXG_MAP_LEASE,    MXG_MAP_COUNTERS, MXG_MAP_PREFIX4,
-		MXG_MAP_PREFIX6, MXG_MAP_ROLLUP,   MXG_MAP_EVENTS,   MXG_MAP_SAY,
-		MXG_MAP_SECRET,  MXG_MAP_VERDICT4, MXG_MAP_VERDICT6,
+	const char *const maps[] = {
+		MXG_MAP_CONFIG,
+		MXG_MAP_LEASE,
+		MXG_MAP_COUNTERS,
+		MXG_MAP_PREFIX4,
+		MXG_MAP_PREFIX6,
+		MXG_MAP_ROLLUP,
+		MXG_MAP_EVENTS,
+		MXG_MAP_SAY,
+		MXG_MAP_SECRET,
+		verdict_map(has_hash(object), 4),
+		verdict_map(has_hash(object), 6),
 	};
 	char what[64];
 
@@ -187,7 +212,7 @@ static int explain_load(int err, char why[static GATE_WHY_MAX])
 			 last_words[0] ? last_words : strerror(-err), MXG_ABI);
 	else
 		snprintf(why, GATE_WHY_MAX,
-			 "the kernel does not load the gate: %s (%s); Linux 5.19 or newer with BPF "
+			 "the kernel does not load the gate: %s (%s); Linux 5.10 or newer with BPF "
 			 "is needed",
 			 strerror(-err), last_words);
 	return err;
@@ -211,8 +236,9 @@ static void find_maps(struct gate *gate)
 	fds->events = map_fd(gate, MXG_MAP_EVENTS);
 	fds->say = map_fd(gate, MXG_MAP_SAY);
 	fds->secret = map_fd(gate, MXG_MAP_SECRET);
-	fds->outer4 = map_fd(gate, MXG_MAP_VERDICT4);
-	fds->outer6 = map_fd(gate, MXG_MAP_VERDICT6);
+	fds->is_hash = has_hash(gate->object);
+	fds->outer4 = map_fd(gate, verdict_map(fds->is_hash, 4));
+	fds->outer6 = map_fd(gate, verdict_map(fds->is_hash, 6));
 }
 
 static int program_fd(const struct bpf_object *object, const char *name)
@@ -271,16 +297,69 @@ static int load_reject(struct gate *gate)
 	return err;
 }
 
-int gate_check(const char *object, char why[static GATE_WHY_MAX])
+int gate_check(const char *object, bool *ret_is_hash, char why[static GATE_WHY_MAX])
 {
 	struct bpf_object *opened;
 	int err;
 
 	listen_to_libraries();
 	err = open_and_check(object, &opened, why);
-	if (err == 0)
-		bpf_object__close(opened);
-	return err;
+	if (err < 0)
+		return err;
+	*ret_is_hash = has_hash(opened);
+	bpf_object__close(opened);
+	return 0;
+}
+
+static int open_and_load(struct gate *gate, const char *path, char why[static GATE_WHY_MAX])
+{
+	int err = open_and_check(path, &gate->object, why);
+
+	if (err < 0)
+		return err;
+	last_words[0] = '\0';
+	err = bpf_object__load(gate->object);
+	if (err == 0) {
+		snprintf(gate->object_path, sizeof(gate->object_path), "%s", path);
+		return 0;
+	}
+	bpf_object__close(gate->object);
+	gate->object = NULL;
+	return explain_load(err, why);
+}
+
+/* Whether err says that the kernel lacks what the gate is made of: nothing that may pass. */
+static bool is_lack(int err)
+{
+	return err == -EINVAL || err == -EACCES || err == -E2BIG || err == -ENOTSUP ||
+	       err == -524; /* the kernel's own ENOTSUPP */
+}
+
+/* "x.bpf.o" is "x-compat.bpf.o" beside it. False: it is not named so, or that is what it is. */
+static bool compat_path(const char *path, char ret[static PATH_LEN])
+{
+	const size_t len = strlen(path), stem = len - strlen(OBJECT_SUFFIX);
+
+	if (len <= strlen(COMPAT_SUFFIX) || strcmp(path + stem, OBJECT_SUFFIX) != 0 ||
+	    strcmp(path + len - strlen(COMPAT_SUFFIX), COMPAT_SUFFIX) == 0)
+		return false;
+	return snprintf(ret, PATH_LEN, "%.*s" COMPAT_SUFFIX, (int)stem, path) < PATH_LEN;
+}
+
+/* The gate, or where the kernel takes it not the one that asks less of it. */
+static int load_either(struct gate *gate, const char *path, char why[static GATE_WHY_MAX])
+{
+	char compat[PATH_LEN], why_not[GATE_WHY_MAX];
+	int err = open_and_load(gate, path, why);
+
+	if (!is_lack(err) || strstr(last_words, "mismatch") || !compat_path(path, compat) ||
+	    open_and_load(gate, compat, why_not) < 0)
+		return err;
+	log_warn(
+		"event=gate-compat object=\"%s\" detail=\"this kernel takes the gate only with its "
+		"own hash for a table: slower, and `hold` holds nobody\" error=\"%s\"",
+		compat, strerror(-err));
+	return 0;
 }
 
 int gate_open(const char *object, struct gate **ret, char why[static GATE_WHY_MAX])
@@ -298,15 +377,9 @@ int gate_open(const char *object, struct gate **ret, char why[static GATE_WHY_MA
 	gate = calloc(1, sizeof(*gate));
 	if (!gate)
 		return -ENOMEM;
-	snprintf(gate->object_path, sizeof(gate->object_path), "%s", object);
-	err = open_and_check(object, &gate->object, why);
+	err = load_either(gate, object, why);
 	if (err < 0)
 		goto out;
-	err = bpf_object__load(gate->object);
-	if (err < 0) {
-		explain_load(err, why);
-		goto out;
-	}
 	find_maps(gate);
 	err = remember_identity(gate);
 	if (err < 0)
@@ -334,6 +407,27 @@ void gate_close(struct gate *gate)
 const struct gate_fds *gate_get_fds(const struct gate *gate)
 {
 	return &gate->fds;
+}
+
+int gate_touch(const struct gate *gate)
+{
+	__u32 zero = 0;
+	__u64 lease;
+
+	return bpf_map_lookup_elem(gate->fds.lease, &zero, &lease) < 0 ? -errno : 0;
+}
+
+void gate_unpin_others(const struct gate *gate)
+{
+	static const unsigned int families[] = {4, 6};
+	char path[PIN_MAX];
+
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), MXG_PIN_DIR "/%s",
+			 verdict_map(!gate->fds.is_hash, families[i]));
+		if (unlink(path) == 0)
+			log_info("event=tables-of-other-kind-removed pin=\"%s\"", path);
+	}
 }
 
 /* --- interfaces ----------------------------------------------------------------- */
@@ -523,9 +617,10 @@ static int attach_shared(struct gate *gate, int ifindex, enum gate_mode mode, co
 	}
 	/*
 	 * Jumbo frames: with any MTU it may be there, and the MTU may be raised later.
-	 * libxdp takes it back in a dispatcher where another program cannot.
+	 * libxdp takes it back in a dispatcher where another program cannot. The gate for older
+	 * kernels takes each frame for one buffer.
 	 */
-	xdp_program__set_xdp_frags_support(prog, true);
+	xdp_program__set_xdp_frags_support(prog, !gate->fds.is_hash);
 	err = xdp_program__attach(prog, ifindex,
 				  mode == GATE_MODE_GENERIC ? XDP_MODE_SKB : XDP_MODE_NATIVE, 0);
 	xdp_program__close(prog);

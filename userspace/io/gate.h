@@ -39,29 +39,37 @@ struct gate_found {
 struct gate_fds {
 	int config, lease, counters, prefix4, prefix6, rollup, events, say, secret;
 	int outer4, outer6; /* where the verdict tables hang: io/inner.h */
+	bool is_hash;       /* these are the kernel's own hash: the gate for older kernels */
 };
 
 struct gate;
 
 /*
  * Checks for bpffs, creates the pin directory, loads the object once (so its
- * maps are made or found by their pins and the verifier has spoken). 0, or
- * -errno with one line in why: the cause and the remedy. -ENOEXEC: it is the object's
- * file, which cannot be opened or is no gate of this release.
+ * maps are made or found by their pins and the verifier has spoken). Where the kernel lacks
+ * something that "x.bpf.o" is made of, "x-compat.bpf.o" beside it is loaded instead, and a line
+ * in the log says so. 0, or -errno with one line in why: the cause and the remedy. -ENOEXEC: it
+ * is the object's file, which cannot be opened or is no gate of this release.
  */
 int gate_open(const char *object, struct gate **ret, char why[static GATE_WHY_MAX]);
 
 /*
  * As much of it as the file tells: nothing is loaded or made, and it takes no right but to
- * read it. 0, or -ENOEXEC with one line in why.
+ * read it. 0, or -ENOEXEC with one line in why. *ret_is_hash: as in struct gate_fds.
  */
-int gate_check(const char *object, char why[static GATE_WHY_MAX]);
+int gate_check(const char *object, bool *ret_is_hash, char why[static GATE_WHY_MAX]);
 
 /* Closes the handles. Pins and attached programs stay. NULL is fine. */
 void gate_close(struct gate *gate);
 
 /* Borrowed; valid until gate_close(). */
 const struct gate_fds *gate_get_fds(const struct gate *gate);
+
+/* Reads from one of its maps. 0 or -errno. */
+int gate_touch(const struct gate *gate);
+
+/* What the gate that was loaded before with the other kind of table has pinned of that. */
+void gate_unpin_others(const struct gate *gate);
 
 /* 0 or -errno. */
 int gate_find(struct gate *gate, int ifindex, struct gate_found *ret);

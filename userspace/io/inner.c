@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/min.h"
 #include "base/pages.h"
+#include "core/table_hash.h"
 #include "core/table_map.h"
 
 #define ROOM_PART 4 /* a table that is made for what is there has a part of so many free */
@@ -20,6 +21,7 @@
 
 struct one {
 	unsigned int family;
+	bool is_hash;
 	int outer;
 	struct inner_size size;
 	int fd; /* -1: none yet */
@@ -36,7 +38,8 @@ struct inner {
 
 struct mapped {
 	int fd;
-	struct table table;
+	uint32_t max;
+	struct table table; /* of lines */
 };
 
 static struct one *one_of(struct inner *inner, unsigned int family)
@@ -54,8 +57,18 @@ static void unmap(struct mapped *mapped)
 	*mapped = (struct mapped){.fd = -1};
 }
 
+/* The lines of ret->fd. 0 or -errno. */
+static int map_lines(const struct one *one, struct mapped *ret)
+{
+	int err = table_map_open(&ret->table, one->family, ret->fd);
+
+	if (err == 0)
+		ret->max = table_max(&ret->table);
+	return err;
+}
+
 /* The table that is in the outer map: 0; there is none, or none that makes sense: -errno. */
-static int map_current(const struct one *one, struct mapped *ret)
+static int find_current(const struct one *one, struct mapped *ret)
 {
 	__u32 zero = 0, id;
 
@@ -63,7 +76,12 @@ static int map_current(const struct one *one, struct mapped *ret)
 	if (bpf_map_lookup_elem(one->outer, &zero, &id) < 0)
 		return -errno;
 	ret->fd = bpf_map_get_fd_by_id(id);
-	return ret->fd < 0 ? -errno : table_map_open(&ret->table, one->family, ret->fd);
+	if (ret->fd < 0)
+		return -errno;
+	if (!one->is_hash)
+		return map_lines(one, ret);
+	ret->max = table_hash_max(one->family, ret->fd);
+	return ret->max ? 0 : -EINVAL;
 }
 
 static int make(unsigned int family, uint32_t max, int *ret_fd)
@@ -104,13 +122,20 @@ static int make_formatted(unsigned int family, uint32_t max, uint64_t seed, int 
 	return 0;
 }
 
-static int explain(unsigned int family, uint32_t max, int err, char why[static INNER_WHY_MAX])
+static int explain(const struct one *one, uint32_t max, int err, char why[static INNER_WHY_MAX])
 {
+	const unsigned int family = one->family;
 	double mib = (double)table_elements(family, max) * (double)table_element_size(family);
 
-	snprintf(why, INNER_WHY_MAX,
-		 "no memory for an IPv%u verdict table of %" PRIu32 " entries (%.1f MiB): %s",
-		 family, max, mib / (1 << 20), strerror(-err));
+	if (one->is_hash)
+		snprintf(why, INNER_WHY_MAX,
+			 "no memory for an IPv%u hash of %" PRIu32 " verdicts: %s", family, max,
+			 strerror(-err));
+	else
+		snprintf(why, INNER_WHY_MAX,
+			 "no memory for an IPv%u verdict table of %" PRIu32
+			 " entries (%.1f MiB): %s",
+			 family, max, mib / (1 << 20), strerror(-err));
 	return err;
 }
 
@@ -160,34 +185,61 @@ static void copy_table(struct table *from, struct table *to)
 
 /* --- both, at the start and after a reload -------------------------------------- */
 
+/* Lines of max entries, with what is live in old (NULL: nothing). */
+static int prepare_lines(const struct one *one, uint32_t max, struct mapped *old,
+			 struct mapped *ret)
+{
+	uint64_t seed = old ? table_seed(&old->table) : 0;
+	int err = !old && getrandom(&seed, sizeof(seed), 0) < 0 ? -errno : 0;
+
+	if (err == 0)
+		err = make_formatted(one->family, max, seed, &ret->fd);
+	if (err == 0)
+		err = map_lines(one, ret);
+	if (err == 0 && old)
+		copy_table(&old->table, &ret->table);
+	return err;
+}
+
+/* The same of a hash. */
+static int prepare_hash(const struct one *one, uint32_t max, const struct mapped *old,
+			struct mapped *ret)
+{
+	int err = table_hash_make(one->family, max, &ret->fd);
+
+	ret->max = max;
+	if (err == 0 && old)
+		err = table_hash_copy(one->family, old->fd, ret->fd, clock_mono_ns());
+	return err;
+}
+
+/* A hash has its size from the start, as an entry takes its memory when it comes. */
+static uint32_t size_now(const struct one *one, const struct inner_size *size,
+			 const struct mapped *old)
+{
+	if (one->is_hash)
+		return size->most;
+	return old ? size_wanted(size, old->max, live_in(&old->table, clock_mono_ns()))
+		   : size->least;
+}
+
 /* The table that the family is to have, in ret->fd: that which is there, or a copy of it. */
-static int prepare(const struct one *one, const struct inner_size *size, struct mapped *old,
+static int prepare(const struct one *one, const struct inner_size *size, struct mapped *current,
 		   struct mapped *ret, char why[static INNER_WHY_MAX])
 {
-	int err = map_current(one, old);
-	bool has_old = err == 0;
-	uint64_t seed = has_old ? table_seed(&old->table) : 0;
+	int err = find_current(one, current);
+	struct mapped *old = err == 0 ? current : NULL;
 	uint32_t max;
 
 	*ret = (struct mapped){.fd = -1};
 	/* What cannot be read now may be sound: it is not to be replaced by nothing. */
 	if (err < 0 && err != -ENOENT && err != -EINVAL)
-		return explain(one->family, size->least, err, why);
-	max = has_old ? size_wanted(size, table_max(&old->table),
-				    live_in(&old->table, clock_mono_ns()))
-		      : size->least;
-	if (has_old && max == table_max(&old->table))
+		return explain(one, size->least, err, why);
+	max = size_now(one, size, old);
+	if (old && max == old->max)
 		return 0;
-	err = !has_old && getrandom(&seed, sizeof(seed), 0) < 0 ? -errno : 0;
-	if (err == 0)
-		err = make_formatted(one->family, max, seed, &ret->fd);
-	if (err == 0)
-		err = table_map_open(&ret->table, one->family, ret->fd);
-	if (err < 0)
-		return explain(one->family, max, err, why);
-	if (has_old)
-		copy_table(&old->table, &ret->table);
-	return 0;
+	err = one->is_hash ? prepare_hash(one, max, old, ret) : prepare_lines(one, max, old, ret);
+	return err < 0 ? explain(one, max, err, why) : 0;
 }
 
 static int put_into(int outer, int fd)
@@ -203,7 +255,7 @@ static void take(struct one *one, const struct inner_size *size, struct mapped *
 	if (one->fd >= 0)
 		close(one->fd);
 	one->fd = from->fd;
-	one->max = table_max(&from->table);
+	one->max = from->max;
 	one->size = *size;
 	from->fd = -1;
 }
@@ -305,13 +357,13 @@ static int prepare_offer(struct one *one, uint32_t wanted, char why[static INNER
 	one->is_again = one->offered_fd >= 0 && wanted <= one->offered;
 	if (one->is_again) {
 		err = err < 0 ? err : empty(one, seed);
-		return err < 0 ? explain(one->family, one->offered, err, why) : 0;
+		return err < 0 ? explain(one, one->offered, err, why) : 0;
 	}
 	max = size_for(&one->size, max_u32(wanted, max_u32(one->max, one->offered_most) + 1));
 	if (err == 0)
 		err = make_formatted(one->family, max, seed, &fd);
 	if (err < 0)
-		return explain(one->family, max, err, why);
+		return explain(one, max, err, why);
 	withdraw(one);
 	one->offered_before = one->offered_most;
 	one->offered_fd = fd;
@@ -369,14 +421,16 @@ int inner_install(struct inner *inner, unsigned int family, uint32_t max)
 
 /* --- all of them -------------------------------------------------------------- */
 
-int inner_new(int outer4, int outer6, struct inner **ret)
+int inner_new(int outer4, int outer6, bool is_hash, struct inner **ret)
 {
 	struct inner *inner = calloc(1, sizeof(*inner));
 
 	if (!inner)
 		return -ENOMEM;
-	inner->v4 = (struct one){.family = 4, .outer = outer4, .fd = -1, .offered_fd = -1};
-	inner->v6 = (struct one){.family = 6, .outer = outer6, .fd = -1, .offered_fd = -1};
+	inner->v4 = (struct one){
+		.family = 4, .is_hash = is_hash, .outer = outer4, .fd = -1, .offered_fd = -1};
+	inner->v6 = (struct one){
+		.family = 6, .is_hash = is_hash, .outer = outer6, .fd = -1, .offered_fd = -1};
 	*ret = inner;
 	return 0;
 }

@@ -25,8 +25,12 @@ struct inner_size {
 
 struct inner;
 
-/* The outer maps' fds stay the caller's. 0 or -ENOMEM. */
-int inner_new(int outer4, int outer6, struct inner **ret);
+/*
+ * The outer maps' fds stay the caller's. is_hash: not lines but the kernel's own hash
+ * (core/table_hash.h) belongs into them, whose size is always the largest, so that none larger
+ * is ever offered. 0 or -ENOMEM.
+ */
+int inner_new(int outer4, int outer6, bool is_hash, struct inner **ret);
 /* The tables stay in their outer maps. NULL is fine. */
 void inner_free(struct inner *inner);
 

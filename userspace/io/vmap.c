@@ -6,8 +6,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/clock.h"
+#include "core/table_hash.h"
 #include "core/table_map.h"
 
 /* Half of what the tables' count of time holds: so a verdict can live that long. */
@@ -19,6 +21,8 @@ struct vmap {
 	struct vmap_fds fds;
 	struct table table4, table6;
 	struct table heir4, heir6; /* larger ones, which the entries go to; no memory: none */
+	bool is_hash;              /* then these two, and no table is in use */
+	struct table_hash hash4, hash6;
 };
 
 union prefix_key {
@@ -38,6 +42,27 @@ static const struct table *table_seen(const struct vmap *vmap, unsigned int fami
 	return family == 4 ? &vmap->table4 : &vmap->table6;
 }
 
+/* NULL: there are lines. */
+static struct table_hash *hash_of(struct vmap *vmap, unsigned int family)
+{
+	if (!vmap->is_hash)
+		return NULL;
+	return family == 4 ? &vmap->hash4 : &vmap->hash6;
+}
+
+static const struct table_hash *hash_seen(const struct vmap *vmap, unsigned int family)
+{
+	if (!vmap->is_hash)
+		return NULL;
+	return family == 4 ? &vmap->hash4 : &vmap->hash6;
+}
+
+static int open_family(struct vmap *vmap, unsigned int family, int fd)
+{
+	return vmap->is_hash ? table_hash_open(hash_of(vmap, family), family, fd)
+			     : table_map_open(table_of(vmap, family), family, fd);
+}
+
 int vmap_new(const struct vmap_fds *fds, struct vmap **ret)
 {
 	struct vmap *vmap = calloc(1, sizeof(*vmap));
@@ -46,9 +71,10 @@ int vmap_new(const struct vmap_fds *fds, struct vmap **ret)
 	if (!vmap)
 		return -ENOMEM;
 	vmap->fds = *fds;
-	err = table_map_open(&vmap->table4, 4, fds->verdict4);
+	vmap->is_hash = table_hash_max(4, fds->verdict4) != 0;
+	err = open_family(vmap, 4, fds->verdict4);
 	if (err == 0)
-		err = table_map_open(&vmap->table6, 6, fds->verdict6);
+		err = open_family(vmap, 6, fds->verdict6);
 	if (err < 0)
 		vmap_free(vmap);
 	else
@@ -64,25 +90,40 @@ void vmap_free(struct vmap *vmap)
 	vmap_grow_stop(vmap, 6);
 	table_map_close(&vmap->table4);
 	table_map_close(&vmap->table6);
+	table_hash_close(&vmap->hash4);
+	table_hash_close(&vmap->hash6);
 	free(vmap);
+}
+
+bool vmap_is_hash(const struct vmap *vmap)
+{
+	return vmap->is_hash;
 }
 
 int vmap_get(const struct vmap *vmap, const struct addr *addr, struct mxg_verdict *ret)
 {
-	return table_get(table_seen(vmap, addr->family), addr, ret);
+	const struct table_hash *hash = hash_seen(vmap, addr->family);
+
+	return hash ? table_hash_get(hash, addr, ret)
+		    : table_get(table_seen(vmap, addr->family), addr, ret);
 }
 
 int vmap_put(struct vmap *vmap, const struct addr *addr, const struct mxg_verdict *verdict,
 	     uint64_t now_ns)
 {
-	return table_put(table_of(vmap, addr->family), addr, verdict, now_ns);
+	struct table_hash *hash = hash_of(vmap, addr->family);
+
+	return hash ? table_hash_put(hash, addr, verdict)
+		    : table_put(table_of(vmap, addr->family), addr, verdict, now_ns);
 }
 
 int vmap_put_many(struct vmap *vmap, const struct table_entry *entries, int count, uint64_t now_ns)
 {
 	int placed = 0, n;
 
-	for (int i = 0; i < count; i += n) {
+	for (int i = 0; vmap->is_hash && i < count; i++)
+		placed += vmap_put(vmap, &entries[i].addr, &entries[i].verdict, now_ns) == 0;
+	for (int i = 0; !vmap->is_hash && i < count; i += n) {
 		unsigned int family = entries[i].addr.family;
 
 		for (n = 1; i + n < count && entries[i + n].addr.family == family;)
@@ -94,13 +135,24 @@ int vmap_put_many(struct vmap *vmap, const struct table_entry *entries, int coun
 
 int vmap_del(struct vmap *vmap, const struct addr *addr)
 {
-	return table_del(table_of(vmap, addr->family), addr);
+	struct table_hash *hash = hash_of(vmap, addr->family);
+
+	return hash ? table_hash_del(hash, addr) : table_del(table_of(vmap, addr->family), addr);
 }
 
 void vmap_figures(const struct vmap *vmap, unsigned int family, struct vmap_figures *ret)
 {
 	const struct table *table = table_seen(vmap, family);
+	const struct table_hash *hash = hash_seen(vmap, family);
 
+	*ret = (struct vmap_figures){0};
+	if (hash) {
+		ret->count = hash->count;
+		ret->max = hash->max;
+		ret->bytes = table_hash_bytes(hash);
+		ret->refused = hash->refused;
+		return;
+	}
 	ret->count = table->count;
 	ret->max = table_max(table);
 	ret->bytes = table_map_size(table);
@@ -110,22 +162,44 @@ void vmap_figures(const struct vmap *vmap, unsigned int family, struct vmap_figu
 
 uint32_t vmap_count(const struct vmap *vmap, unsigned int family)
 {
-	return table_seen(vmap, family)->count;
+	const struct table_hash *hash = hash_seen(vmap, family);
+
+	return hash ? hash->count : table_seen(vmap, family)->count;
 }
 
 uint32_t vmap_max(const struct vmap *vmap, unsigned int family)
 {
-	return table_max(table_seen(vmap, family));
+	const struct table_hash *hash = hash_seen(vmap, family);
+
+	return hash ? hash->max : table_max(table_seen(vmap, family));
 }
 
 uint64_t vmap_seed(const struct vmap *vmap, unsigned int family)
 {
-	return table_seed(table_seen(vmap, family));
+	uint64_t seed = 0;
+
+	if (!vmap->is_hash)
+		return table_seed(table_seen(vmap, family));
+	/* The kernel keeps its own. Whoever makes lines of these entries is to have a secret. */
+	while (getrandom(&seed, sizeof(seed), 0) < 0)
+		;
+	return seed;
 }
 
 void vmap_reseed(struct vmap *vmap, unsigned int family, uint64_t seed)
 {
-	table_reseed(table_of(vmap, family), seed);
+	if (!vmap->is_hash)
+		table_reseed(table_of(vmap, family), seed);
+}
+
+static int next_of_family(const struct vmap *vmap, struct vmap_cursor *cursor,
+			  struct table_entry *entries)
+{
+	const struct table_hash *hash = hash_seen(vmap, cursor->family);
+
+	return hash ? table_hash_next(hash, &cursor->line, entries, VMAP_STEP)
+		    : table_next(table_seen(vmap, cursor->family), &cursor->line, entries,
+				 VMAP_STEP);
 }
 
 int vmap_next(const struct vmap *vmap, struct vmap_cursor *cursor, struct table_entry *entries)
@@ -135,7 +209,7 @@ int vmap_next(const struct vmap *vmap, struct vmap_cursor *cursor, struct table_
 	if (cursor->family == 0)
 		cursor->family = 4;
 	while (cursor->family <= 6 && n == 0) {
-		n = table_next(table_seen(vmap, cursor->family), &cursor->line, entries, VMAP_STEP);
+		n = next_of_family(vmap, cursor, entries);
 		if (n == 0) {
 			cursor->family += cursor->family == 4 ? 2 : 1;
 			cursor->line = 0;
@@ -153,12 +227,19 @@ static void mark_due(struct table *table, uint64_t now_ns)
 
 void vmap_mark_due(struct vmap *vmap, uint64_t now_ns)
 {
+	if (vmap->is_hash) /* the gate looks at the clock itself */
+		return;
 	mark_due(&vmap->table4, now_ns);
 	mark_due(&vmap->table6, now_ns);
 }
 
 void vmap_forget_hits(struct vmap *vmap, enum mxg_action action)
 {
+	if (vmap->is_hash) {
+		table_hash_forget_hits(&vmap->hash4, action);
+		table_hash_forget_hits(&vmap->hash6, action);
+		return;
+	}
 	table_forget_hits(&vmap->table4, action);
 	table_forget_hits(&vmap->table6, action);
 }
@@ -195,13 +276,16 @@ bool vmap_is_filling(const struct vmap *vmap, unsigned int family)
 {
 	const struct table *table = table_seen(vmap, family);
 
+	if (vmap->is_hash)
+		return false;
 	return table->count >= table_max(table) - table_max(table) / GROW_PART;
 }
 
 int vmap_grow_begin(struct vmap *vmap, unsigned int family, int fd)
 {
 	struct table *heir = heir_of(vmap, family);
-	int err = table_map_watch(heir, family, fd); /* there is nothing to count */
+	int err =
+		vmap->is_hash ? -EINVAL : table_map_watch(heir, family, fd); /* nothing to count */
 
 	if (err == 0)
 		table_grow_begin(table_of(vmap, family), heir);

@@ -30,6 +30,13 @@ struct vmap;
 int vmap_new(const struct vmap_fds *fds, struct vmap **ret);
 void vmap_free(struct vmap *vmap);
 
+/*
+ * Whether the verdicts lie in the kernel's own hash, for want of lines (core/table_hash.h): then
+ * what is below makes system calls, an entry that has expired makes no room before it is deleted,
+ * and nothing grows.
+ */
+bool vmap_is_hash(const struct vmap *vmap);
+
 /* As table_get(), table_put(), ...: no system call, no wait. */
 int vmap_get(const struct vmap *vmap, const struct addr *addr, struct mxg_verdict *ret);
 int vmap_put(struct vmap *vmap, const struct addr *addr, const struct mxg_verdict *verdict,
@@ -41,7 +48,7 @@ struct vmap_figures {
 	uint32_t count, max;            /* entries now (expired ones too) and at most */
 	uint64_t bytes;                 /* what the table takes */
 	uint64_t refused;               /* entries that found no place since the start */
-	uint32_t led[MXG_LINES_PROBED]; /* entries that lie so many lines from home */
+	uint32_t led[MXG_LINES_PROBED]; /* entries that lie so many lines from home; of a hash: 0 */
 };
 void vmap_figures(const struct vmap *vmap, unsigned int family, struct vmap_figures *ret);
 
