@@ -4,7 +4,6 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,8 @@
 
 #define STEP 4096       /* entries that one system call gives */
 #define OVER UINT32_MAX /* where a walk is then */
+
+#define MEMLOCK "memlock:" /* proc(5): in fdinfo */
 
 static size_t key_size(unsigned int family)
 {
@@ -180,8 +181,8 @@ uint64_t table_hash_bytes(const struct table_hash *hash)
 	if (!file)
 		return 0;
 	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "memlock: %" SCNu64, &bytes) == 1)
-			break;
+		if (strncmp(line, MEMLOCK, strlen(MEMLOCK)) == 0)
+			bytes = strtoull(line + strlen(MEMLOCK), NULL, 10);
 	fclose(file);
 	return bytes;
 }
