@@ -45,6 +45,7 @@ struct gate {
 /* --- libraries' own words --------------------------------------------------- */
 
 static char last_words[256];
+static bool found_mismatch; /* of a pin with what the object says of that map */
 
 /* Their lines go to the debug log; the last warning helps to say why something failed. */
 static void library_says(bool warning, const char *fmt, va_list ap)
@@ -55,6 +56,7 @@ static void library_says(bool warning, const char *fmt, va_list ap)
 	line[strcspn(line, "\n")] = '\0';
 	if (warning && line[0])
 		snprintf(last_words, sizeof(last_words), "%s", line);
+	found_mismatch |= warning && strstr(line, "mismatch");
 	log_debug("library=\"%s\"", line);
 }
 
@@ -205,7 +207,7 @@ static int explain_load(int err, char why[static GATE_WHY_MAX])
 		snprintf(why, GATE_WHY_MAX,
 			 "the kernel refuses to load the gate: not permitted; "
 			 "run mxgated as root");
-	else if (strstr(last_words, "mismatch") || err == -EINVAL)
+	else if (found_mismatch || err == -EINVAL)
 		snprintf(why, GATE_WHY_MAX,
 			 "the gate does not load (%s); if pins of another version are in the way, "
 			 "take it off the interfaces and remove " MXG_PIN_DIR "/mxg%d_*",
@@ -318,6 +320,7 @@ static int open_and_load(struct gate *gate, const char *path, char why[static GA
 	if (err < 0)
 		return err;
 	last_words[0] = '\0';
+	found_mismatch = false;
 	err = bpf_object__load(gate->object);
 	if (err == 0) {
 		snprintf(gate->object_path, sizeof(gate->object_path), "%s", path);
@@ -352,7 +355,7 @@ static int load_either(struct gate *gate, const char *path, char why[static GATE
 	char compat[PATH_LEN], why_not[GATE_WHY_MAX];
 	int err = open_and_load(gate, path, why);
 
-	if (!is_lack(err) || strstr(last_words, "mismatch") || !compat_path(path, compat) ||
+	if (!is_lack(err) || found_mismatch || !compat_path(path, compat) ||
 	    open_and_load(gate, compat, why_not) < 0)
 		return err;
 	log_warn(
