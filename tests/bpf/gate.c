@@ -253,7 +253,7 @@ void gate_put(struct gate *gate, const struct addr *addr, const struct mxg_verdi
 {
 	struct gate_table *table = table_of(gate, addr->family);
 
-	cr_assert_eq(gate->is_hash ? table_hash_put(&table->hash, addr, verdict)
+	cr_assert_eq(gate->is_hash ? table_hash_put(&table->hash, addr, verdict, gate_now_ns())
 				   : table_put(&table->table, addr, verdict, gate_now_ns()),
 		     0);
 }

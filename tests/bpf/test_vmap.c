@@ -15,6 +15,7 @@
 #define MAX4     20000
 #define NOW      0             /* nothing has expired yet */
 #define LATER(n) ((n)*4096ULL) /* what a table of IPv6 tells apart */
+#define HOUR_NS  (3600ULL * 1000000000)
 
 static struct vmap_fds fds;
 static struct vmap *vmap;
@@ -268,6 +269,40 @@ Test(vmap_hash, room_that_is_refused_and_made)
 	addr = addr_of("2001:db8::9");
 	cr_expect_eq(vmap_put(vmap, &addr, &verdict, 2), 0);
 	cr_expect_eq(vmap_count(vmap, 6), 4);
+}
+
+/* A budget of refusals that are told counts those, and not what came before. */
+BOTH(hits_begin_with_rejecting)
+{
+	static const struct {
+		enum mxg_action before, after;
+		uint64_t now_ns;
+		uint32_t hits;
+	} rows[] = {
+		{MXG_ACTION_PASS, MXG_ACTION_REJECT, NOW, 0},
+		{MXG_ACTION_DROP, MXG_ACTION_REJECT, NOW, 0},
+		{MXG_ACTION_REJECT, MXG_ACTION_REJECT, NOW, 90},
+		{MXG_ACTION_REJECT, MXG_ACTION_REJECT, 2 * HOUR_NS, 0},
+		{MXG_ACTION_REJECT, MXG_ACTION_DROP, NOW, 90},
+		{MXG_ACTION_PASS, MXG_ACTION_DROP, 2 * HOUR_NS, 90},
+	};
+	struct mxg_verdict got;
+
+	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct addr addr = nth4(i);
+		struct mxg_verdict verdict = {.expires_ns = HOUR_NS,
+					      .hits = 90,
+					      .action = (uint8_t)rows[i].before,
+					      .reason = MXG_REASON_NO_PTR};
+
+		cr_assert_eq(vmap_put(vmap, &addr, &verdict, NOW), 0);
+		verdict.expires_ns = 3 * HOUR_NS;
+		verdict.hits = 0;
+		verdict.action = (uint8_t)rows[i].after;
+		cr_assert_eq(vmap_put(vmap, &addr, &verdict, rows[i].now_ns), 0);
+		cr_assert_eq(vmap_get(vmap, &addr, &got), 0);
+		cr_expect_eq(got.hits, rows[i].hits, "row %u: %u", i, got.hits);
+	}
 }
 
 BOTH(hits_of_one_action_are_forgotten)

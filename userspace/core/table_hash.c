@@ -127,23 +127,48 @@ int table_hash_get(const struct table_hash *hash, const struct addr *addr, struc
 	return 0;
 }
 
+/* As in a table of lines: who is rejected from now on has been told of it no times. */
+static uint32_t hits_kept(const struct mxg_verdict *old, const struct mxg_verdict *verdict,
+			  uint64_t now_ns)
+{
+	if (verdict->action == MXG_ACTION_REJECT &&
+	    (old->action != MXG_ACTION_REJECT || now_ns >= old->expires_ns))
+		return 0;
+	return min_u32(old->hits, UINT32_MAX - verdict->hits);
+}
+
+/* 0 or -errno; then none is there, as an older one may say what is not true any more. */
+static int update(struct table_hash *hash, const struct addr *addr, const struct mxg_verdict *value,
+		  bool is_there)
+{
+	int err;
+
+	if (bpf_map_update_elem(hash->fd, addr->bytes, value, BPF_ANY) == 0)
+		return 0;
+	err = -errno;
+	if (is_there)
+		table_hash_del(hash, addr);
+	return err == -ENOMEM ? -E2BIG : err;
+}
+
 int table_hash_put(struct table_hash *hash, const struct addr *addr,
-		   const struct mxg_verdict *verdict)
+		   const struct mxg_verdict *verdict, uint64_t now_ns)
 {
 	struct mxg_verdict value = *verdict, old = {0};
 	bool is_there;
+	int err;
 
 	if (verdict->reason == MXG_REASON_NONE || verdict->reason > MXG_STATE_REASON ||
 	    verdict->action > MXG_STATE_ACTION)
 		return -EINVAL;
 	is_there = table_hash_get(hash, addr, &old) == 0;
-	value.hits += min_u32(old.hits, UINT32_MAX - value.hits);
-	if (bpf_map_update_elem(hash->fd, addr->bytes, &value, BPF_ANY) < 0) {
-		hash->refused += !is_there;
-		return -errno;
-	}
-	hash->count += !is_there;
-	return 0;
+	value.hits += hits_kept(&old, verdict, now_ns);
+	err = update(hash, addr, &value, is_there);
+	if (err < 0)
+		hash->refused++;
+	else
+		hash->count += !is_there;
+	return err;
 }
 
 int table_hash_del(struct table_hash *hash, const struct addr *addr)
@@ -187,19 +212,30 @@ uint64_t table_hash_bytes(const struct table_hash *hash)
 	return bytes;
 }
 
+/* Of n entries of a walk those that live on. One for which there is no room stays behind. */
+static int copy_piece(const struct table_hash *hash, int n, int to, uint64_t now_ns)
+{
+	const size_t size = key_size(hash->family);
+
+	for (int i = 0; i < n; i++)
+		if (now_ns < hash->values[i].expires_ns &&
+		    bpf_map_update_elem(to, hash->keys + (size_t)i * size, &hash->values[i],
+					BPF_ANY) < 0 &&
+		    errno != E2BIG)
+			return -errno;
+	return 0;
+}
+
 int table_hash_copy(unsigned int family, int from, int to, uint64_t now_ns)
 {
 	struct table_hash hash;
 	uint32_t at = 0;
-	int n, err = table_hash_open(&hash, family, from);
+	int err = table_hash_open(&hash, family, from), n;
 
 	if (err < 0)
 		return err;
-	while ((n = step(&hash, &at, STEP)) > 0)
-		for (int i = 0; i < n; i++)
-			if (now_ns < hash.values[i].expires_ns)
-				bpf_map_update_elem(to, hash.keys + (size_t)i * key_size(family),
-						    &hash.values[i], BPF_ANY);
+	while (err == 0 && (n = step(&hash, &at, STEP)) != 0)
+		err = n < 0 ? n : copy_piece(&hash, n, to, now_ns);
 	table_hash_close(&hash);
-	return n;
+	return err;
 }

@@ -28,7 +28,8 @@ int table_hash_make(unsigned int family, uint32_t max, int *ret_fd);
 /* What fd has room for; 0: it is no map of that family as table_hash_make() makes it. */
 uint32_t table_hash_max(unsigned int family, int fd);
 
-/* What lives on at now_ns, in so far as it finds a place, from the one map to the other. */
+/* What lives on at now_ns, in so far as it finds a place, from the one map to the other. 0, -errno.
+ */
 int table_hash_copy(unsigned int family, int from, int to, uint64_t now_ns);
 
 /* Counts what is there. fd stays the caller's. 0; -EINVAL: it is no such map; -errno. */
@@ -37,12 +38,13 @@ int table_hash_open(struct table_hash *hash, unsigned int family, int fd);
 void table_hash_close(struct table_hash *hash);
 
 /*
- * As table_get() and so on. put: -E2BIG also where some have expired, until they are
- * deleted; an expiry is kept as it is.
+ * As table_get() and so on. put: -E2BIG also where some have expired, until they are deleted, and
+ * where the kernel has no memory; an older verdict, which cannot be replaced then, is gone. An
+ * expiry is kept as it is.
  */
 int table_hash_get(const struct table_hash *hash, const struct addr *addr, struct mxg_verdict *ret);
 int table_hash_put(struct table_hash *hash, const struct addr *addr,
-		   const struct mxg_verdict *verdict);
+		   const struct mxg_verdict *verdict, uint64_t now_ns);
 int table_hash_del(struct table_hash *hash, const struct addr *addr);
 void table_hash_forget_hits(struct table_hash *hash, enum mxg_action action);
 

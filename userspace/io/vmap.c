@@ -113,7 +113,7 @@ int vmap_put(struct vmap *vmap, const struct addr *addr, const struct mxg_verdic
 {
 	struct table_hash *hash = hash_of(vmap, addr->family);
 
-	return hash ? table_hash_put(hash, addr, verdict)
+	return hash ? table_hash_put(hash, addr, verdict, now_ns)
 		    : table_put(table_of(vmap, addr->family), addr, verdict, now_ns);
 }
 
