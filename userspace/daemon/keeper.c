@@ -210,15 +210,16 @@ static int touch_gate(void *user)
 	return gate_touch(user);
 }
 
-/* unprivileged_bpf_disabled was about maps, too, that somebody has been given. */
+/* Before Linux 5.19 unprivileged_bpf_disabled is about maps, too, that somebody has been given. */
 static void look_whether_maps_open(struct keeper *keeper)
 {
-	keeper->worker_needs_bpf = spawn_try_bare(touch_gate, keeper->gate) == -EPERM;
-	if (keeper->worker_needs_bpf)
+	bool needs = spawn_try_bare(touch_gate, keeper->gate) == -EPERM;
+
+	if (needs && !keeper->worker_needs_bpf)
 		log_info("event=worker-keeps-capability capability=CAP_BPF detail=\"before Linux "
-			 "5.19 "
-			 "it cannot use the tables without, while kernel.unprivileged_bpf_disabled "
-			 "is not 0\"");
+			 "5.19 it cannot use the tables without, while "
+			 "kernel.unprivileged_bpf_disabled is not 0\"");
+	keeper->worker_needs_bpf = needs;
 }
 
 static int open_gate(struct keeper *keeper)
@@ -245,7 +246,6 @@ static int open_gate(struct keeper *keeper)
 			  " already; stop it first (systemctl stop mxgated)");
 		return KEEPER_EXIT_RUNNING;
 	}
-	look_whether_maps_open(keeper);
 	gate_unpin_others(keeper->gate);
 	keeper->trigger.object = keeper->conf.bpf_object;
 	keeper->trigger.is_hash = gate_get_fds(keeper->gate)->is_hash;
@@ -783,8 +783,11 @@ static int run_worker(struct keeper *keeper, int fd, pid_t parent)
 	become_worker(keeper, fd, &args);
 	err = spawn_drop_privileges(&keeper->ids, parent, keeper->worker_needs_bpf);
 	if (err < 0) {
-		log_error("event=worker-cannot-start error=\"privileges cannot be dropped: %s\"",
-			  strerror(-err));
+		log_error("event=worker-cannot-start error=\"%s%s\"",
+			  err == -ENOTSUP ? "CAP_BPF is needed before Linux 5.19: add it to "
+					    "CapabilityBoundingSet="
+					  : "privileges cannot be dropped: ",
+			  err == -ENOTSUP ? "" : strerror(-err));
 		code = KEEPER_EXIT_OS;
 	} else {
 		/* The keeper decides: a terminal's Ctrl-C reaches both of us. */
@@ -805,6 +808,7 @@ static bool spawn_worker(struct keeper *keeper, int *ret_code)
 	pid_t self = getpid(), pid;
 
 	child->due_ns = clock_mono_ns() + BACKOFF_MAX_NS; /* if anything below fails */
+	look_whether_maps_open(keeper);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
 		log_error("event=worker-not-started error=\"%s\"", strerror(errno));
 		return false;

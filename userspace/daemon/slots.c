@@ -80,30 +80,30 @@ static void explain(struct link_info *link, const char *fmt, ...)
 	va_end(ap);
 }
 
-static void look_external(struct link_info *link, const struct gate_found *found, bool rejects)
+static void look_external(struct link_info *link, const struct gate *gate,
+			  const struct gate_found *found, bool rejects)
 {
 	if (found->is_ours && found->is_current) {
 		set_state(link, LINK_EXTERNAL, found);
 		if (rejects && !found->can_reject)
 			explain(link,
 				"who should be rejected is reset: the gate that can reject is not "
-				"loaded; ip -force link set dev %s xdp obj mxgate.bpf.o program "
+				"loaded; ip -force link set dev %s xdp obj %s program "
 				"mxgate_reject",
-				link->name);
+				link->name, gate_object(gate));
 		return;
 	}
 	set_state(link, found->is_foreign ? LINK_FOREIGN : LINK_MISSING, found);
 	if (found->is_ours)
 		explain(link,
 			"a gate of another build or with other maps is loaded; load this one: "
-			"ip -force link set dev %s xdp obj mxgate.bpf.o sec xdp",
-			link->name);
+			"ip -force link set dev %s xdp obj %s sec xdp",
+			link->name, gate_object(gate));
 	else if (found->is_foreign)
 		explain(link, "XDP program %u is not the gate; take it off first", found->prog_id);
 	else
-		explain(link,
-			"not loaded yet; load it: ip link set dev %s xdp obj mxgate.bpf.o sec xdp",
-			link->name);
+		explain(link, "not loaded yet; load it: ip link set dev %s xdp obj %s sec xdp",
+			link->name, gate_object(gate));
 }
 
 static bool is_in_order(const struct slots *slots, const struct gate_found *found)
@@ -197,7 +197,7 @@ static void look(struct slots *slots, struct link_info *link, struct gate *gate,
 		set_state(link, LINK_FAILED, &found);
 		explain(link, "cannot see its XDP program: %s", strerror(-err));
 	} else if (slots->attach == CONF_ATTACH_EXTERNAL) {
-		look_external(link, &found, slots->rejects);
+		look_external(link, gate, &found, slots->rejects);
 	} else if (is_in_order(slots, &found) &&
 		   (!may_attach || !slots->rejects || found.can_reject ||
 		    found.prog_id == link->mute_id)) {

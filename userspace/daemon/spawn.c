@@ -177,6 +177,8 @@ int spawn_drop_privileges(const struct spawn_ids *ids, pid_t parent, bool keeps_
 	if (capng_get_caps_process() < 0)
 		return -EPERM;
 	may_bound = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
+	if (keeps_bpf && !capng_have_capability(CAPNG_PERMITTED, CAP_BPF))
+		return -ENOTSUP;
 	capng_clear(CAPNG_SELECT_BOTH);
 	if (may_bound && capng_apply(CAPNG_SELECT_BOUNDS) < 0)
 		return -EPERM;

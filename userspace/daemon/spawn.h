@@ -35,7 +35,8 @@ int spawn_try_bare(int (*step)(void *user), void *user);
 /*
  * Gives up root for good: no supplementary groups, no capability in any set, no
  * new privileges, not dumpable; dies with the parent. keeps_bpf: but for CAP_BPF, which
- * before Linux 5.19 whoever holds a map may need to use it. 0 or -errno.
+ * before Linux 5.19 whoever holds a map may need to use it. 0; -ENOTSUP: we have not got it;
+ * -errno.
  */
 int spawn_drop_privileges(const struct spawn_ids *ids, pid_t parent, bool keeps_bpf);
 

@@ -338,15 +338,20 @@ static bool is_lack(int err)
 	       err == -524; /* the kernel's own ENOTSUPP */
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+	const size_t len = strlen(text);
+
+	return len >= strlen(end) && strcmp(text + len - strlen(end), end) == 0;
+}
+
 /* "x.bpf.o" is "x-compat.bpf.o" beside it. False: it is not named so, or that is what it is. */
 static bool compat_path(const char *path, char ret[static PATH_LEN])
 {
-	const size_t len = strlen(path), stem = len - strlen(OBJECT_SUFFIX);
-
-	if (len <= strlen(COMPAT_SUFFIX) || strcmp(path + stem, OBJECT_SUFFIX) != 0 ||
-	    strcmp(path + len - strlen(COMPAT_SUFFIX), COMPAT_SUFFIX) == 0)
+	if (!ends_with(path, OBJECT_SUFFIX) || ends_with(path, COMPAT_SUFFIX))
 		return false;
-	return snprintf(ret, PATH_LEN, "%.*s" COMPAT_SUFFIX, (int)stem, path) < PATH_LEN;
+	return snprintf(ret, PATH_LEN, "%.*s" COMPAT_SUFFIX,
+			(int)(strlen(path) - strlen(OBJECT_SUFFIX)), path) < PATH_LEN;
 }
 
 /* The gate, or where the kernel takes it not the one that asks less of it. */
@@ -355,9 +360,12 @@ static int load_either(struct gate *gate, const char *path, char why[static GATE
 	char compat[PATH_LEN], why_not[GATE_WHY_MAX];
 	int err = open_and_load(gate, path, why);
 
-	if (!is_lack(err) || found_mismatch || !compat_path(path, compat) ||
-	    open_and_load(gate, compat, why_not) < 0)
+	if (!is_lack(err) || found_mismatch || !compat_path(path, compat))
 		return err;
+	if (open_and_load(gate, compat, why_not) < 0) {
+		log_warn("event=gate-compat-not-loaded error=\"%s\"", why_not);
+		return err;
+	}
 	log_warn(
 		"event=gate-compat object=\"%s\" detail=\"this kernel takes the gate only with its "
 		"own hash for a table: slower, and `hold` holds nobody\" error=\"%s\"",
@@ -412,6 +420,13 @@ const struct gate_fds *gate_get_fds(const struct gate *gate)
 	return &gate->fds;
 }
 
+const char *gate_object(const struct gate *gate)
+{
+	const char *slash = strrchr(gate->object_path, '/');
+
+	return slash ? slash + 1 : gate->object_path;
+}
+
 int gate_touch(const struct gate *gate)
 {
 	__u32 zero = 0;
@@ -423,13 +438,20 @@ int gate_touch(const struct gate *gate)
 void gate_unpin_others(const struct gate *gate)
 {
 	static const unsigned int families[] = {4, 6};
+	const __u32 zero = 0;
 	char path[PIN_MAX];
+	int fd;
 
 	for (size_t i = 0; i < 2; i++) {
 		snprintf(path, sizeof(path), MXG_PIN_DIR "/%s",
 			 verdict_map(!gate->fds.is_hash, families[i]));
-		if (unlink(path) == 0)
-			log_info("event=tables-of-other-kind-removed pin=\"%s\"", path);
+		fd = bpf_obj_get(path);
+		if (fd < 0)
+			continue;
+		bpf_map_delete_elem(fd, &zero);
+		close(fd);
+		unlink(path);
+		log_info("event=tables-of-other-kind-removed pin=\"%s\"", path);
 	}
 }
 

@@ -65,10 +65,16 @@ void gate_close(struct gate *gate);
 /* Borrowed; valid until gate_close(). */
 const struct gate_fds *gate_get_fds(const struct gate *gate);
 
+/* The name of the file that it is loaded from, without its directory. Borrowed. */
+const char *gate_object(const struct gate *gate);
+
 /* Reads from one of its maps. 0 or -errno. */
 int gate_touch(const struct gate *gate);
 
-/* What the gate that was loaded before with the other kind of table has pinned of that. */
+/*
+ * What the gate that was loaded before with the other kind of table has pinned of that. Where it is
+ * still attached it knows nobody from then on, as nobody tells it any more who is forgiven.
+ */
 void gate_unpin_others(const struct gate *gate);
 
 /* 0 or -errno. */

@@ -3,7 +3,7 @@
  * The gate's tables as the worker sees them: verdicts, exception prefixes,
  * configuration, lease, counters. The only writer of these maps in the system,
  * and the only place that knows how verdicts lie in them. Works on inherited
- * file descriptors, without any capability.
+ * file descriptors, without any capability (before Linux 5.19 with one: daemon/spawn.h).
  */
 #ifndef MXGATE_IO_VMAP_H
 #define MXGATE_IO_VMAP_H
