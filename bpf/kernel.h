@@ -2,7 +2,7 @@
 /*
  * What of the kernel is newer than the maps: one name, and two ways to it. Built with MXG_COMPAT
  * the gate asks for nothing that Linux 5.10 lacks, and loads on newer ones as well; it is for
- * kernels that do not take the other, which wants 5.19. Its verdicts are in the kernel's own HASH.
+ * kernels that do not take the other, which wants 5.18. Its verdicts are in the kernel's own HASH.
  */
 #ifndef MXGATE_BPF_KERNEL_H
 #define MXGATE_BPF_KERNEL_H

@@ -53,7 +53,8 @@ _Static_assert(sizeof(struct say_addr) <= KERNEL_ROOM, "an address has room");
 /*
  * A text, and its head as it was at one moment: the worker may write it anew at any time. Who
  * says what has become another text says as many bytes as the head names, with its checksum, which
- * is then of neither: it is asked for again, as if it had been lost.
+ * is then of neither: it is asked for again, as if it had been lost. So it is, too, where a kernel
+ * writes byte by byte and the head is half of each.
  */
 struct say_text {
 	const struct mxg_say *say; /* NULL: there is none that can be said */
@@ -403,7 +404,9 @@ static __always_inline int say_store_addr(struct xdp_md *ctx, __u32 at, const st
 	return (int)len;
 }
 
-/* All of it. False never: the verifier's question. key: any number that the verifier does not know.
+/*
+ * All of it. False never: the verifier's question. key: any number that the verifier does not
+ * know.
  */
 static __always_inline bool say_store_text(struct xdp_md *ctx, __u32 at,
 					   const struct say_text *text, const struct say_addr *addr,

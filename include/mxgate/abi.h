@@ -198,7 +198,7 @@ struct mxg_event {
 	__u8 family;    /* 4 or 6 */
 	__u32 ifindex;  /* 0: of a connection that stands */
 	__u8 saddr[16]; /* network byte order; IPv4 in the first 4 bytes, rest 0 */
-	__u64 time_ns;  /* CLOCK_MONOTONIC, coarse */
+	__u64 time_ns;  /* CLOCK_MONOTONIC, coarse (not so of the gate for older kernels) */
 };
 
 struct mxg_bucket {

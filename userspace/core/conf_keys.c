@@ -66,7 +66,7 @@ const struct conf_key CONF_KEYS[] = {
 	 "The gate for older kernels, mxgate-compat.bpf.o, holds nobody."},
 	{"", "bpf_object", KEY_PATH, AT(bpf_object), NO_RANGE, "an absolute path",
 	 MXG_PREFIX "/lib/mxgate/mxgate.bpf.o", "The compiled gate. What trigger = established needs lies "
-	 "beside it, mxgate-established.bpf.o, and for kernels that do not take these (before Linux 5.19) "
+	 "beside it, mxgate-established.bpf.o, and for kernels that are too old for these (down to Linux 5.10) "
 	 "mxgate-compat.bpf.o and mxgate-established-compat.bpf.o."},
 	{"", "state_directory", KEY_PATH, AT(state_directory), NO_RANGE, "an absolute path",
 	 "/var/lib/mxgate",
