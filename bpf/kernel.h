@@ -23,12 +23,6 @@
 /* Before 5.13 a function that the verifier looks at by itself takes no pointers. */
 #define KERNEL_GLOBAL static __always_inline
 
-/*
- * Takes from clang what it knows of a number. With all inlined the verifier may have lost that,
- * and clang 19 leaves out the comparison that would tell it again.
- */
-#define KERNEL_HIDE(x) barrier_var(x)
-
 /* From libbpf. The verifier knows it, and does not look at what it rules out. */
 extern int LINUX_KERNEL_VERSION __kconfig;
 
@@ -74,7 +68,6 @@ static __always_inline void *kernel_room(void *ret)
 
 #define KERNEL_SEC_FRAGS "xdp.frags"
 #define KERNEL_GLOBAL    __noinline
-#define KERNEL_HIDE(x)   ((void)(x))
 
 /* CLOCK_MONOTONIC in ns, never ahead of it and at most a tick behind. */
 static __always_inline __u64 kernel_now(void)
